@@ -1,0 +1,1 @@
+"""Storage for agent applications, chosen by configuration."""

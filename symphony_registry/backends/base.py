@@ -1,0 +1,126 @@
+"""The public names that every backend builds on, and the factory that makes backends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from symphony_registry.backends.lifecycle import Lifecycle
+from symphony_registry.backends.providers import ProviderTable
+from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
+from symphony_registry.errors import AlreadyRegisteredError, ProviderTypeError
+
+__all__ = ["BackendProvider", "BackendType", "StorageBackend", "StorageBackendFactory"]
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    provider_name: str
+    config: dict[str, Any]
+    backend: StorageBackend
+
+
+class StorageBackendFactory:
+    """Makes backends by the name of their provider.
+
+    Providers are known process-wide. `build` gives a new backend each time, which
+    is what containers use; `create_backend` also opens it and remembers it for
+    the whole process.
+    """
+
+    _providers: ClassVar = ProviderTable()
+    _remembered: ClassVar[dict[tuple[BackendType, str], _Remembered]] = {}
+    _lifecycle: ClassVar = Lifecycle()
+
+    @classmethod
+    def register_provider(
+        cls, backend_type: BackendType, name: str, provider: object, *, replace: bool = False
+    ) -> None:
+        """Make `provider` known under `name`.
+
+        It has a static `create_backend(config=None)`, or is a backend class.
+        Raises `AlreadyRegisteredError` where another has the name, unless `replace`.
+        """
+        cls._providers.register(BackendType(backend_type), name, provider, replace=replace)
+
+    @classmethod
+    def list_providers(cls, backend_type: BackendType) -> list[str]:
+        """Return the sorted names: built in, registered, and from entry points."""
+        return cls._providers.names(BackendType(backend_type))
+
+    @classmethod
+    def get_provider(cls, backend_type: BackendType, provider_name: str) -> BackendProvider:
+        """Return the provider that a name or a `package.module:Class` leads to.
+
+        Raises `ProviderNotFoundError`, `ProviderImportError` or `ProviderTypeError`.
+        """
+        return cls._providers.find(BackendType(backend_type), provider_name)
+
+    @classmethod
+    def build(
+        cls,
+        backend_type: BackendType,
+        provider_name: str,
+        backend_name: str = "default",
+        config: Mapping[str, Any] | None = None,
+    ) -> StorageBackend:
+        """Return a new backend, not connected; nothing is remembered."""
+        backend_type = BackendType(backend_type)
+        provider = cls.get_provider(backend_type, provider_name)
+        backend = provider.create_backend(dict(config or {}))
+        ensure_backend(backend_type, backend, f"provider {provider_name!r} made")
+        backend.name = backend_name
+        return backend
+
+    @classmethod
+    async def create_backend(
+        cls,
+        backend_type: BackendType,
+        provider_name: str,
+        backend_name: str = "default",
+        config: Mapping[str, Any] | None = None,
+    ) -> StorageBackend:
+        """Build, connect and remember a backend; return the remembered one for the same words.
+
+        Raises `AlreadyRegisteredError` where the name is remembered with another
+        provider or config. Concurrent calls build one.
+        """
+        key = BackendType(backend_type), backend_name
+        wanted = dict(config or {})
+        known = cls._remembered.get(key)
+        if known is not None and not known.backend.is_open and not cls._lifecycle.is_opening(known.backend):
+            del cls._remembered[key]
+            known = None
+        if known is None:
+            backend = cls.build(key[0], provider_name, backend_name, wanted)
+            known = cls._remembered[key] = _Remembered(provider_name, wanted, backend)
+        elif (known.provider_name, known.config) != (provider_name, wanted):
+            raise AlreadyRegisteredError(
+                f"{known.backend} is open already, with the provider {known.provider_name!r} and other words than "
+                f"these. Disconnect it first, or choose another name than {backend_name!r}."
+            )
+        await cls._lifecycle.open(known.backend)
+        return known.backend
+
+    @classmethod
+    def get_backend(cls, backend_type: BackendType, backend_name: str = "default") -> StorageBackend | None:
+        """Return the remembered backend if it is open, else `None`."""
+        known = cls._remembered.get((BackendType(backend_type), backend_name))
+        return known.backend if known is not None and known.backend.is_open else None
+
+    @classmethod
+    async def shutdown_all(cls) -> None:
+        """Disconnect and forget all remembered backends, the last first.
+
+        Raises an `ExceptionGroup` of every error, after all were tried.
+        """
+        cls._remembered.clear()
+        await cls._lifecycle.close_all()
+
+
+def ensure_backend(backend_type: BackendType, found: object, origin: str) -> StorageBackend:
+    """Return `found` if it is a backend of that type, else raise `ProviderTypeError`."""
+    if isinstance(found, StorageBackend) and found.backend_type is backend_type:
+        return found
+    raise ProviderTypeError(
+        f"The {origin} a {type(found).__module__}.{type(found).__qualname__}, which is not a {backend_type} backend."
+    )

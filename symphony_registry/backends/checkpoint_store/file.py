@@ -1,0 +1,39 @@
+"""Checkpoints in memory and in a journal of JSON lines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from symphony_registry.backends.checkpoint_store.log import CheckpointLog
+from symphony_registry.backends.checkpoint_store.memory import InMemoryCheckpointStore
+from symphony_registry.backends.embedded import Change
+from symphony_registry.backends.journaled import FileOptions, JournaledBackend
+from symphony_registry.backends.options import read_options
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.journal import Record
+
+
+class FileCheckpointStore(JournaledBackend[CheckpointLog], InMemoryCheckpointStore):
+    """A checkpoint store that survives restarts."""
+
+    class Provider:
+        """Makes file checkpoint stores."""
+
+        Options = FileOptions
+
+        @staticmethod
+        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+            """Return a new store."""
+            return FileCheckpointStore(config)
+
+    def _configure(self) -> None:
+        self._options = read_options(FileOptions, self.config, str(self))
+
+    def _encode(self, change: Change) -> Record:
+        return {**change, "data": orjson.Fragment(change["data"])} if change["op"] == "save" else change
+
+    def _decode(self, record: Record) -> Change:
+        if record["op"] == "save":
+            record["data"] = orjson.dumps(record["data"])
+        return record

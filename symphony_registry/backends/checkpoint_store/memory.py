@@ -1,0 +1,119 @@
+"""Checkpoints in memory, no persistence."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.log import CheckpointLog, save_change
+from symphony_registry.backends.embedded import LONG_READ, Change, EmbeddedBackend
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.options import BackendOptions, read_options
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, is_large
+from symphony_registry.errors import InvalidTypeError
+
+# What reads cost, in the steps of `LONG_READ`.
+_INFO_STEPS = 10
+# Sizes above which JSON goes to a thread: parts of a value, bytes of text.
+_LARGE_VALUE = 5_000
+_LARGE_TEXT = 200_000
+
+
+class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBackend):
+    """A checkpoint store in memory; `disconnect` forgets everything."""
+
+    class Provider:
+        """Makes in-memory checkpoint stores."""
+
+        Options = BackendOptions
+
+        @staticmethod
+        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+            """Return a new store."""
+            return InMemoryCheckpointStore(config)
+
+    def _configure(self) -> None:
+        read_options(BackendOptions, self.config, str(self))
+
+    def _empty_state(self) -> CheckpointLog:
+        return CheckpointLog()
+
+    async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:  # noqa: D102
+        self.ensure_open()
+        check_id(checkpoint_id, "checkpoint_id")
+        checked_metadata = checked_object(metadata, "metadata")
+        if type(data) is not dict:
+            raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
+
+        def encode() -> bytes:
+            return orjson.dumps(checked_object(data, "data"))
+
+        text = await asyncio.to_thread(encode) if is_large(data, _LARGE_VALUE) else encode()
+        await self._write(lambda: ([save_change(checkpoint_id, text, checked_metadata, time.time())], None))
+
+    async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
+        self.ensure_open()
+        return await self._read_checkpoint(check_id(checkpoint_id, "checkpoint_id"))
+
+    async def _read_checkpoint(self, id: str) -> Checkpoint | None:
+        saved = self._state.saved.get(id)
+        if saved is None:
+            return None
+        info = self._state.info(id)
+        large = len(saved.data) > _LARGE_TEXT
+        data = await asyncio.to_thread(orjson.loads, saved.data) if large else orjson.loads(saved.data)
+        return {"checkpoint_id": id, "data": data, "metadata": info["metadata"]}
+
+    async def delete_checkpoint(self, checkpoint_id: str) -> bool:  # noqa: D102
+        self.ensure_open()
+        check_id(checkpoint_id, "checkpoint_id")
+
+        def decide() -> tuple[Sequence[Change], bool]:
+            if checkpoint_id not in self._state.saved:
+                return [], False
+            return [{"op": "delete", "id": checkpoint_id}], True
+
+        return await self._write(decide)
+
+    async def list_checkpoints(  # noqa: D102
+        self, *, metadata_filter: JSONObject | None = None, limit: int | None = None, newest_first: bool = False
+    ) -> list[CheckpointInfo]:
+        self.ensure_open()
+        condition = parse_filter(metadata_filter)
+        if limit is not None:
+            check_limit(limit)
+        state = self._state
+        cost = len(state.saved) if limit is None or metadata_filter else min(limit, len(state.saved))
+        return await self._read(lambda: state.list(condition, limit, newest_first=newest_first), cost * _INFO_STEPS)
+
+    async def get_latest_checkpoint(self) -> Checkpoint | None:  # noqa: D102
+        self.ensure_open()
+        newest = next(reversed(self._state.saved), None)
+        return None if newest is None else await self._read_checkpoint(newest)
+
+    async def prune(self, keep_last: int) -> int:  # noqa: D102
+        self.ensure_open()
+        check_limit(keep_last, "keep_last", least=0)
+
+        def decide() -> tuple[Sequence[Change], int]:
+            ids = list(self._state.saved)
+            old = ids[: max(0, len(ids) - keep_last)]
+            return [{"op": "delete", "id": id} for id in old], len(old)
+
+        return await self._write(decide)
+
+    async def count(self) -> int:  # noqa: D102
+        self.ensure_open()
+        return len(self._state.saved)
+
+    async def scan(self) -> AsyncIterator[Checkpoint]:  # noqa: D102
+        self.ensure_open()
+        for id in list(self._state.saved):
+            self.ensure_open()
+            checkpoint = await self._read_checkpoint(id)
+            if checkpoint is not None:
+                yield checkpoint

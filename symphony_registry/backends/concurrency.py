@@ -1,0 +1,60 @@
+"""Running one piece of work to its end, and keeping threads that read apart from writes."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` so that a cancelled caller neither stops it nor leaves before it has ended."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.done():
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # the cancellation is what the caller sees
+        raise
+
+
+class ReadGate:
+    """Lets any number of threads read a structure while nothing changes it.
+
+    Changes are made on the event loop, by `change`. A change that waits goes
+    before reads that come later, so that neither side starves.
+    """
+
+    def __init__(self) -> None:
+        self._readers = 0
+        self._turn = asyncio.Lock()
+        self._idle = asyncio.Event()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a change would have to wait."""
+        return self._readers > 0 or self._turn.locked()
+
+    async def read(self, work: Callable[[], T]) -> T:
+        """Return `work()`, run on a thread."""
+        return await to_the_end(self._read(work))
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        async with self._turn:
+            self._readers += 1
+            self._idle.clear()
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._idle.set()
+
+    async def change(self, work: Callable[[], None]) -> None:
+        """Call `work()` on the event loop, when no thread reads."""
+        async with self._turn:
+            if self._readers:
+                await self._idle.wait()
+            work()

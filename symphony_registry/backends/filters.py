@@ -1,0 +1,176 @@
+"""The filter language and its meaning.
+
+A filter is parsed once into a tree of `Condition`s, and `matches` of that tree
+is the reference that every provider agrees with. Engines translate the tree or
+raise `UnsupportedFilterError`.
+
+    {"lang": "en", "year": {"$gte": 2020, "$lt": 2024}, "$not": {"tags": {"$contains": "draft"}}}
+"""
+
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from symphony_registry.backends.values import checked_value
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, hint
+
+_MISSING: Any = object()
+
+
+class Condition(ABC):
+    """A node of a parsed filter."""
+
+    @abstractmethod
+    def matches(self, document: Mapping[str, Any]) -> bool:
+        """Say whether a JSON object fulfils the condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class All(Condition):
+    """Every one of `conditions` holds; true for none."""
+
+    conditions: tuple[Condition, ...]
+
+    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+        return all(condition.matches(document) for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Any_(Condition):
+    """At least one of `conditions` holds; false for none."""
+
+    conditions: tuple[Condition, ...]
+
+    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+        return any(condition.matches(document) for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Condition):
+    """`condition` does not hold."""
+
+    condition: Condition
+
+    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+        return not self.condition.matches(document)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Condition):
+    """The value at `path` stands in the relation `operator` to `operand`."""
+
+    path: tuple[str, ...]
+    operator: str
+    operand: Any
+
+    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+        value: Any = document
+        for key in self.path:
+            value = value.get(key, _MISSING) if type(value) is dict else _MISSING
+            if value is _MISSING:
+                return self.operator in _MATCH_MISSING or (self.operator == "$exists" and not self.operand)
+        return _OPERATORS[self.operator](value, self.operand)
+
+
+def parse_filter(metadata_filter: object, what: str = "metadata_filter") -> Condition:
+    """Return the condition that a filter means; `None` and `{}` match everything.
+
+    A key with dots descends into nested objects. Raises `InvalidValueError` or
+    `InvalidTypeError` naming the place of what is wrong.
+
+    >>> parse_filter({"year": {"$gte": 2020}}).matches({"year": 2021})
+    True
+    >>> parse_filter({"author.name": "Ada"}).matches({"author": {"name": "Ada"}})
+    True
+    """
+    if metadata_filter is None:
+        return All(())
+    if type(metadata_filter) is not dict:
+        raise InvalidTypeError(f"{what} must be a dict, not {type(metadata_filter).__name__}.")
+    return _parse(checked_value(metadata_filter, what), what)
+
+
+def json_equal(left: Any, right: Any) -> bool:
+    """Compare as JSON: `1` equals `1.0`, `True` does not equal `1`."""
+    if type(left) is bool or type(right) is bool:
+        return left is right
+    if type(left) is list and type(right) is list:
+        return len(left) == len(right) and all(map(json_equal, left, right))
+    if type(left) is dict and type(right) is dict:
+        return left.keys() == right.keys() and all(json_equal(item, right[key]) for key, item in left.items())
+    return bool(left == right)
+
+
+def _parse(source: dict[str, Any], place: str) -> Condition:
+    return _all([_parse_entry(key, value, f"{place}.{key}") for key, value in source.items()])
+
+
+def _parse_entry(key: str, value: Any, place: str) -> Condition:
+    if key == "$not":
+        return Not(_parse(_expect(dict, value, place), place))
+    if key in ("$and", "$or"):
+        parts = [
+            _parse(_expect(dict, part, f"{place}[{index}]"), f"{place}[{index}]")
+            for index, part in enumerate(_expect(list, value, place))
+        ]
+        return All(tuple(parts)) if key == "$and" else Any_(tuple(parts))
+    if key.startswith("$"):
+        raise InvalidValueError(f"{place}: there is no operator {key} here. {hint(key, _LOGICAL)}")
+    return _parse_field(tuple(key.split(".")), value, place)
+
+
+def _parse_field(path: tuple[str, ...], value: Any, place: str) -> Condition:
+    """Parse what stands at a field: operators, or a value to be equal to."""
+    if type(value) is not dict or not any(key.startswith("$") for key in value):
+        return Comparison(path, "$eq", value)
+    conditions: list[Condition] = []
+    for name, operand in value.items():
+        if name == "$not":
+            conditions.append(Not(_parse_field(path, _expect(dict, operand, f"{place}.$not"), f"{place}.$not")))
+            continue
+        if name not in _OPERATORS:
+            raise InvalidValueError(f"{place}: there is no operator {name}. {hint(name, [*_OPERATORS, '$not'])}")
+        if name in _OPERAND_TYPES:
+            _expect(_OPERAND_TYPES[name], operand, f"{place}.{name}")
+        conditions.append(Comparison(path, name, operand))
+    return _all(conditions)
+
+
+def _all(conditions: list[Condition]) -> Condition:
+    return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+
+
+def _expect(kind: type, value: Any, place: str) -> Any:
+    if type(value) is not kind:
+        raise InvalidValueError(f"{place} must be a {kind.__name__}, not {type(value).__name__}.")
+    return value
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Return `compare` for values that have an order: numbers, strings, booleans, each among themselves."""
+
+    def compared(value: Any, operand: Any) -> bool:
+        order = _ORDERS.get(type(value))
+        return order is not None and order is _ORDERS.get(type(operand)) and compare(value, operand)
+
+    return compared
+
+
+_ORDERS: dict[type, str] = {int: "number", float: "number", str: "string", bool: "boolean"}
+_LOGICAL = ("$and", "$or", "$not")
+_MATCH_MISSING = frozenset({"$ne", "$nin"})
+_OPERAND_TYPES: dict[str, type] = {"$in": list, "$nin": list, "$exists": bool}
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "$eq": json_equal,
+    "$ne": lambda value, operand: not json_equal(value, operand),
+    "$gt": _ordered(operator.gt),
+    "$gte": _ordered(operator.ge),
+    "$lt": _ordered(operator.lt),
+    "$lte": _ordered(operator.le),
+    "$in": lambda value, operand: any(json_equal(value, item) for item in operand),
+    "$nin": lambda value, operand: not any(json_equal(value, item) for item in operand),
+    "$exists": lambda _, operand: bool(operand),
+    "$contains": lambda value, operand: type(value) is list and any(json_equal(item, operand) for item in value),
+}

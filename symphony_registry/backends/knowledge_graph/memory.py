@@ -1,0 +1,249 @@
+"""A knowledge graph in memory, no persistence."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from symphony_registry.backends.embedded import LONG_READ, Change, EmbeddedBackend
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.knowledge_graph.base import (
+    Entity,
+    EntityInput,
+    KnowledgeGraphBackend,
+    Relation,
+    RelationInput,
+    check_entities,
+    check_optional_id,
+    check_path,
+    check_relations,
+)
+from symphony_registry.backends.knowledge_graph.graph import PropertyGraph, Touch
+from symphony_registry.backends.options import BackendOptions, read_options
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.backends.values import (
+    Direction,
+    JSONObject,
+    check_direction,
+    check_id,
+    check_limit,
+    checked_object,
+    copied,
+)
+from symphony_registry.errors import InvalidValueError
+
+T = TypeVar("T")
+
+# What reads cost, in the steps of `LONG_READ`.
+_ENTITY_STEPS = 10
+_BATCH = 1000
+
+
+class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBackend):
+    """A knowledge graph in memory; `disconnect` forgets everything."""
+
+    class Provider:
+        """Makes in-memory knowledge graphs."""
+
+        Options = BackendOptions
+
+        @staticmethod
+        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+            """Return a new graph."""
+            return InMemoryKnowledgeGraph(config)
+
+    def _configure(self) -> None:
+        read_options(BackendOptions, self.config, str(self))
+
+    def _empty_state(self) -> PropertyGraph:
+        return PropertyGraph()
+
+    async def add_entity(self, entity_id: str, entity_type: str, properties: JSONObject | None = None) -> None:  # noqa: D102
+        await self.add_entities([(entity_id, entity_type, properties)])
+
+    async def add_entities(self, items: Iterable[EntityInput]) -> None:  # noqa: D102
+        self.ensure_open()
+        changes = [_put_entity(id, kind, properties) for id, kind, properties in check_entities(items)]
+        await self._write(lambda: (changes, None))
+
+    async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
+        self.ensure_open()
+        return self._state.entity(check_id(entity_id, "entity_id"))
+
+    async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:  # noqa: D102
+        self.ensure_open()
+        check_id(entity_id, "entity_id")
+        merged = checked_object(properties, "properties")
+
+        def decide() -> tuple[Sequence[Change], bool]:
+            found = self._state.entities.get(entity_id)
+            if found is None:
+                return [], False
+            return [_put_entity(entity_id, found[0], {**found[1], **merged})], True
+
+        return await self._write(decide)
+
+    async def delete_entity(self, entity_id: str) -> bool:  # noqa: D102
+        self.ensure_open()
+        check_id(entity_id, "entity_id")
+
+        def decide() -> tuple[Sequence[Change], bool]:
+            if entity_id not in self._state.entities:
+                return [], False
+            return [{"op": "delete_entity", "id": entity_id}], True
+
+        return await self._write(decide)
+
+    async def add_relation(  # noqa: D102
+        self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
+    ) -> None:
+        await self.add_relations([(from_entity_id, to_entity_id, relation_type, properties)])
+
+    async def add_relations(self, items: Iterable[RelationInput]) -> None:  # noqa: D102
+        self.ensure_open()
+        checked = check_relations(items)
+
+        def decide() -> tuple[Sequence[Change], None]:
+            for from_id, to_id, kind, _ in checked:
+                for end in (from_id, to_id):
+                    if end not in self._state.entities:
+                        raise InvalidValueError(
+                            f"The relation {from_id!r} -{kind}-> {to_id!r} needs the entity {end!r}, which does not "
+                            "exist. Add it first."
+                        )
+            return [_put_relation(*item) for item in checked], None
+
+        await self._write(decide)
+
+    async def get_relations(  # noqa: D102
+        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+    ) -> list[Relation]:
+        self.ensure_open()
+        check_id(entity_id, "entity_id")
+        check_optional_id(relation_type, "relation_type")
+        check_direction(direction)
+        cost = self._state.degree(entity_id) * _ENTITY_STEPS
+        return await self._read(lambda: self._state.relations(entity_id, relation_type, direction), cost)
+
+    async def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:  # noqa: D102
+        self.ensure_open()
+        ends = check_id(from_entity_id, "from_entity_id"), check_id(to_entity_id, "to_entity_id")
+        check_id(relation_type, "relation_type")
+
+        def decide() -> tuple[Sequence[Change], bool]:
+            if not self._state.has_relation(*ends, relation_type):
+                return [], False
+            return [{"op": "delete_relation", "from": ends[0], "to": ends[1], "type": relation_type}], True
+
+        return await self._write(decide)
+
+    async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:  # noqa: D102
+        self.ensure_open()
+        check_id(start_entity_id, "start_entity_id")
+        path = check_path(relation_path)
+        check_limit(limit)
+        return await self._walk(partial(self._state.follow, start_entity_id, path, limit))
+
+    async def neighbors(  # noqa: D102
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "both",
+        depth: int = 1,
+        limit: int = 100,
+    ) -> list[Entity]:
+        self.ensure_open()
+        check_id(entity_id, "entity_id")
+        check_optional_id(relation_type, "relation_type")
+        check_direction(direction)
+        check_limit(depth, "depth")
+        check_limit(limit)
+        return await self._walk(partial(self._state.within, entity_id, relation_type, direction, depth, limit))
+
+    async def shortest_path(  # noqa: D102
+        self,
+        from_entity_id: str,
+        to_entity_id: str,
+        relation_types: Sequence[str] | None = None,
+        max_depth: int = 6,
+    ) -> list[Entity] | None:
+        self.ensure_open()
+        ends = check_id(from_entity_id, "from_entity_id"), check_id(to_entity_id, "to_entity_id")
+        kinds = None if relation_types is None else dict.fromkeys(check_path(relation_types, "relation_types"))
+        check_limit(max_depth, "max_depth")
+        return await self._walk(partial(self._state.shortest_path, *ends, kinds, max_depth))
+
+    async def _walk(self, work: Callable[[Touch], T]) -> T:
+        """Return `work(touch)`: begun here, and on a thread once it has touched many relations."""
+        touched = 0
+
+        def count(relations: int) -> None:
+            nonlocal touched
+            touched += relations
+            if touched > LONG_READ:
+                raise _LongWalkError
+
+        try:
+            return work(count)
+        except _LongWalkError:
+            return await self._gate.read(lambda: work(lambda _: None))
+
+    async def find_entities(  # noqa: D102
+        self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
+    ) -> list[Entity]:
+        self.ensure_open()
+        check_optional_id(entity_type, "entity_type")
+        condition = parse_filter(property_filter, "property_filter")
+        check_limit(limit)
+        entities = self._state.entities
+
+        def work() -> list[Entity]:
+            found: list[Entity] = []
+            for id in sorted(id for id, (kind, _) in entities.items() if entity_type in (None, kind)):
+                kind, properties = entities[id]
+                if condition.matches(properties):
+                    found.append({"id": id, "type": kind, "properties": copied(properties)})
+                    if len(found) == limit:
+                        break
+            return found
+
+        return await self._read(work, len(entities) * _ENTITY_STEPS)
+
+    async def count_entities(self, entity_type: str | None = None) -> int:  # noqa: D102
+        self.ensure_open()
+        check_optional_id(entity_type, "entity_type")
+        entities = self._state.entities
+        if entity_type is None:
+            return len(entities)
+        return await self._read(lambda: sum(kind == entity_type for kind, _ in entities.values()), len(entities))
+
+    async def count_relations(self, relation_type: str | None = None) -> int:  # noqa: D102
+        self.ensure_open()
+        check_optional_id(relation_type, "relation_type")
+        counts = self._state.relation_counts
+        return sum(counts.values()) if relation_type is None else counts.get(relation_type, 0)
+
+    async def clear(self) -> None:  # noqa: D102
+        self.ensure_open()
+        await self._write(lambda: ([{"op": "clear"}], None))
+
+    async def scan_entities(self) -> AsyncIterator[Entity]:  # noqa: D102
+        self.ensure_open()
+        entities = self._state.entities
+        ids = await self._read(lambda: sorted(entities), len(entities))
+        for start in range(0, len(ids), _BATCH):
+            self.ensure_open()
+            for entity in [self._state.entity(id) for id in ids[start : start + _BATCH]]:
+                if entity is not None:
+                    yield entity
+
+
+class _LongWalkError(Exception):
+    """A walk has touched more relations than the event loop should wait for."""
+
+
+def _put_entity(id: str, kind: str, properties: JSONObject) -> Change:
+    return {"op": "put_entity", "id": id, "type": kind, "properties": properties}
+
+
+def _put_relation(from_id: str, to_id: str, kind: str, properties: JSONObject) -> Change:
+    return {"op": "put_relation", "from": from_id, "to": to_id, "type": kind, "properties": properties}

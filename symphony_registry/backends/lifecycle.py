@@ -1,0 +1,152 @@
+"""Opening each backend once, closing all of them, and asking how they are."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Literal, TypedDict
+
+from symphony_registry.backends.storage import BackendType, StorageBackend
+from symphony_registry.errors import BackendErrorGroup, BackendTimeoutError, WrongEventLoopError
+
+
+class Health(TypedDict):
+    """How a backend is; `latency` is in seconds."""
+
+    type: BackendType
+    name: str
+    status: Literal["ok", "failing", "timeout", "closed"]
+    latency: float
+    detail: str
+
+
+class Lifecycle:
+    """Opens and closes backends.
+
+    Concurrent calls open a backend once: they share one task, which is forgotten
+    when it fails so that the next call tries again. A caller that is cancelled
+    does not stop the others.
+    """
+
+    def __init__(self) -> None:
+        self._opened: dict[int, StorageBackend] = {}  # by identity, in the order opened
+        self._opening: dict[int, asyncio.Task[None]] = {}
+
+    def __bool__(self) -> bool:
+        """Say whether anything is open or about to be."""
+        return bool(self._opening) or any(backend.is_open for backend in self._opened.values())
+
+    def is_opening(self, backend: StorageBackend) -> bool:
+        """Say whether `backend` is about to be open."""
+        return id(backend) in self._opening
+
+    async def open(self, backend: StorageBackend, timeout: float | None = None) -> None:
+        """Connect `backend` unless it is open; raise what its `connect` raised."""
+        if backend.is_open and id(backend) in self._opened:
+            return
+        loop = asyncio.get_running_loop()
+        task = self._opening.get(id(backend))
+        if task is not None and task.get_loop() is not loop:
+            if not task.get_loop().is_closed():
+                raise WrongEventLoopError(f"{backend} is being opened on another event loop.")
+            task = None
+        if task is None:
+            task = loop.create_task(self._open(backend, timeout), name=f"open {backend.name}")
+            self._opening[id(backend)] = task
+            task.add_done_callback(lambda done: self._forget(backend, done))
+        await asyncio.shield(task)
+
+    async def _open(self, backend: StorageBackend, timeout: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                await backend.initialize(dict(backend.config or {}))
+                await backend.connect()
+        except BaseException as error:
+            await _undo_connect(backend, error)
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise BackendTimeoutError(f"{backend} did not open within {timeout} s.") from error
+            raise
+        backend._loop = asyncio.get_running_loop()  # noqa: SLF001 - for a provider that did not call super()
+        self._opened.pop(id(backend), None)
+        self._opened[id(backend)] = backend
+
+    def _forget(self, backend: StorageBackend, done: "asyncio.Task[None]") -> None:
+        if self._opening.get(id(backend)) is done:
+            del self._opening[id(backend)]
+        if not done.cancelled():
+            done.exception()  # mark it as seen where every waiter was cancelled
+
+    async def open_all(self, backends: Iterable[StorageBackend], timeout: float | None = None) -> None:
+        """Open all at once, or none: where one fails, those opened here are closed again.
+
+        Raises an `ExceptionGroup` of every error, the failed closes included.
+        """
+        wanted = [backend for backend in backends if not backend.is_open]
+        opening = asyncio.gather(*(self.open(backend, timeout) for backend in wanted), return_exceptions=True)
+        try:
+            results = await opening
+        except asyncio.CancelledError:
+            await self._settle()
+            await self._close(wanted, timeout)
+            raise
+        if errors := [result for result in results if isinstance(result, Exception)]:
+            errors += await self._close(wanted, timeout)
+            raise BackendErrorGroup("Not all backends could be opened, so none is", errors)
+
+    async def close_all(self, timeout: float | None = None) -> None:
+        """Disconnect all, the last opened first, each within `timeout` seconds.
+
+        Raises an `ExceptionGroup` of every error, after all were tried.
+        """
+        await self._settle()
+        if errors := await self._close(self._opened.values(), timeout):
+            raise BackendErrorGroup("Not all backends closed cleanly", errors)
+
+    async def _settle(self) -> None:
+        """Wait until nothing is being opened."""
+        if self._opening:
+            await asyncio.wait(self._opening.values())
+
+    async def _close(self, backends: Iterable[StorageBackend], timeout: float | None) -> list[Exception]:
+        """Close those of `backends` that were opened here, and return what went wrong."""
+        errors: list[Exception] = []
+        chosen = set(map(id, backends))
+        for backend in [backend for key, backend in reversed(self._opened.items()) if key in chosen]:
+            try:
+                async with asyncio.timeout(timeout) as limit:
+                    await backend.disconnect()
+            except Exception as error:
+                if isinstance(error, TimeoutError) and limit.expired():
+                    error = BackendTimeoutError(f"{backend} did not close within {timeout} s.")  # noqa: PLW2901
+                error.add_note(f"While closing: {backend}")
+                errors.append(error)
+            backend._loop = None  # noqa: SLF001
+            self._opened.pop(id(backend), None)
+        return errors
+
+
+async def _undo_connect(backend: StorageBackend, error: BaseException) -> None:
+    try:
+        await backend.disconnect()
+    except Exception as second:
+        error.add_note(f"Closing it again failed too: {type(second).__name__}: {second}")
+
+
+async def check_health(backend: StorageBackend, timeout: float | None) -> Health:
+    """Return how `backend` is, within `timeout` seconds; never raises."""
+    started = time.perf_counter()
+    status: Literal["ok", "failing", "timeout", "closed"]
+    detail = ""
+    if not backend.is_open:
+        status, detail = "closed", "not open"
+    else:
+        try:
+            async with asyncio.timeout(timeout):
+                status = "ok" if await backend.health_check() else "failing"
+            if status == "failing":
+                detail = "health_check() says so"
+        except TimeoutError:
+            status, detail = "timeout", f"no answer within {timeout} s"
+        except Exception as error:
+            status, detail = "failing", f"{type(error).__name__}: {error}"
+    latency = time.perf_counter() - started
+    return {"type": backend.backend_type, "name": backend.name, "status": status, "latency": latency, "detail": detail}

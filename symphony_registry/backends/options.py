@@ -1,0 +1,53 @@
+"""The options of a backend: a pydantic model per provider."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from symphony_registry.errors import InvalidValueError, hint
+
+
+class BackendOptions(BaseModel):
+    """The base of an options model: unknown options are refused, values never shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class UnknownOptionWarning(UserWarning):
+    """An option given in code that the provider does not know, and ignores."""
+
+
+OptionsT = TypeVar("OptionsT", bound=BackendOptions)
+
+
+def read_options(model: type[OptionsT], config: Mapping[str, Any] | None, owner: str) -> OptionsT:
+    """Return the options of a backend that is built in code.
+
+    Unknown ones are ignored with an `UnknownOptionWarning` (configuration files
+    are checked more strictly before); a wrong value raises `InvalidValueError`.
+    """
+    given = dict(config or {})
+    for name in given.keys() - model.model_fields.keys():
+        del given[name]
+        warnings.warn(
+            f"{owner} has no option {name!r}. {hint(name, model.model_fields)}", UnknownOptionWarning, stacklevel=4
+        )
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {reason(e)}" for e in error.errors(include_input=False))
+        raise InvalidValueError(f"{owner} cannot use its options: {problems}.") from None
+
+
+def reason(error: Any) -> str:
+    """Return what one of pydantic's errors says, as the end of a sentence.
+
+    >>> reason({"type": "missing", "msg": "Field required"})
+    'this option is required'
+    """
+    if error["type"] == "missing":
+        return "this option is required"
+    message: str = error["msg"].removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,156 @@
+"""Where provider names lead: registered ones, the built-in table, entry points, dotted paths."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
+from symphony_registry.errors import (
+    AlreadyRegisteredError,
+    ProviderImportError,
+    ProviderNotFoundError,
+    ProviderTypeError,
+    hint,
+)
+
+_BACKENDS = "symphony_registry.backends"
+
+# Dotted paths, so that a provider is imported only when it is used.
+BUILT_IN: dict[BackendType, dict[str, str]] = {
+    BackendType.VECTOR_STORE: {
+        "memory": f"{_BACKENDS}.vector_store.memory:InMemoryVectorStore",
+        "file": f"{_BACKENDS}.vector_store.file:FileVectorStore",
+    },
+    BackendType.KNOWLEDGE_GRAPH: {
+        "memory": f"{_BACKENDS}.knowledge_graph.memory:InMemoryKnowledgeGraph",
+        "file": f"{_BACKENDS}.knowledge_graph.file:FileKnowledgeGraph",
+    },
+    BackendType.CHECKPOINT_STORE: {
+        "memory": f"{_BACKENDS}.checkpoint_store.memory:InMemoryCheckpointStore",
+        "file": f"{_BACKENDS}.checkpoint_store.file:FileCheckpointStore",
+    },
+}
+
+
+@dataclass(frozen=True)
+class _Constructor:
+    """The provider of a backend class that has no `Provider` of its own."""
+
+    backend_class: type[StorageBackend]
+
+    def create_backend(self, config: Mapping[str, Any] | None = None) -> StorageBackend:
+        return self.backend_class(config)
+
+
+class ProviderTable:
+    """The providers that can be named, per backend type."""
+
+    def __init__(self) -> None:
+        self._registered: dict[tuple[BackendType, str], BackendProvider] = {}
+
+    def register(self, backend_type: BackendType, name: str, provider: object, *, replace: bool) -> None:
+        """Add a provider under a name; see `StorageBackendFactory.register_provider`."""
+        found = as_provider(backend_type, provider, f"provider {name!r}")
+        if ":" in name or not name:
+            raise ProviderTypeError(f"A provider cannot be named {name!r}: choose a name without a colon.")
+        if not replace:
+            taken = self._registered.get((backend_type, name), BUILT_IN[backend_type].get(name))
+            if taken is not None and taken != found:
+                raise AlreadyRegisteredError(
+                    f"There is a {backend_type} provider {name!r} already: {_describe(taken)}. "
+                    "Choose another name, or pass replace=True."
+                )
+        self._registered[backend_type, name] = found
+
+    def names(self, backend_type: BackendType) -> list[str]:
+        """Return all names, sorted."""
+        registered = {name for kind, name in self._registered if kind is backend_type}
+        return sorted(
+            registered | BUILT_IN[backend_type].keys() | {point.name for point in _entry_points(backend_type)}
+        )
+
+    def find(self, backend_type: BackendType, name: str) -> BackendProvider:
+        """Return the provider that a name or a dotted path leads to.
+
+        Raises `ProviderNotFoundError` for an unknown name, `ProviderImportError`
+        where importing failed, `ProviderTypeError` for something else.
+        """
+        if (provider := self._registered.get((backend_type, name))) is not None:
+            return provider
+        if path := BUILT_IN[backend_type].get(name):
+            return as_provider(backend_type, _import(path, f"provider {name!r}"), f"provider {name!r}")
+        if ":" in name:
+            return as_provider(backend_type, _import(name, f"provider {name!r}"), f"provider {name!r}")
+        points = [point for point in _entry_points(backend_type) if point.name == name]
+        if len(points) > 1:
+            raise AlreadyRegisteredError(
+                f"The {backend_type} provider {name!r} is offered by more than one installed package: "
+                f"{', '.join(sorted(map(_describe, points)))}. Name the class instead: provider: package.module:Class."
+            )
+        if points:
+            return as_provider(backend_type, _import(points[0].value, _describe(points[0])), _describe(points[0]))
+        raise ProviderNotFoundError(
+            f"There is no {backend_type} provider {name!r}. {hint(name, self.names(backend_type))} "
+            "Install the package that brings it, register it with StorageBackendFactory.register_provider, "
+            "or name a class as package.module:Class."
+        )
+
+
+def as_provider(backend_type: BackendType, found: object, what: str) -> BackendProvider:
+    """Return `found` as a provider: it is one, or a backend class of that type."""
+    if isinstance(found, type) and issubclass(found, StorageBackend):
+        actual = getattr(found, "backend_type", None)
+        if actual is not backend_type:
+            raise ProviderTypeError(f"The {what} is a {actual} backend, not a {backend_type}: {_describe(found)}.")
+        provider = getattr(found, "Provider", None)
+        return provider if isinstance(provider, BackendProvider) else _Constructor(found)
+    if isinstance(found, BackendProvider) and callable(found.create_backend):
+        return found
+    raise ProviderTypeError(
+        f"The {what} leads to {_describe(found)}, which is neither a {backend_type} backend class "
+        "nor a provider with a static create_backend(config=None)."
+    )
+
+
+def _entry_points(backend_type: BackendType) -> list[EntryPoint]:
+    return list(entry_points(group=f"symphony_registry.{backend_type}"))
+
+
+def _import(path: str, what: str) -> object:
+    """Import `package.module:Class`, telling a wrong path from a module that fails inside."""
+    module_name, _, attributes = path.partition(":")
+    try:
+        found: object = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise ProviderNotFoundError(
+                f"The {what} leads to the module {module_name}, but there is no module {error.name}. "
+                "Check the spelling, and that the package is installed."
+            ) from error
+        raise ProviderImportError(
+            f"The {what} needs the module {error.name}, which is not installed: pip install it. "
+            f"(It is imported by {module_name}.)",
+            name=error.name,
+        ) from error
+    except Exception as error:
+        raise ProviderImportError(
+            f"The {what} cannot be used: importing {module_name} failed with {type(error).__name__}: {error}",
+            name=module_name,
+        ) from error
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            public = [name for name in vars(found) if not name.startswith("_")] if hasattr(found, "__dict__") else []
+            raise ProviderNotFoundError(f"The {what}: {module_name} has no {attribute}. {hint(attribute, public)}")
+        found = getattr(found, attribute)
+    return found
+
+
+def _describe(found: object) -> str:
+    if isinstance(found, EntryPoint):
+        return f"{found.value} of {found.dist.name if found.dist else 'an unknown package'}"
+    if isinstance(found, str):
+        return found
+    owner = found if hasattr(found, "__qualname__") else type(found)
+    return f"{getattr(owner, '__module__', '?')}:{getattr(owner, '__qualname__', owner)}"

@@ -1,0 +1,107 @@
+"""What the three backend types have in common."""
+
+import asyncio
+from abc import ABC
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType, TracebackType
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from symphony_registry.errors import BackendNotOpenError, NotFoundError, WrongEventLoopError, hint
+
+
+class BackendType(StrEnum):
+    """The kinds of storage there are."""
+
+    VECTOR_STORE = "vector_store"
+    KNOWLEDGE_GRAPH = "knowledge_graph"
+    CHECKPOINT_STORE = "checkpoint_store"
+
+    @property
+    def section(self) -> str:
+        """The name of its section in configuration files: the plural."""
+        return f"{self.value}s"
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise NotFoundError(f"There is no backend type {value!r}. {hint(value, cls)}")
+
+
+class StorageBackend(ABC):
+    """A place to keep data: made with its options, then connected, used and disconnected.
+
+    A provider overrides `connect` and `disconnect` and calls these with `super()`;
+    an operation starts with `self.ensure_open()`. A backend belongs to the event
+    loop that connected it.
+    """
+
+    backend_type: ClassVar[BackendType]
+    name: str = "default"
+    config: Mapping[str, Any] = MappingProxyType({})
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        self.config = dict(config or {})
+
+    async def initialize(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take other options than the constructor got; `None` keeps those. Before `connect` only."""
+        if config is not None:
+            self.config = dict(config)
+
+    async def connect(self) -> None:
+        """Make the backend ready for use; harmless when it is."""
+        self._loop = asyncio.get_running_loop()
+
+    async def disconnect(self) -> None:
+        """Let go of everything that `connect` took; harmless when there is nothing."""
+        self._loop = None
+
+    async def health_check(self) -> bool:
+        """Say whether an operation would work now."""
+        return self.is_open
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected."""
+        return self._loop is not None
+
+    def ensure_open(self) -> None:
+        """Raise `BackendNotOpenError` unless connected, on the running event loop."""
+        if self._loop is None:
+            raise BackendNotOpenError(
+                f"{self} is not open. Await its connect(), or open it through the registry: "
+                "`async with registry:` or `await registry.open()`."
+            )
+        if self._loop is not asyncio.get_running_loop():
+            raise WrongEventLoopError(
+                f"{self} was opened on another event loop. Use it there, or await disconnect() and connect() here."
+            )
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.disconnect()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}, {'open' if self.is_open else 'not open'}>"
+
+    def __str__(self) -> str:
+        return f'The {self.backend_type} "{self.name}" ({type(self).__name__})'
+
+
+@runtime_checkable
+class BackendProvider(Protocol):
+    """Makes backends of one kind from a mapping of options.
+
+    Where it has an attribute `Options`, a pydantic model, configuration files are
+    checked against it before anything is built.
+    """
+
+    @staticmethod
+    def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+        """Return a new backend with these options, not connected yet."""
+        ...

@@ -1,0 +1,222 @@
+"""The contract of a vector store."""
+
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from symphony_registry.backends.concurrency import to_the_end
+from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.storage import BackendType, StorageBackend
+from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object
+from symphony_registry.errors import DimensionError, InvalidValueError, UnsupportedOperationError
+
+Metric = Literal["cosine", "dot", "euclidean"]
+Vector: TypeAlias = "Sequence[float] | npt.NDArray[Any]"
+Float32s: TypeAlias = "npt.NDArray[np.float32]"
+Item: TypeAlias = "tuple[str, Vector, JSONObject | None]"
+ITEM_PARTS = ("id", "vector", "metadata")
+
+
+class VectorItem(TypedDict):
+    """A stored vector, rounded to float32, with its metadata."""
+
+    id: str
+    vector: list[float]
+    metadata: JSONObject
+
+
+class SearchResult(TypedDict):
+    """A vector found; `vector` only with `include_vectors`."""
+
+    id: str
+    similarity: float
+    metadata: JSONObject
+    vector: NotRequired[list[float]]
+
+
+class VectorOptions(BackendOptions):
+    """The options that every vector store has."""
+
+    dimension: int | None = Field(default=None, ge=1, description="Length of every vector; default: of the first.")
+    metric: Metric = Field(default="cosine", description="What similarity means.")
+
+
+class VectorStoreBackend(StorageBackend):
+    """Keeps vectors with metadata under ids, and finds the most similar ones.
+
+    A vector is a 1-D sequence or array of finite numbers. The first one stored,
+    or the option `dimension`, fixes the dimension until `clear`. A provider has
+    to write `add`, `get`, `delete`, `search` and `count`; the rest stands on them.
+    """
+
+    backend_type: ClassVar[BackendType] = BackendType.VECTOR_STORE
+
+    @abstractmethod
+    async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:
+        """Store a vector; replaces the vector and the metadata that `id` had.
+
+        Raises `DimensionError` for another dimension, `InvalidValueError` or
+        `InvalidTypeError` for what cannot be stored.
+        """
+
+    @abstractmethod
+    async def get(self, id: str) -> VectorItem | None:
+        """Return what is stored under `id`, or `None`."""
+
+    @abstractmethod
+    async def delete(self, id: str) -> bool:
+        """Delete `id` and say whether it was there."""
+
+    @abstractmethod
+    async def search(
+        self,
+        query_vector: Vector,
+        limit: int = 10,
+        metadata_filter: JSONObject | None = None,
+        *,
+        include_vectors: bool = True,
+    ) -> list[SearchResult]:
+        """Return the most similar vectors, the best first, equals by id.
+
+        `similarity` is the cosine in [-1, 1], the dot product, or
+        1 / (1 + Euclidean distance), by the option `metric`. Only what matches
+        `metadata_filter` is considered.
+        """
+
+    @abstractmethod
+    async def count(self, metadata_filter: JSONObject | None = None) -> int:
+        """Return how many vectors match, or how many there are."""
+
+    async def add_many(self, items: Iterable[Item]) -> None:
+        """Store `(id, vector, metadata)` items, all or none; the last of equal ids wins.
+
+        As defined here, others may see a part of the items while it runs.
+        """
+        checked = [
+            (check_id(id), np.array(vector), checked_object(metadata, "metadata"))
+            for id, vector, metadata in check_items(items, ITEM_PARTS)
+        ]
+
+        async def add_all() -> None:
+            before: list[tuple[str, VectorItem | None]] = []
+            try:
+                for id, vector, metadata in checked:
+                    before.append((id, await self.get(id)))
+                    await self.add(id, vector, metadata)
+            except Exception:
+                for id, item in reversed(before):
+                    if item is None:
+                        await self.delete(id)
+                    else:
+                        await self.add(id, item["vector"], item["metadata"])
+                raise
+
+        self.ensure_open()
+        await to_the_end(add_all())
+
+    async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
+        """Return what is stored under each id, `None` where nothing is, in the order asked."""
+        return [await self.get(id) for id in [check_id(id) for id in ids]]
+
+    async def delete_many(self, ids: Iterable[str]) -> int:
+        """Delete all of `ids` and return how many were there."""
+        checked = [check_id(id) for id in ids]
+
+        async def delete_all() -> int:
+            before: list[VectorItem] = []
+            try:
+                for id in checked:
+                    item = await self.get(id)
+                    if item is not None and await self.delete(id):
+                        before.append(item)
+            except Exception:
+                for item in before:
+                    await self.add(item["id"], item["vector"], item["metadata"])
+                raise
+            return len(before)
+
+        self.ensure_open()
+        return await to_the_end(delete_all())
+
+    async def search_many(
+        self,
+        query_vectors: Iterable[Vector],
+        limit: int = 10,
+        metadata_filter: JSONObject | None = None,
+        *,
+        include_vectors: bool = True,
+    ) -> list[list[SearchResult]]:
+        """Return the results of `search` for each query vector."""
+        return [
+            await self.search(query, limit, metadata_filter, include_vectors=include_vectors)
+            for query in list(query_vectors)
+        ]
+
+    async def clear(self) -> None:
+        """Delete everything."""
+        await self.delete_many([item["id"] async for item in self.scan()])
+
+    async def dimension(self) -> int | None:
+        """Return the dimension that is fixed, or `None`.
+
+        As defined here, it asks by a search that cannot fit.
+        """
+        if not await self.count():
+            return None
+        try:
+            await self.search([1.0], 1)
+        except DimensionError as error:
+            return error.expected
+        return 1
+
+    async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
+        """Yield all items by id, reading `batch_size` at a time.
+
+        What is written meanwhile may be seen or not. As defined here, it asks
+        for everything by one search.
+        """
+        check_limit(batch_size, "batch_size")
+        total = await self.count()
+        if not total:
+            return
+        dimension = await self.dimension()
+        if dimension is None:
+            raise UnsupportedOperationError(f"{self} cannot be scanned: it does not know its dimension.")
+        found = await self.search([1.0] * dimension, total, include_vectors=False)
+        ids = sorted(result["id"] for result in found)
+        for start in range(0, len(ids), batch_size):
+            for item in await self.get_many(ids[start : start + batch_size]):
+                if item is not None:
+                    yield item
+
+
+def check_vector(vector: object, dimension: int | None, metric: Metric, what: str = "vector") -> Float32s:
+    """Return a float32 copy of `vector` if it can be stored or searched for, else raise.
+
+    `dimension` is the store's, `None` where it is not fixed yet.
+    """
+    if isinstance(vector, str | bytes | dict | set):
+        raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")
+    try:
+        given = np.asarray(vector)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidValueError(f"The {what} is not a 1-D sequence of numbers: {error}.") from error
+    if given.ndim != 1:
+        raise InvalidValueError(f"The {what} must have one axis, not {given.ndim} (its shape is {given.shape}).")
+    if given.dtype.kind not in "fiu" and given.size:
+        raise InvalidValueError(f"The {what} must hold numbers only, not {given.dtype}.")
+    if given.size == 0:
+        raise InvalidValueError(f"The {what} is empty.")
+    if dimension is not None and given.size != dimension:
+        raise DimensionError(dimension, given.size, what)
+    with np.errstate(over="ignore"):
+        result = given.astype(np.float32)
+    if not np.isfinite(result).all():
+        raise InvalidValueError(f"The {what} holds a NaN, an infinity or a number too large for float32.")
+    if metric == "cosine" and not result.any():
+        raise InvalidValueError(f"The {what} has length zero (as float32), which has no cosine.")
+    return result

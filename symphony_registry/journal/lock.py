@@ -1,0 +1,51 @@
+"""An exclusive lock on a directory, held by the kernel until the process ends."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from symphony_registry.errors import StorageError, StorageLockedError
+
+LOCK_NAME = "LOCK"
+
+
+class DirectoryLock:
+    """A lock of a directory against other processes and other backends of this one.
+
+    The file `LOCK` names the holder for people; what counts is the kernel's lock
+    on it, which a dead process cannot leave behind.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def acquire(cls, directory: Path) -> Self:
+        """Lock `directory`, or raise `StorageLockedError` with the holder's pid."""
+        path = directory / LOCK_NAME
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StorageError(f"The lock {path} cannot be opened: {error.strerror}.", path) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        except BlockingIOError as error:
+            pid = os.pread(descriptor, 20, 0).strip().decode("ascii", "replace")
+            os.close(descriptor)
+            holder = "another backend of this process" if pid == str(os.getpid()) else "another process"
+            raise StorageLockedError(
+                f"The directory {directory} is in use by {holder} (pid {pid or 'unknown'}). "
+                "Close that one first, or choose another path.",
+                directory,
+            ) from error
+        except OSError as error:
+            os.close(descriptor)
+            raise StorageError(f"The directory {directory} cannot be locked: {error.strerror}.", path) from error
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Give the directory free."""
+        os.close(self._descriptor)
