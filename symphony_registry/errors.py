@@ -86,7 +86,7 @@ class BackendTimeoutError(BackendUnavailableError, TimeoutError):
     """The backend did not answer in time."""
 
 
-class BackendErrorGroup(ExceptionGroup[Exception], RegistryError):
+class BackendErrorGroup(ExceptionGroup[Exception], RegistryError):  # noqa: N818 - as ExceptionGroup
     """What went wrong with several backends while they were opened or closed together."""
 
     def derive(self, excs: Sequence[Exception]) -> "BackendErrorGroup":  # type: ignore[override]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from symphony_registry.backends.lifecycle import Lifecycle
 from symphony_registry.backends.providers import ProviderTable
@@ -10,6 +10,8 @@ from symphony_registry.backends.storage import BackendProvider, BackendType, Sto
 from symphony_registry.errors import AlreadyRegisteredError, ProviderTypeError
 
 __all__ = ["BackendProvider", "BackendType", "StorageBackend", "StorageBackendFactory"]
+
+BackendT = TypeVar("BackendT", bound=StorageBackend)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ class StorageBackendFactory:
         backend_type = BackendType(backend_type)
         provider = cls.get_provider(backend_type, provider_name)
         backend = provider.create_backend(dict(config or {}))
-        ensure_backend(backend_type, backend, f"provider {provider_name!r} made")
+        ensure_backend(StorageBackend, backend, f"provider {provider_name!r} made")
+        if backend.backend_type is not backend_type:
+            raise ProviderTypeError(
+                f"The provider {provider_name!r} made a {backend.backend_type}, not a {backend_type}: {backend!r}."
+            )
         backend.name = backend_name
         return backend
 
@@ -117,10 +123,10 @@ class StorageBackendFactory:
         await cls._lifecycle.close_all()
 
 
-def ensure_backend(backend_type: BackendType, found: object, origin: str) -> StorageBackend:
-    """Return `found` if it is a backend of that type, else raise `ProviderTypeError`."""
-    if isinstance(found, StorageBackend) and found.backend_type is backend_type:
+def ensure_backend(kind: type[BackendT], found: object, origin: str) -> BackendT:
+    """Return `found` if it is a backend of that kind, else raise `ProviderTypeError`."""
+    if isinstance(found, kind):
         return found
     raise ProviderTypeError(
-        f"The {origin} a {type(found).__module__}.{type(found).__qualname__}, which is not a {backend_type} backend."
+        f"The {origin} a {type(found).__module__}.{type(found).__qualname__}, which is not a {kind.__name__}."
     )

@@ -28,7 +28,7 @@ class Condition(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class All(Condition):
+class AllOf(Condition):
     """Every one of `conditions` holds; true for none."""
 
     conditions: tuple[Condition, ...]
@@ -38,7 +38,7 @@ class All(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class Any_(Condition):
+class AnyOf(Condition):
     """At least one of `conditions` holds; false for none."""
 
     conditions: tuple[Condition, ...]
@@ -86,7 +86,7 @@ def parse_filter(metadata_filter: object, what: str = "metadata_filter") -> Cond
     True
     """
     if metadata_filter is None:
-        return All(())
+        return AllOf(())
     if type(metadata_filter) is not dict:
         raise InvalidTypeError(f"{what} must be a dict, not {type(metadata_filter).__name__}.")
     return _parse(checked_value(metadata_filter, what), what)
@@ -115,7 +115,7 @@ def _parse_entry(key: str, value: Any, place: str) -> Condition:
             _parse(_expect(dict, part, f"{place}[{index}]"), f"{place}[{index}]")
             for index, part in enumerate(_expect(list, value, place))
         ]
-        return All(tuple(parts)) if key == "$and" else Any_(tuple(parts))
+        return AllOf(tuple(parts)) if key == "$and" else AnyOf(tuple(parts))
     if key.startswith("$"):
         raise InvalidValueError(f"{place}: there is no operator {key} here. {hint(key, _LOGICAL)}")
     return _parse_field(tuple(key.split(".")), value, place)
@@ -139,7 +139,7 @@ def _parse_field(path: tuple[str, ...], value: Any, place: str) -> Condition:
 
 
 def _all(conditions: list[Condition]) -> Condition:
-    return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+    return conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
 
 
 def _expect(kind: type, value: Any, place: str) -> Any:

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from pydantic import Field
 
-from symphony_registry.backends.concurrency import to_the_end
 from symphony_registry.backends.embedded import Change, EmbeddedBackend, State
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.errors import StorageCorruptedError, StorageError

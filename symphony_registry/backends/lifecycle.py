@@ -116,7 +116,7 @@ class Lifecycle:
                     await backend.disconnect()
             except Exception as error:
                 if isinstance(error, TimeoutError) and limit.expired():
-                    error = BackendTimeoutError(f"{backend} did not close within {timeout} s.")  # noqa: PLW2901
+                    error = BackendTimeoutError(f"{backend} did not close within {timeout} s.")
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
             backend._loop = None  # noqa: SLF001

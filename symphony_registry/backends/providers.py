@@ -1,7 +1,7 @@
 """Where provider names lead: registered ones, the built-in table, entry points, dotted paths."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -32,16 +32,6 @@ BUILT_IN: dict[BackendType, dict[str, str]] = {
         "file": f"{_BACKENDS}.checkpoint_store.file:FileCheckpointStore",
     },
 }
-
-
-@dataclass(frozen=True)
-class _Constructor:
-    """The provider of a backend class that has no `Provider` of its own."""
-
-    backend_class: type[StorageBackend]
-
-    def create_backend(self, config: Mapping[str, Any] | None = None) -> StorageBackend:
-        return self.backend_class(config)
 
 
 class ProviderTable:
@@ -105,13 +95,25 @@ def as_provider(backend_type: BackendType, found: object, what: str) -> BackendP
         if actual is not backend_type:
             raise ProviderTypeError(f"The {what} is a {actual} backend, not a {backend_type}: {_describe(found)}.")
         provider = getattr(found, "Provider", None)
-        return provider if isinstance(provider, BackendProvider) else _Constructor(found)
+        return provider if isinstance(provider, BackendProvider) else _constructor(found)
     if isinstance(found, BackendProvider) and callable(found.create_backend):
         return found
     raise ProviderTypeError(
         f"The {what} leads to {_describe(found)}, which is neither a {backend_type} backend class "
         "nor a provider with a static create_backend(config=None)."
     )
+
+
+@cache
+def _constructor(backend_class: type[StorageBackend]) -> BackendProvider:
+    """Return the provider of a backend class that has none of its own."""
+
+    class Provider:
+        @staticmethod
+        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+            return backend_class(config)
+
+    return Provider
 
 
 def _entry_points(backend_type: BackendType) -> list[EntryPoint]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -210,6 +211,11 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = -1
         self._lock.release()
+
+    def __del__(self) -> None:
+        if getattr(self, "_descriptor", -1) >= 0:
+            warnings.warn(f"{self.directory} was not closed: await disconnect()", ResourceWarning, stacklevel=2)
+            self.close()
 
 
 @contextmanager

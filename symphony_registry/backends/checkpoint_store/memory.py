@@ -9,7 +9,7 @@ import orjson
 
 from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
 from symphony_registry.backends.checkpoint_store.log import CheckpointLog, save_change
-from symphony_registry.backends.embedded import LONG_READ, Change, EmbeddedBackend
+from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend

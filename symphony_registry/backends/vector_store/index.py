@@ -136,7 +136,7 @@ class VectorIndex:
         query_length = _lengths(query[np.newaxis])[0]
         matrix = self._matrix[:count] if len(rows) == count else self._matrix[rows]
         if not _is_safe(query_length) or not _is_safe(lengths.max()) or not _is_safe(lengths.min()):
-            matrix, query = matrix.astype(np.float64), query.astype(np.float64)  # type: ignore[assignment]
+            matrix, query = matrix.astype(np.float64), query.astype(np.float64)
         scores = (matrix @ query).astype(np.float64)
         error = _TOLERANCE * query_length * lengths
         if self._metric == "cosine":

@@ -1,0 +1,32 @@
+"""Building a container from configuration files and variables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from symphony_registry.containers.registry import RegistryContainer, add_configured_backends
+from symphony_registry.settings import LayeredSettings, RegistrySettings
+
+
+def build_container(
+    environment: str | None = None,
+    config_dir: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> RegistryContainer:
+    """Return a container over layered settings; nothing is opened.
+
+    The layers are `base.yaml`, `<environment>.yaml` and `local.yaml` in
+    `config_dir`, environment variables, and `settings`, a mapping of the same
+    shape. `environment` and `config_dir` default to `SYMPHONY_REGISTRY_ENV` and
+    `SYMPHONY_REGISTRY_CONFIG_DIR`; an environment without a directory is looked
+    for in `config/` under the working directory, else among the files that ship
+    with the package. With none of them, there is one memory backend of each type.
+
+    Raises `ConfigurationError` with everything that is wrong, each with its place.
+    """
+    directory = None if config_dir is None else Path(config_dir)
+    layered = LayeredSettings(environment=environment, config_dir=directory, **(settings or {}))
+    container = RegistryContainer()
+    container.config.from_dict(layered.model_dump(include=set(RegistrySettings.model_fields)))
+    add_configured_backends(container)
+    return container

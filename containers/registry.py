@@ -1,0 +1,103 @@
+"""The container of a registry."""
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dependency_injector import containers, providers
+
+from symphony_registry.backends.base import BackendType, StorageBackend, StorageBackendFactory, ensure_backend
+from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
+from symphony_registry.backends.lifecycle import Lifecycle
+from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.errors import BackendNotFoundError, hint
+from symphony_registry.settings import RegistrySettings, settings_from_mapping
+
+if TYPE_CHECKING:
+    from symphony_registry.registry import ServiceRegistry
+
+BackendT = TypeVar("BackendT", bound=StorageBackend)
+
+
+def build_backend(
+    kind: type[BackendT], factory: StorageBackendFactory, settings: RegistrySettings, name: str
+) -> BackendT:
+    """Return a new backend as the settings say, not connected."""
+    backend_type = kind.backend_type
+    known = settings.backends(backend_type)
+    if name not in known:
+        raise BackendNotFoundError(f'There is no {backend_type} "{name}" in the settings. {hint(name, known)}')
+    chosen = known[name]
+    backend = factory.build(backend_type, chosen.provider, name, chosen.options)
+    return ensure_backend(kind, backend, f"provider {chosen.provider!r} made")
+
+
+def make_registry(container: Any) -> "ServiceRegistry":
+    """Return the facade over a container."""
+    from symphony_registry.registry import ServiceRegistry  # noqa: PLC0415 - the facade stands above the containers
+
+    return ServiceRegistry(container)
+
+
+class RegistryContainer(containers.DeclarativeContainer):
+    """The backends, services and repositories of one registry.
+
+    Providers are synchronous and open nothing: the registry opens and closes.
+    `config` holds raw settings; without any, there is one memory backend of each
+    type. `vector_stores` and its like hold the backends by name, and their
+    "default" is the provider beside them, so that an override of either is one of
+    both. Other names are added by `add_configured_backends`.
+    """
+
+    __self__ = providers.Self()
+
+    config = providers.Configuration()
+    settings = providers.ThreadSafeSingleton(settings_from_mapping, config)
+    factory = providers.ThreadSafeSingleton(StorageBackendFactory)
+
+    vector_store: providers.Provider[VectorStoreBackend] = providers.ThreadSafeSingleton(
+        build_backend, VectorStoreBackend, factory, settings, "default"
+    )
+    knowledge_graph: providers.Provider[KnowledgeGraphBackend] = providers.ThreadSafeSingleton(
+        build_backend, KnowledgeGraphBackend, factory, settings, "default"
+    )
+    checkpoint_store: providers.Provider[CheckpointStoreBackend] = providers.ThreadSafeSingleton(
+        build_backend, CheckpointStoreBackend, factory, settings, "default"
+    )
+
+    vector_stores = providers.Aggregate({"default": vector_store})
+    knowledge_graphs = providers.Aggregate({"default": knowledge_graph})
+    checkpoint_stores = providers.Aggregate({"default": checkpoint_store})
+
+    services: providers.Aggregate[Any] = providers.Aggregate({})
+    repositories: providers.Aggregate[Any] = providers.Aggregate({})
+
+    registrations: providers.Provider[dict[tuple[BackendType, str], tuple[str, dict[str, Any]]]] = (
+        providers.ThreadSafeSingleton(dict)
+    )
+    lifecycle = providers.ThreadSafeSingleton(Lifecycle)
+    registry = providers.ThreadSafeSingleton(make_registry, __self__)
+
+
+KINDS: tuple[type[StorageBackend], ...] = (VectorStoreBackend, KnowledgeGraphBackend, CheckpointStoreBackend)
+
+
+def add_configured_backends(container: RegistryContainer) -> None:
+    """Give the container's aggregates the names that its settings have.
+
+    A "default" that is not configured is taken out, unless it is overridden.
+    """
+    settings: RegistrySettings = container.settings()
+    for kind in KINDS:
+        aggregate = getattr(container, kind.backend_type.section)
+        named = dict(aggregate.providers)
+        configured = settings.backends(kind.backend_type)
+        default = getattr(container, kind.backend_type)
+        if "default" not in configured and not default.overridden:
+            named.pop("default", None)
+        else:
+            named["default"] = default
+        for name in configured.keys() - named.keys():
+            named[name] = providers.ThreadSafeSingleton(
+                build_backend, kind, container.factory, container.settings, name
+            )
+        aggregate.set_providers(named)

@@ -1,0 +1,93 @@
+"""`${NAME}`, `${NAME:-default}` and `${file:PATH}` inside values of YAML files."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from symphony_registry.settings.tree import Branch, Leaf, Node
+
+_REFERENCE = re.compile(r"\$(?:\$|\{(?P<body>[^}]*)(?P<end>\}?))")
+_NAME = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+
+
+class InterpolationError(Exception):
+    """A reference that cannot be resolved; says why."""
+
+
+def interpolated(tree: Branch, variables: Mapping[str, str], problems: list[str]) -> Branch:
+    """Return the tree with every reference in values from files replaced.
+
+    What is put in is never looked at again: a secret arrives as it is. Values
+    from variables and arguments are taken literally.
+    """
+
+    def visit(node: Node, where: str) -> Node:
+        if isinstance(node, Branch):
+            children = {key: visit(child, f"{where}.{key}".lstrip(".")) for key, child in node.children.items()}
+            return Branch(children, node.origin)
+        if node.origin.file is None:
+            return node
+        directory = node.origin.file.parent
+        try:
+            return Leaf(_replace_in(node.value, lambda text: expand(text, variables, directory)), node.origin)
+        except InterpolationError as error:
+            problems.append(f"{node.origin}: {where}: {error}")
+            return node
+
+    result = visit(tree, "")
+    assert isinstance(result, Branch)
+    return result
+
+
+def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:
+    """Return `text` with its references replaced; files are relative to `directory`.
+
+    >>> expand("${HOST:-localhost}:${PORT}, $$5", {"PORT": "5432"}, Path())
+    'localhost:5432, $5'
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        if match["body"] is None:
+            return "$"
+        if not match["end"]:
+            raise InterpolationError("${ is not closed by }. Write $${ for a literal ${.")
+        return _resolve(match["body"], variables, directory)
+
+    return _REFERENCE.sub(replace, text)
+
+
+def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
+    if body.startswith("file:"):
+        return _read(directory / body.removeprefix("file:"))
+    match = _NAME.fullmatch(body)
+    if match is None:
+        raise InterpolationError(f"${{{body}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{file:PATH}}.")
+    value = variables.get(match["name"])
+    if match["default"] is not None:
+        return value or match["default"]
+    if value is None:
+        raise InterpolationError(
+            f"the variable {match['name']} is not set. Set it, or write ${{{match['name']}:-default}}."
+        )
+    return value
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file, without the line end that editors put at its end."""
+    try:
+        return path.read_text("utf-8").removesuffix("\n")
+    except OSError as error:
+        raise InterpolationError(f"the file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InterpolationError(f"the file {path} is not UTF-8.") from error
+
+
+def _replace_in(value: Any, replace: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return replace(value)
+    if isinstance(value, list):
+        return [_replace_in(item, replace) for item in value]
+    if isinstance(value, dict):
+        return {key: _replace_in(item, replace) for key, item in value.items()}
+    return value

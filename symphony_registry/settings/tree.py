@@ -1,0 +1,102 @@
+"""Settings as a tree in which every value knows where it was written."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Path_ = tuple[str, ...]
+
+SECTIONS = ("vector_stores", "knowledge_graphs", "checkpoint_stores")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value was written: a line of a file, a variable, or an argument."""
+
+    source: str
+    line: int | None = None
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A value: a scalar, or a list, which layers replace as a whole."""
+
+    value: Any
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A mapping, which layers merge."""
+
+    children: dict[str, "Node"]
+    origin: Origin
+
+    def find(self, path: Path_) -> "Node":
+        """Return the node at `path`, or the last one on the way."""
+        node: Node = self
+        for key in path:
+            if not isinstance(node, Branch) or key not in node.children:
+                break
+            node = node.children[key]
+        return node
+
+    def leaves(self, path: Path_ = ()) -> Iterator[tuple[Path_, Leaf]]:
+        """Yield every leaf with its path."""
+        for key, node in self.children.items():
+            if isinstance(node, Branch):
+                yield from node.leaves((*path, key))
+            else:
+                yield (*path, key), node
+
+
+Node = Branch | Leaf
+
+
+def from_mapping(value: Any, origin: Origin) -> Node:
+    """Return a tree of plain values that all have one origin."""
+    if isinstance(value, Mapping):
+        return Branch({str(key): from_mapping(item, origin) for key, item in value.items()}, origin)
+    return Leaf(value, origin)
+
+
+def to_plain(node: Node) -> Any:
+    """Return the values of a tree."""
+    if isinstance(node, Branch):
+        return {key: to_plain(child) for key, child in node.children.items()}
+    return node.value
+
+
+def merge(lower: Branch, higher: Branch, path: Path_ = ()) -> Branch:
+    """Return `lower` overlaid by `higher`: mappings merge, lists replace, `None` removes.
+
+    Where `higher` changes the provider of a backend, the options in `lower`
+    belonged to the other provider and are dropped.
+    """
+    children = dict(lower.children)
+    if _is_backend(path) and _changes_provider(lower, higher):
+        children.pop("options", None)
+    for key, node in higher.children.items():
+        below = children.get(key)
+        if isinstance(node, Leaf) and node.value is None:
+            children.pop(key, None)
+        elif isinstance(node, Branch):
+            base = below if isinstance(below, Branch) else Branch({}, node.origin)
+            children[key] = merge(base, node, (*path, key))
+        else:
+            children[key] = node
+    return Branch(children, higher.origin)
+
+
+def _is_backend(path: Path_) -> bool:
+    return len(path) == 2 and path[0] in SECTIONS  # noqa: PLR2004 - section and name
+
+
+def _changes_provider(lower: Branch, higher: Branch) -> bool:
+    before, after = lower.children.get("provider"), higher.children.get("provider")
+    return isinstance(before, Leaf) and isinstance(after, Leaf) and before.value != after.value

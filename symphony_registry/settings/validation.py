@@ -1,0 +1,84 @@
+"""Checking a settings tree against the models, the providers and their options."""
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackendFactory
+from symphony_registry.backends.options import reason
+from symphony_registry.errors import ConfigurationError, RegistryError, hint
+from symphony_registry.settings.model import BackendSettings, RegistrySettings, Timeouts
+from symphony_registry.settings.tree import Branch, Leaf, Path_, to_plain
+
+
+def validated(tree: Branch, problems: list[str]) -> RegistrySettings:
+    """Return the settings of a tree.
+
+    Raises `ConfigurationError` with everything that is wrong, `problems` included.
+    """
+    cause: RegistryError | None = None
+    try:
+        RegistrySettings.model_validate(to_plain(tree))
+    except ValidationError as error:
+        problems += _described(error, tree, (), RegistrySettings)
+    for backend_type in BackendType:
+        section = tree.children.get(backend_type.section)
+        for name in section.children if isinstance(section, Branch) else ():
+            try:
+                problems += _check_backend(tree, backend_type, name)
+            except RegistryError as error:
+                path = (backend_type.section, name, "provider")
+                problems.append(f"{tree.find(path).origin}: {'.'.join(path)}: {error}")
+                cause = cause or error
+    if problems:
+        raise ConfigurationError(dict.fromkeys(problems)) from cause
+    return RegistrySettings.model_validate(to_plain(tree))
+
+
+def _check_backend(tree: Branch, backend_type: BackendType, name: str) -> list[str]:
+    path = (backend_type.section, name)
+    provider_name = tree.find((*path, "provider"))
+    if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:
+        return []  # the model has said so
+    provider = StorageBackendFactory.get_provider(backend_type, provider_name.value)
+    model = options_model(provider)
+    options = tree.find((*path, "options"))
+    given = to_plain(options) if isinstance(options, Branch) and options is not tree.find(path) else {}
+    if model is None:
+        return []
+    try:
+        model.model_validate(given)
+    except ValidationError as error:
+        return _described(error, tree, (*path, "options"), model, f" of the provider {provider_name.value}")
+    return []
+
+
+def options_model(provider: BackendProvider) -> type[BaseModel] | None:
+    """Return the model of a provider's options, if it has one."""
+    model = getattr(provider, "Options", None)
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def _described(
+    error: ValidationError, tree: Branch, prefix: Path_, model: type[BaseModel], owner: str = ""
+) -> list[str]:
+    """Return a line for each error: file and line, key path, what is expected."""
+    lines = []
+    for each in error.errors(include_input=False, include_url=False):
+        path = (*prefix, *(str(part) for part in each["loc"]))
+        message = f"{reason(each)}"
+        if each["type"] == "extra_forbidden":
+            known = _known_keys(path[len(prefix) :], model)
+            kind = "option" if owner else "key"
+            message = f'there is no {kind} "{path[-1]}"{owner}. {hint(path[-1], known)}'
+        elif each["type"] == "missing":
+            message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing'
+        lines.append(f"{tree.find(path).origin}: {'.'.join(path)}: {message.removesuffix('.')}.")
+    return lines
+
+
+def _known_keys(path: Path_, model: type[BaseModel]) -> Any:
+    """Return the keys that are known where an unknown one stands."""
+    if model is not RegistrySettings or len(path) == 1:
+        return model.model_fields
+    return Timeouts.model_fields if path[0] == "timeouts" else BackendSettings.model_fields

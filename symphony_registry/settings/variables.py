@@ -1,0 +1,87 @@
+"""Settings from environment variables: `SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__PROVIDER=file`."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from symphony_registry.errors import hint
+from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Node, Origin, from_mapping
+
+PREFIX = "SYMPHONY_REGISTRY_"
+ENVIRONMENT = f"{PREFIX}ENV"
+CONFIG_DIR = f"{PREFIX}CONFIG_DIR"
+
+_SEPARATOR = "__"
+_TOP = (*SECTIONS, "timeouts")
+
+
+def read_variables(variables: Mapping[str, str], below: Branch, problems: list[str]) -> Branch:
+    """Return the tree that variables stand for; misspelt ones are added to `problems`.
+
+    A name's parts are matched with the keys in the layers `below` without regard
+    to case and to the difference between - and _. A value is taken literally;
+    where a mapping belongs, it is JSON.
+    """
+    root = Branch({}, Origin("the environment"))
+    names = [name for name in variables if name.startswith(PREFIX) and name not in (ENVIRONMENT, CONFIG_DIR)]
+    for name in sorted(names, key=lambda name: (name.count(_SEPARATOR), name)):
+        parts = name.removeprefix(PREFIX).split(_SEPARATOR)
+        if parts[0].lower() not in _TOP or not all(parts):
+            problems.append(f"${name}: there is no such setting. {hint(name, _spellings(below), 'For example')}")
+            continue
+        _put(root, parts, variables[name], Origin(f"${name}"), below, problems)
+    return root
+
+
+def _put(root: Branch, parts: list[str], value: str, origin: Origin, below: Branch, problems: list[str]) -> None:
+    branch: Branch = root
+    known: Node | None = below
+    for depth, part in enumerate(parts):
+        siblings = known.children if isinstance(known, Branch) else {}
+        key = _matching(part, [*siblings, *branch.children])
+        known = siblings.get(key)
+        if depth < len(parts) - 1:
+            child = branch.children.setdefault(key, Branch({}, origin))
+            if not isinstance(child, Branch):
+                problems.append(f"{origin}: another variable sets {key} to a value without parts.")
+                return
+            branch = child
+        else:
+            branch.children[key] = _value(parts, value, origin, problems)
+
+
+def _value(parts: list[str], value: str, origin: Origin, problems: list[str]) -> Node:
+    if not _is_mapping([part.lower() for part in parts]):
+        return Leaf(value, origin)
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value
+    if not isinstance(parsed, dict | None):
+        problems.append(f'{origin}: here belongs a JSON object, as in {{"key": "value"}}, or null.')
+        return Leaf(None, origin)
+    return from_mapping(parsed, origin)
+
+
+def _is_mapping(parts: list[str]) -> bool:
+    """Say whether a mapping belongs here: a section, a backend, or its options."""
+    return len(parts) == 1 or (parts[0] in SECTIONS and (len(parts) == 2 or parts[2:] == ["options"]))  # noqa: PLR2004
+
+
+def _matching(part: str, keys: Iterable[str]) -> str:
+    wanted = part.lower()
+    for key in keys:
+        if key.lower().replace("-", "_") == wanted:
+            return key
+    return wanted
+
+
+def _spellings(below: Branch) -> list[str]:
+    """Return variables that would be understood."""
+    examples = [ENVIRONMENT, CONFIG_DIR, f"{PREFIX}TIMEOUTS__OPEN"]
+    for section in SECTIONS:
+        found = below.children.get(section)
+        names = found.children if isinstance(found, Branch) else ["default"]
+        examples += [
+            _SEPARATOR.join([f"{PREFIX}{section}", name, "provider"]).upper().replace("-", "_") for name in names
+        ]
+    return examples

@@ -1,0 +1,130 @@
+"""Reading one YAML file: plain values only, each with its line."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from symphony_registry.settings.tree import Branch, Leaf, Node, Origin, to_plain
+
+MAX_BYTES = 1_000_000
+_MAX_VALUES = 10_000
+_MAX_DEPTH = 50
+
+_TAG = "tag:yaml.org,2002:"
+_AS_TEXT = (f"{_TAG}str", f"{_TAG}timestamp")
+_AS_VALUE = tuple(f"{_TAG}{kind}" for kind in ("null", "bool", "int", "float"))
+
+
+def read_yaml(path: Path, problems: list[str]) -> Branch:
+    """Return the tree of a file; what is wrong with it is added to `problems`."""
+    empty = Branch({}, Origin(str(path), 1, path))
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        problems.append(f"{path}: the file cannot be read: {error.strerror}.")
+        return empty
+    if len(raw) > MAX_BYTES:
+        problems.append(f"{path}: the file has {len(raw):,} bytes; a configuration has at most {MAX_BYTES:,}.")
+        return empty
+    try:
+        root = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        problems.append(f"{path}: the file is not UTF-8: {error.reason} at byte {error.start}.")
+        return empty
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        problems.append(f"{path}{line}: this is not YAML: {error.problem or error.context}.")
+        return empty
+    except yaml.YAMLError as error:
+        problems.append(f"{path}: this is not YAML: {str(error).splitlines()[0]}.")
+        return empty
+    if root is None:
+        problems.append(f"{path}: the file is empty. Write {{}} if no settings are meant.")
+        return empty
+    if not isinstance(root, yaml.MappingNode):
+        problems.append(f"{path}:{root.start_mark.line + 1}: there must be a mapping at the top, not a {root.id}.")
+        return empty
+    try:
+        return _Reader(path, problems).mapping(root, "", 0)
+    except _TooLargeError as error:
+        problems.append(f"{path}: {error}")
+        return empty
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _Reader:
+    """Turns composed nodes into a tree, without building any object of a tag's."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self._path = path
+        self._problems = problems
+        self._values = 0
+        self._constructor = yaml.constructor.SafeConstructor()
+
+    def mapping(self, node: yaml.MappingNode, where: str, depth: int) -> Branch:
+        self._refuse_duplicates(node, where)
+        self._constructor.flatten_mapping(node)  # merge keys, `<<: *defaults`
+        children: dict[str, Node] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _AS_TEXT:
+                self._problem(
+                    key_node, where, f"a key must be text: put {key if isinstance(key, str) else 'it'} in quotes"
+                )
+                continue
+            children[key] = self._node(value_node, f"{where}.{key}".lstrip("."), depth + 1)
+        return Branch(children, self._origin(node))
+
+    def _node(self, node: Any, where: str, depth: int) -> Node:
+        self._count(depth)
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+            return self.mapping(node, where, depth)
+        return Leaf(self._value(node, where, depth), self._origin(node))
+
+    def _value(self, node: Any, where: str, depth: int) -> Any:
+        self._count(depth)
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+            return [self._value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+            return to_plain(self.mapping(node, where, depth))
+        if isinstance(node, yaml.ScalarNode) and node.tag in _AS_TEXT:
+            return node.value
+        if isinstance(node, yaml.ScalarNode) and node.tag in _AS_VALUE:
+            try:
+                return self._constructor.construct_object(node)
+            except (ValueError, yaml.YAMLError):
+                self._problem(node, where, f"{node.value!r} cannot be read; put it in quotes if text is meant")
+                return None
+        self._problem(node, where, f"the tag {node.tag.replace(_TAG, '!!')} is not allowed: only plain values are")
+        return None
+
+    def _refuse_duplicates(self, node: yaml.MappingNode, where: str) -> None:
+        lines: dict[str, int] = {}
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue
+            line = key_node.start_mark.line + 1
+            if key_node.value in lines:
+                self._problem(
+                    key_node, where, f"the key {key_node.value} stands in line {lines[key_node.value]} already"
+                )
+            lines.setdefault(key_node.value, line)
+
+    def _count(self, depth: int) -> None:
+        self._values += 1
+        if self._values > _MAX_VALUES or depth > _MAX_DEPTH:
+            raise _TooLargeError(
+                f"the file stands for more than {_MAX_VALUES:,} values, or is nested more than {_MAX_DEPTH} deep "
+                "(aliases count as often as they are used)."
+            )
+
+    def _origin(self, node: Any) -> Origin:
+        return Origin(str(self._path), node.start_mark.line + 1, self._path)
+
+    def _problem(self, node: Any, where: str, message: str) -> None:
+        self._problems.append(f"{self._origin(node)}: {where}{': ' if where else ''}{message}.")

@@ -1,0 +1,115 @@
+"""What gives a check its stores."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from symphony_registry.backends.base import StorageBackendFactory, ensure_backend
+from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
+from symphony_registry.backends.lifecycle import Lifecycle
+from symphony_registry.backends.providers import as_provider
+from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
+
+BackendT = TypeVar("BackendT", bound=StorageBackend)
+Options: TypeAlias = Mapping[str, Any]
+
+BACKEND_NAME = "under_test"
+
+
+class SentenceSkipped(Exception):  # noqa: N818 - not an error
+    """The sentence says nothing about this provider; the message is the reason."""
+
+
+class Harness(Generic[BackendT]):
+    """A provider, and where it may keep its data.
+
+    `provider` is a registered name, an entry point, a `package.module:Class`, or
+    a provider or backend class itself. `options` is called with a new directory
+    for each store, and two stores with its results must share nothing.
+    """
+
+    def __init__(
+        self,
+        backend_type: BackendType | str,
+        provider: object,
+        directory: Path,
+        *,
+        options: Callable[[Path], Options] = lambda _: {},
+        persists: bool = False,
+        large: int = 20_000,
+    ) -> None:
+        self.backend_type = BackendType(backend_type)
+        self.persists = persists
+        self.large = large
+        self._provider = find_provider(self.backend_type, provider)
+        self._directory = directory
+        self._options = options
+        self._numbers = count(1)
+
+    def storage(self, **extra: Any) -> "Storage[BackendT]":
+        """Return a place for data that nothing used before, with further options."""
+        directory = self._directory / f"storage-{next(self._numbers)}"
+        directory.mkdir(parents=True)
+        return Storage(self.backend_type, self._provider, {**self._options(directory), **extra})
+
+    def open(self, **extra: Any) -> AbstractAsyncContextManager[BackendT]:
+        """Open an empty store, with further options."""
+        return self.storage(**extra).open()
+
+    @property
+    def lists_entities(self) -> bool:
+        """Whether the backend can list what it holds; of a knowledge graph's class this is optional."""
+        kind = type(self.storage().build())
+        return not issubclass(kind, KnowledgeGraphBackend) or can_list(kind)
+
+
+@dataclass(frozen=True)
+class Storage(Generic[BackendT]):
+    """A place for data, which can be opened more than once; one at a time."""
+
+    backend_type: BackendType
+    provider: BackendProvider
+    options: Options
+
+    def build(self) -> BackendT:
+        """Return a backend that is not connected."""
+        return cast("BackendT", build(self.backend_type, self.provider, self.options))
+
+    def open(self) -> AbstractAsyncContextManager[BackendT]:
+        """Open the store."""
+        return cast(
+            "AbstractAsyncContextManager[BackendT]", opened(build(self.backend_type, self.provider, self.options))
+        )
+
+
+def can_list(kind: type[StorageBackend]) -> bool:
+    """Say whether a knowledge graph's class defines what listing its entities stands on."""
+    return getattr(kind, "scan_entities", None) is not KnowledgeGraphBackend.scan_entities
+
+
+def find_provider(backend_type: BackendType, provider: object) -> BackendProvider:
+    """Return the provider that a name leads to, or a class is."""
+    if isinstance(provider, str):
+        return StorageBackendFactory.get_provider(backend_type, provider)
+    return as_provider(backend_type, provider, "provider under test")
+
+
+def build(backend_type: BackendType, provider: BackendProvider, options: Options) -> StorageBackend:
+    """Return a backend, not connected."""
+    backend = ensure_backend(backend_type, provider.create_backend(dict(options)), "provider under test made")
+    backend.name = BACKEND_NAME
+    return backend
+
+
+@asynccontextmanager
+async def opened(backend: StorageBackend) -> AsyncIterator[StorageBackend]:
+    """Open a backend the way that applications do."""
+    lifecycle = Lifecycle()
+    await lifecycle.open(backend)
+    try:
+        yield backend
+    finally:
+        await lifecycle.close_all()
