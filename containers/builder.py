@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_registry.containers.registry import RegistryContainer, add_configured_backends
-from symphony_registry.settings import LayeredSettings, RegistrySettings
+from symphony_registry.settings import RegistrySettings
 
 
 def build_container(
@@ -24,6 +24,8 @@ def build_container(
 
     Raises `ConfigurationError` with everything that is wrong, each with its place.
     """
+    from symphony_registry.settings.loading import LayeredSettings  # noqa: PLC0415 - YAML only where it is read
+
     directory = None if config_dir is None else Path(config_dir)
     layered = LayeredSettings(environment=environment, config_dir=directory, **(settings or {}))
     container = RegistryContainer()

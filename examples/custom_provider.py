@@ -105,11 +105,9 @@ def cosine(left: Float32s, right: Float32s) -> float:
     return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 
-StorageBackendFactory.register_provider(BackendType.VECTOR_STORE, "my_custom", MyCustomVectorStore.Provider)
-
-
 async def main() -> None:
-    """Use the store as any other."""
+    """Make the provider known, and use it as any other."""
+    StorageBackendFactory.register_provider(BackendType.VECTOR_STORE, "my_custom", MyCustomVectorStore.Provider)
     print("Vector store providers:", ", ".join(StorageBackendFactory.list_providers(BackendType.VECTOR_STORE)))
 
     async with ServiceRegistry.get_instance() as registry:

@@ -5,7 +5,6 @@ a `ValueError`, a missing name a `LookupError`, a dead server a `ConnectionError
 """
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -134,6 +133,8 @@ def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:
     >>> hint("x", [])
     'Known: none.'
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - nobody pays for errors that do not happen
+
     names = sorted(known)
     near = get_close_matches(str(name), names, n=1)
     question = f'Did you mean "{near[0]}"? ' if near else ""

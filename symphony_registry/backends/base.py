@@ -1,8 +1,7 @@
 """The public names that every backend builds on, and the factory that makes backends."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from symphony_registry.backends.lifecycle import Lifecycle
 from symphony_registry.backends.providers import ProviderTable
@@ -14,8 +13,7 @@ __all__ = ["BackendProvider", "BackendType", "StorageBackend", "StorageBackendFa
 BackendT = TypeVar("BackendT", bound=StorageBackend)
 
 
-@dataclass(frozen=True)
-class _Remembered:
+class _Remembered(NamedTuple):
     provider_name: str
     config: dict[str, Any]
     backend: StorageBackend

@@ -1,6 +1,6 @@
 """The filter language and its meaning.
 
-A filter is parsed once into a tree of `Condition`s, and `matches` of that tree
+A filter is parsed once into a `Condition`, a tree, and `matches` of that tree
 is the reference that every provider agrees with. Engines translate the tree or
 raise `UnsupportedFilterError`.
 
@@ -8,10 +8,8 @@ raise `UnsupportedFilterError`.
 """
 
 import operator
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from symphony_registry.backends.values import checked_value
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, hint
@@ -19,59 +17,54 @@ from symphony_registry.errors import InvalidTypeError, InvalidValueError, hint
 _MISSING: Any = object()
 
 
-class Condition(ABC):
-    """A node of a parsed filter."""
-
-    @abstractmethod
-    def matches(self, document: Mapping[str, Any]) -> bool:
-        """Say whether a JSON object fulfils the condition."""
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf(Condition):
+class AllOf(NamedTuple):
     """Every one of `conditions` holds; true for none."""
 
-    conditions: tuple[Condition, ...]
+    conditions: "tuple[Condition, ...]"
 
-    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+    def matches(self, document: Mapping[str, Any]) -> bool:
+        """Say whether a JSON object fulfils the condition."""
         return all(condition.matches(document) for condition in self.conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf(Condition):
+class AnyOf(NamedTuple):
     """At least one of `conditions` holds; false for none."""
 
-    conditions: tuple[Condition, ...]
+    conditions: "tuple[Condition, ...]"
 
-    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+    def matches(self, document: Mapping[str, Any]) -> bool:
+        """Say whether a JSON object fulfils the condition."""
         return any(condition.matches(document) for condition in self.conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Condition):
+class Not(NamedTuple):
     """`condition` does not hold."""
 
-    condition: Condition
+    condition: "Condition"
 
-    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+    def matches(self, document: Mapping[str, Any]) -> bool:
+        """Say whether a JSON object fulfils the condition."""
         return not self.condition.matches(document)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison(Condition):
+class Comparison(NamedTuple):
     """The value at `path` stands in the relation `operator` to `operand`."""
 
     path: tuple[str, ...]
     operator: str
     operand: Any
 
-    def matches(self, document: Mapping[str, Any]) -> bool:  # noqa: D102
+    def matches(self, document: Mapping[str, Any]) -> bool:
+        """Say whether a JSON object fulfils the condition."""
         value: Any = document
         for key in self.path:
             value = value.get(key, _MISSING) if type(value) is dict else _MISSING
             if value is _MISSING:
                 return self.operator in _MATCH_MISSING or (self.operator == "$exists" and not self.operand)
         return _OPERATORS[self.operator](value, self.operand)
+
+
+Condition: TypeAlias = AllOf | AnyOf | Not | Comparison
 
 
 def parse_filter(metadata_filter: object, what: str = "metadata_filter") -> Condition:

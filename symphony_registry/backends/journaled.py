@@ -33,7 +33,7 @@ class JournaledBackend(EmbeddedBackend[StateT]):
     _persists = True
     _journal: Journal | None = None
     _failed_at = 0  # lines when compaction failed last
-    _options: FileOptions
+    _path: Path
 
     async def _load(self) -> StateT:
         opening = asyncio.ensure_future(asyncio.to_thread(self._open_journal))
@@ -46,7 +46,7 @@ class JournaledBackend(EmbeddedBackend[StateT]):
         return state
 
     def _open_journal(self) -> tuple[Journal, StateT]:
-        journal = Journal(self._options.path.expanduser(), self.backend_type)
+        journal = Journal(self._path.expanduser(), self.backend_type)
         try:
             state = self._empty_state()
             for record in journal.replay():

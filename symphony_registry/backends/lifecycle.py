@@ -56,8 +56,9 @@ class Lifecycle:
         await asyncio.shield(task)
 
     async def _open(self, backend: StorageBackend, timeout: float | None) -> None:
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with limit:
                 await backend.initialize(dict(backend.config or {}))
                 await backend.connect()
         except BaseException as error:
@@ -65,7 +66,7 @@ class Lifecycle:
             if isinstance(error, TimeoutError) and limit.expired():
                 raise BackendTimeoutError(f"{backend} did not open within {timeout} s.") from error
             raise
-        backend._loop = asyncio.get_running_loop()  # noqa: SLF001 - for a provider that did not call super()
+        backend._loop = asyncio.get_running_loop()
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
 
@@ -111,15 +112,16 @@ class Lifecycle:
         errors: list[Exception] = []
         chosen = set(map(id, backends))
         for backend in [backend for key, backend in reversed(self._opened.items()) if key in chosen]:
+            limit = asyncio.timeout(timeout)
             try:
-                async with asyncio.timeout(timeout) as limit:
+                async with limit:
                     await backend.disconnect()
             except Exception as error:
                 if isinstance(error, TimeoutError) and limit.expired():
                     error = BackendTimeoutError(f"{backend} did not close within {timeout} s.")
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
-            backend._loop = None  # noqa: SLF001
+            backend._loop = None
             self._opened.pop(id(backend), None)
         return errors
 

@@ -12,7 +12,7 @@ from symphony_registry.errors import InvalidValueError, hint
 class BackendOptions(BaseModel):
     """The base of an options model: unknown options are refused, values never shown."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class UnknownOptionWarning(UserWarning):

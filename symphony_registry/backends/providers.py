@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
 from symphony_registry.errors import (
@@ -14,6 +13,9 @@ from symphony_registry.errors import (
     ProviderTypeError,
     hint,
 )
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _BACKENDS = "symphony_registry.backends"
 
@@ -77,10 +79,11 @@ class ProviderTable:
         if len(points) > 1:
             raise AlreadyRegisteredError(
                 f"The {backend_type} provider {name!r} is offered by more than one installed package: "
-                f"{', '.join(sorted(map(_describe, points)))}. Name the class instead: provider: package.module:Class."
+                f"{', '.join(sorted(map(_origin, points)))}. Name the class instead: provider: package.module:Class."
             )
         if points:
-            return as_provider(backend_type, _import(points[0].value, _describe(points[0])), _describe(points[0]))
+            what = f"provider {name!r} ({_origin(points[0])})"
+            return as_provider(backend_type, _import(points[0].value, what), what)
         raise ProviderNotFoundError(
             f"There is no {backend_type} provider {name!r}. {hint(name, self.names(backend_type))} "
             "Install the package that brings it, register it with StorageBackendFactory.register_provider, "
@@ -116,7 +119,9 @@ def _constructor(backend_class: type[StorageBackend]) -> BackendProvider:
     return Provider
 
 
-def _entry_points(backend_type: BackendType) -> list[EntryPoint]:
+def _entry_points(backend_type: BackendType) -> "list[EntryPoint]":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 10 ms that most processes never need
+
     return list(entry_points(group=f"symphony_registry.{backend_type}"))
 
 
@@ -149,9 +154,18 @@ def _import(path: str, what: str) -> object:
     return found
 
 
+def _origin(point: "EntryPoint") -> str:
+    return f"{point.value} of {point.dist.name if point.dist else 'an unknown package'}"
+
+
+def import_provider(package: str, name: str, modules: Mapping[str, str]) -> Any:
+    """Return the class `name` of a backend package, whose providers are imported only when they are used."""
+    if name not in modules:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return getattr(import_module(f"{package}.{modules[name]}"), name)
+
+
 def _describe(found: object) -> str:
-    if isinstance(found, EntryPoint):
-        return f"{found.value} of {found.dist.name if found.dist else 'an unknown package'}"
     if isinstance(found, str):
         return found
     owner = found if hasattr(found, "__qualname__") else type(found)

@@ -85,6 +85,7 @@ class Journal:
         """
         group: list[Record] = []
         self.lines = self.end = offset = 0
+        ended = True
         with _failing("read", self.path), self.path.open("rb") as file:
             for line in file:
                 try:
@@ -94,6 +95,7 @@ class Journal:
                         raise self._corrupted(offset, str(error)) from error
                     break
                 offset += len(line)
+                ended = line.endswith(b"\n")
                 if self.end == 0:
                     self._check_header(record)
                     self.end, self.lines = offset, 1
@@ -110,7 +112,7 @@ class Journal:
         if size != self.end:
             logger.warning("%s: cut off %d bytes of a write that was not finished", self.path, size - self.end)
             self._cut()
-        elif not line.endswith(b"\n"):
+        elif not ended:
             self._write(b"\n")
 
     def _check_header(self, record: Record) -> None:

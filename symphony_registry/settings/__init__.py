@@ -1,6 +1,6 @@
 """Settings: layered YAML files and variables, checked as a whole."""
 
-from symphony_registry.settings.loading import LayeredSettings, settings_from_mapping
 from symphony_registry.settings.model import BackendSettings, RegistrySettings, Timeouts
+from symphony_registry.settings.validation import settings_from_mapping
 
-__all__ = ["BackendSettings", "LayeredSettings", "RegistrySettings", "Timeouts", "settings_from_mapping"]
+__all__ = ["BackendSettings", "RegistrySettings", "Timeouts", "settings_from_mapping"]

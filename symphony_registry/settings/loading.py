@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from symphony_registry.errors import ConfigurationError, hint
 from symphony_registry.settings.interpolation import interpolated
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, RegistrySettings
-from symphony_registry.settings.tree import Branch, Origin, from_mapping, merge, to_plain
+from symphony_registry.settings.tree import Branch, Origin, merge, to_plain, tree_of
 from symphony_registry.settings.validation import validated
 from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT, read_variables
 from symphony_registry.settings.yaml_file import read_yaml
@@ -39,7 +38,9 @@ class LayeredSettings(RegistrySettings, BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - read as a layer instead
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (_Layers(settings_cls, init_settings()),)
 
@@ -61,12 +62,12 @@ class _Layers(PydanticBaseSettingsSource):
         tree = Branch({}, Origin("the configuration"))
         directory = self._choose_directory()
         if directory is None:
-            tree = merge(tree, _tree(EMBEDDED_DEFAULT, "the embedded default"))
+            tree = merge(tree, tree_of(EMBEDDED_DEFAULT, "the embedded default"))
         else:
             for path in _files(directory, self._environment):
                 tree = merge(tree, read_yaml(path, problems))
         tree = merge(tree, read_variables(os.environ, tree, problems))
-        tree = interpolated(merge(tree, _tree(self._arguments, "an argument")), os.environ, problems)
+        tree = interpolated(merge(tree, tree_of(self._arguments, "an argument")), os.environ, problems)
         validated(tree, problems)
         return {**to_plain(tree), "environment": self._environment, "config_dir": directory}
 
@@ -77,20 +78,6 @@ class _Layers(PydanticBaseSettingsSource):
             return None
         local = Path("config")
         return local if local.is_dir() else SHIPPED
-
-
-def settings_from_mapping(config: Mapping[str, Any] | None) -> RegistrySettings:
-    """Return the settings that a mapping stands for, as it is; an empty one gives the embedded default.
-
-    Raises `ConfigurationError` with everything that is wrong.
-    """
-    return validated(_tree(config or EMBEDDED_DEFAULT, "container.config"), [])
-
-
-def _tree(config: Mapping[str, Any], source: str) -> Branch:
-    tree = from_mapping(config, Origin(source))
-    assert isinstance(tree, Branch)
-    return tree
 
 
 def _files(directory: Path, environment: str | None) -> list[Path]:

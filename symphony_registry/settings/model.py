@@ -15,7 +15,7 @@ EMBEDDED_DEFAULT: dict[str, Any] = {
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class BackendSettings(_Model):

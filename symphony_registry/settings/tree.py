@@ -1,17 +1,15 @@
 """Settings as a tree in which every value knows where it was written."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Path_ = tuple[str, ...]
 
 SECTIONS = ("vector_stores", "knowledge_graphs", "checkpoint_stores")
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a value was written: a line of a file, a variable, or an argument."""
 
     source: str
@@ -22,16 +20,14 @@ class Origin:
         return self.source if self.line is None else f"{self.source}:{self.line}"
 
 
-@dataclass(frozen=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A value: a scalar, or a list, which layers replace as a whole."""
 
     value: Any
     origin: Origin
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(NamedTuple):
     """A mapping, which layers merge."""
 
     children: dict[str, "Node"]
@@ -63,6 +59,13 @@ def from_mapping(value: Any, origin: Origin) -> Node:
     if isinstance(value, Mapping):
         return Branch({str(key): from_mapping(item, origin) for key, item in value.items()}, origin)
     return Leaf(value, origin)
+
+
+def tree_of(config: Mapping[str, Any], source: str) -> Branch:
+    """Return a tree of plain values that all come from `source`."""
+    tree = from_mapping(config, Origin(source))
+    assert isinstance(tree, Branch)
+    return tree
 
 
 def to_plain(node: Node) -> Any:

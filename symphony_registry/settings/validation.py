@@ -1,5 +1,6 @@
 """Checking a settings tree against the models, the providers and their options."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -7,8 +8,16 @@ from pydantic import BaseModel, ValidationError
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackendFactory
 from symphony_registry.backends.options import reason
 from symphony_registry.errors import ConfigurationError, RegistryError, hint
-from symphony_registry.settings.model import BackendSettings, RegistrySettings, Timeouts
-from symphony_registry.settings.tree import Branch, Leaf, Path_, to_plain
+from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Timeouts
+from symphony_registry.settings.tree import Branch, Leaf, Path_, to_plain, tree_of
+
+
+def settings_from_mapping(config: Mapping[str, Any] | None) -> RegistrySettings:
+    """Return the settings that a mapping stands for, as it is; an empty one gives the embedded default.
+
+    Raises `ConfigurationError` with everything that is wrong.
+    """
+    return validated(tree_of(config or EMBEDDED_DEFAULT, "container.config"), [])
 
 
 def validated(tree: Branch, problems: list[str]) -> RegistrySettings:

@@ -44,7 +44,8 @@ def read_yaml(path: Path, problems: list[str]) -> Branch:
         problems.append(f"{path}: the file is empty. Write {{}} if no settings are meant.")
         return empty
     if not isinstance(root, yaml.MappingNode):
-        problems.append(f"{path}:{root.start_mark.line + 1}: there must be a mapping at the top, not a {root.id}.")
+        kind = "list" if isinstance(root, yaml.SequenceNode) else "single value"
+        problems.append(f"{path}:{root.start_mark.line + 1}: there must be a mapping at the top, not a {kind}.")
         return empty
     try:
         return _Reader(path, problems).mapping(root, "", 0)

@@ -17,6 +17,8 @@ Call: TypeAlias = Callable[[], Awaitable[Any]]
 Calls: TypeAlias = dict[str, Call]
 
 VECTOR = [1.0, 2.0, 3.0]
+# Checkpoints are larger and fewer than vectors and entities.
+_SHARE = 10
 NESTED: JSONObject = {"a": {"b": [1, {"c": "deep"}]}, "tags": ["x", "y"]}
 
 
@@ -60,11 +62,19 @@ class Adapter(ABC):
 
     @abstractmethod
     async def load(self, values: Iterable[tuple[str, JSONObject]]) -> None:
-        """Store many objects."""
+        """Store many objects; of checkpoints, one in ten."""
 
     @abstractmethod
     async def find(self, filter: Any = None) -> list[str]:
         """Return the ids of the objects that match a filter, in the order of the operation."""
+
+    async def put_for_filter(self, id: str, value: JSONObject) -> None:
+        """Store an object where filters see it."""
+        await self.put(id, value)
+
+    async def count(self, filter: Any) -> int | None:  # noqa: ARG002 - most types count all only
+        """Return how many objects match, or `None` where there is no such operation."""
+        return None
 
     @abstractmethod
     def places(self) -> list[Place]:
@@ -123,6 +133,9 @@ class VectorAdapter(Adapter):
 
     async def find(self, filter: Any = None) -> list[str]:  # noqa: D102
         return [found["id"] for found in await self.store.search(VECTOR, 1000, filter)]
+
+    async def count(self, filter: Any) -> int | None:  # noqa: D102
+        return await self.store.count(filter)
 
     async def _metadata(self, id: str) -> JSONObject | None:
         item = await self.store.get(id)
@@ -396,11 +409,15 @@ class CheckpointAdapter(Adapter):
         return await self.store.delete_checkpoint(id)
 
     async def load(self, values: Iterable[tuple[str, JSONObject]]) -> None:  # noqa: D102
-        for id, value in values:
-            await self.store.save_checkpoint(id, {}, value)
+        for number, (id, value) in enumerate(values):
+            if number % _SHARE == 0:
+                await self.store.save_checkpoint(id, {}, value)
 
     async def find(self, filter: Any = None) -> list[str]:  # noqa: D102
         return [info["checkpoint_id"] for info in await self.store.list_checkpoints(metadata_filter=filter)]
+
+    async def put_for_filter(self, id: str, value: JSONObject) -> None:  # noqa: D102
+        await self.store.save_checkpoint(id, {}, value)
 
     async def _metadata(self, id: str) -> JSONObject | None:
         checkpoint = await self.store.get_checkpoint(id)
@@ -467,13 +484,13 @@ class CheckpointAdapter(Adapter):
 
     def whole_writes(self, many: int) -> list[WholeWrite]:  # noqa: D102
         store = self.store
-        large = {"items": [{"number": number} for number in range(many * 20)]}
+        large = {"items": [{"number": number} for number in range(many * _SHARE)]}
 
         async def nothing() -> None:
             pass
 
         async def load() -> None:
-            for number in range(many):
+            for number in range(0, many, _SHARE):
                 await store.save_checkpoint(f"id-{number}", {})
 
         return [

@@ -83,7 +83,7 @@ async def longest_hold(work: Awaitable[object]) -> float:
     async def tick() -> None:
         while True:
             note()
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
     ticking = asyncio.ensure_future(tick())
     await asyncio.sleep(0)

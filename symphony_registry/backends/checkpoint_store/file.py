@@ -1,7 +1,7 @@
 """Checkpoints in memory and in a journal of JSON lines."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -9,7 +9,7 @@ from symphony_registry.backends.checkpoint_store.log import CheckpointLog
 from symphony_registry.backends.checkpoint_store.memory import InMemoryCheckpointStore
 from symphony_registry.backends.embedded import Change
 from symphony_registry.backends.journaled import FileOptions, JournaledBackend
-from symphony_registry.backends.options import read_options
+from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.journal import Record
 
@@ -17,10 +17,10 @@ from symphony_registry.journal import Record
 class FileCheckpointStore(JournaledBackend[CheckpointLog], InMemoryCheckpointStore):
     """A checkpoint store that survives restarts."""
 
-    class Provider:
+    class Provider(InMemoryCheckpointStore.Provider):
         """Makes file checkpoint stores."""
 
-        Options = FileOptions
+        Options: ClassVar[type[BackendOptions]] = FileOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
@@ -28,7 +28,7 @@ class FileCheckpointStore(JournaledBackend[CheckpointLog], InMemoryCheckpointSto
             return FileCheckpointStore(config)
 
     def _configure(self) -> None:
-        self._options = read_options(FileOptions, self.config, str(self))
+        self._path = read_options(FileOptions, self.config, str(self)).path
 
     def _encode(self, change: Change) -> Record:
         return {**change, "data": orjson.Fragment(change["data"])} if change["op"] == "save" else change

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -29,7 +29,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
     class Provider:
         """Makes in-memory checkpoint stores."""
 
-        Options = BackendOptions
+        Options: ClassVar[type[BackendOptions]] = BackendOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:

@@ -1,22 +1,22 @@
 """A knowledge graph in memory and in a journal of JSON lines."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from symphony_registry.backends.journaled import FileOptions, JournaledBackend
 from symphony_registry.backends.knowledge_graph.graph import PropertyGraph
 from symphony_registry.backends.knowledge_graph.memory import InMemoryKnowledgeGraph
-from symphony_registry.backends.options import read_options
+from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 
 
 class FileKnowledgeGraph(JournaledBackend[PropertyGraph], InMemoryKnowledgeGraph):
     """A knowledge graph that survives restarts."""
 
-    class Provider:
+    class Provider(InMemoryKnowledgeGraph.Provider):
         """Makes file knowledge graphs."""
 
-        Options = FileOptions
+        Options: ClassVar[type[BackendOptions]] = FileOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
@@ -24,4 +24,4 @@ class FileKnowledgeGraph(JournaledBackend[PropertyGraph], InMemoryKnowledgeGraph
             return FileKnowledgeGraph(config)
 
     def _configure(self) -> None:
-        self._options = read_options(FileOptions, self.config, str(self))
+        self._path = read_options(FileOptions, self.config, str(self)).path

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from symphony_registry.backends.embedded import LONG_READ, Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
@@ -44,7 +44,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
     class Provider:
         """Makes in-memory knowledge graphs."""
 
-        Options = BackendOptions
+        Options: ClassVar[type[BackendOptions]] = BackendOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:

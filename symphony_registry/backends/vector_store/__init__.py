@@ -1,7 +1,17 @@
 """Vector stores: embeddings with metadata, searched by similarity."""
 
+from typing import TYPE_CHECKING, Any
+
+from symphony_registry.backends.providers import import_provider
 from symphony_registry.backends.vector_store.base import SearchResult, VectorItem, VectorStoreBackend
-from symphony_registry.backends.vector_store.file import FileVectorStore
-from symphony_registry.backends.vector_store.memory import InMemoryVectorStore
+
+if TYPE_CHECKING:
+    from symphony_registry.backends.vector_store.file import FileVectorStore
+    from symphony_registry.backends.vector_store.memory import InMemoryVectorStore
 
 __all__ = ["FileVectorStore", "InMemoryVectorStore", "SearchResult", "VectorItem", "VectorStoreBackend"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a provider when it is asked for."""
+    return import_provider(__name__, name, {"FileVectorStore": "file", "InMemoryVectorStore": "memory"})

@@ -1,11 +1,11 @@
 """Vectors in memory and in a journal of JSON lines."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from symphony_registry.backends.embedded import Change
 from symphony_registry.backends.journaled import FileOptions, JournaledBackend
-from symphony_registry.backends.options import read_options
+from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.backends.vector_store.index import VectorIndex
@@ -21,12 +21,10 @@ class FileVectorOptions(FileOptions, VectorOptions):
 class FileVectorStore(JournaledBackend[VectorIndex], InMemoryVectorStore):
     """A vector store that survives restarts; vectors stand in the journal as base64 of float32."""
 
-    _options: FileVectorOptions
-
-    class Provider:
+    class Provider(InMemoryVectorStore.Provider):
         """Makes file vector stores."""
 
-        Options = FileVectorOptions
+        Options: ClassVar[type[BackendOptions]] = FileVectorOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
@@ -34,7 +32,8 @@ class FileVectorStore(JournaledBackend[VectorIndex], InMemoryVectorStore):
             return FileVectorStore(config)
 
     def _configure(self) -> None:
-        self._options = read_options(FileVectorOptions, self.config, str(self))
+        self._options = options = read_options(FileVectorOptions, self.config, str(self))
+        self._path = options.path
 
     def _decode(self, record: Record) -> Change:
         if record["op"] == "put":

@@ -135,9 +135,10 @@ class VectorIndex:
         lengths = self._lengths[rows]
         query_length = _lengths(query[np.newaxis])[0]
         matrix = self._matrix[:count] if len(rows) == count else self._matrix[rows]
-        if not _is_safe(query_length) or not _is_safe(lengths.max()) or not _is_safe(lengths.min()):
-            matrix, query = matrix.astype(np.float64), query.astype(np.float64)
-        scores = (matrix @ query).astype(np.float64)
+        if not (_are_safe(lengths) and _are_safe(query_length)):
+            scores = matrix.astype(np.float64) @ query.astype(np.float64)
+        else:
+            scores = (matrix @ query).astype(np.float64)
         error = _TOLERANCE * query_length * lengths
         if self._metric == "cosine":
             scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
@@ -154,13 +155,15 @@ class VectorIndex:
         """Return exact similarities; a row's does not depend on the others."""
         matrix = self._matrix[rows].astype(np.float64)
         wide = query.astype(np.float64)
+        result: npt.NDArray[np.float64]
         if self._metric == "euclidean":
-            return 1.0 / (1.0 + np.sqrt(((matrix - wide) ** 2).sum(axis=1)))
-        dots: npt.NDArray[np.float64] = (matrix * wide).sum(axis=1)
-        if self._metric == "dot":
-            return dots
-        scale = self._lengths[rows] * _lengths(query[np.newaxis])[0]
-        return np.clip(np.divide(dots, scale, out=np.zeros_like(dots), where=scale > 0), -1.0, 1.0)
+            result = 1.0 / (1.0 + np.sqrt(((matrix - wide) ** 2).sum(axis=1)))
+            return result
+        result = (matrix * wide).sum(axis=1)
+        if self._metric == "cosine":
+            scale = self._lengths[rows] * _lengths(query[np.newaxis])[0]
+            result = np.clip(np.divide(result, scale, out=np.zeros_like(result), where=scale > 0), -1.0, 1.0)
+        return result
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -172,8 +175,9 @@ def _lengths(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return result
 
 
-def _is_safe(length: float) -> bool:
-    return length == 0 or _SAFE_LENGTHS[0] < length < _SAFE_LENGTHS[1]
+def _are_safe(lengths: npt.NDArray[np.float64]) -> bool:
+    least, most = _SAFE_LENGTHS
+    return bool(((lengths == 0) | ((least < lengths) & (lengths < most))).all())
 
 
 def _best_first(result: tuple[float, str]) -> tuple[float, str]:

@@ -1,11 +1,11 @@
 """Vectors in memory: exact search by numpy, no persistence."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
-from symphony_registry.backends.options import read_options
+from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, copied
 from symphony_registry.backends.vector_store.base import (
@@ -35,7 +35,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
     class Provider:
         """Makes in-memory vector stores."""
 
-        Options = VectorOptions
+        Options: ClassVar[type[BackendOptions]] = VectorOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
