@@ -30,5 +30,5 @@ def build_container(
     layered = LayeredSettings(environment=environment, config_dir=directory, **(settings or {}))
     container = RegistryContainer()
     container.config.from_dict(layered.model_dump(include=set(RegistrySettings.model_fields)))
-    add_configured_backends(container)
+    add_configured_backends(container, layered)
     return container

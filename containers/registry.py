@@ -81,12 +81,11 @@ class RegistryContainer(containers.DeclarativeContainer):
 KINDS: tuple[type[StorageBackend], ...] = (VectorStoreBackend, KnowledgeGraphBackend, CheckpointStoreBackend)
 
 
-def add_configured_backends(container: RegistryContainer) -> None:
-    """Give the container's aggregates the names that its settings have.
+def add_configured_backends(container: RegistryContainer, settings: RegistrySettings) -> None:
+    """Give the container's aggregates the names that the settings have.
 
     A "default" that is not configured is taken out, unless it is overridden.
     """
-    settings: RegistrySettings = container.settings()
     for kind in KINDS:
         aggregate = getattr(container, kind.backend_type.section)
         named = dict(aggregate.providers)

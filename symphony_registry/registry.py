@@ -48,7 +48,8 @@ class ServiceRegistry:
     def __init__(self, container: RegistryContainer | None = None) -> None:
         """Stand before `container`; without one, before a new one with memory backends."""
         self.container: RegistryContainer = RegistryContainer() if container is None else container
-        add_configured_backends(self.container)
+        settings = self.container.settings()
+        add_configured_backends(self.container, settings)
         self._kinds = {kind.backend_type: kind for kind in KINDS}
         self._backends: dict[BackendType, providers.Aggregate[Any]] = {
             backend_type: getattr(self.container, backend_type.section) for backend_type in BackendType
@@ -57,7 +58,7 @@ class ServiceRegistry:
         self._repositories = ServiceMapping("repository", self.container.repositories)
         self._lifecycle = self.container.lifecycle()
         self._registrations = self.container.registrations()
-        self._timeouts = self.container.settings().timeouts
+        self._timeouts = settings.timeouts
 
     @classmethod
     def from_config(
@@ -175,7 +176,7 @@ class ServiceRegistry:
         else:
             aggregate = self._backends[backend_type]
             aggregate.set_providers({key: item for key, item in aggregate.providers.items() if key != name})
-        add_configured_backends(self.container)
+        add_configured_backends(self.container, self.container.settings())
 
     def _find(self, backend_type: BackendType, name: str) -> StorageBackend | None:
         """Return the backend of that name, open or not, or `None`; raises for something that is no backend."""

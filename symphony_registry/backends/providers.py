@@ -97,7 +97,7 @@ def as_provider(backend_type: BackendType, found: object, what: str) -> BackendP
         actual = getattr(found, "backend_type", None)
         if actual is not backend_type:
             raise ProviderTypeError(f"The {what} is a {actual} backend, not a {backend_type}: {_describe(found)}.")
-        provider = getattr(found, "Provider", None)
+        provider = vars(found).get("Provider")  # an inherited one makes the parent
         return provider if isinstance(provider, BackendProvider) else _constructor(found)
     if isinstance(found, BackendProvider) and callable(found.create_backend):
         return found
@@ -112,6 +112,8 @@ def _constructor(backend_class: type[StorageBackend]) -> BackendProvider:
     """Return the provider of a backend class that has none of its own."""
 
     class Provider:
+        Options = getattr(getattr(backend_class, "Provider", None), "Options", None)
+
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
             return backend_class(config)
@@ -134,7 +136,7 @@ def _import(path: str, what: str) -> object:
         if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
             raise ProviderNotFoundError(
                 f"The {what} leads to the module {module_name}, but there is no module {error.name}. "
-                "Check the spelling, and that the package is installed."
+                "Check the spelling, and that the package is installed or its folder on Python's path."
             ) from error
         raise ProviderImportError(
             f"The {what} needs the module {error.name}, which is not installed: pip install it. "
@@ -148,10 +150,20 @@ def _import(path: str, what: str) -> object:
         ) from error
     for attribute in attributes.split("."):
         if not hasattr(found, attribute):
-            public = [name for name in vars(found) if not name.startswith("_")] if hasattr(found, "__dict__") else []
-            raise ProviderNotFoundError(f"The {what}: {module_name} has no {attribute}. {hint(attribute, public)}")
+            raise ProviderNotFoundError(
+                f"The {what}: {module_name} has no {attribute}. {hint(attribute, _candidates(found))}"
+            )
         found = getattr(found, attribute)
     return found
+
+
+def _candidates(found: object) -> list[str]:
+    """Return the names in a module that could be meant: backends and providers."""
+    return [
+        name
+        for name, value in getattr(found, "__dict__", {}).items()
+        if isinstance(value, type) and (issubclass(value, StorageBackend) or hasattr(value, "create_backend"))
+    ]
 
 
 def _origin(point: "EntryPoint") -> str:

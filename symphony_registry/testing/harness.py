@@ -8,15 +8,23 @@ from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from symphony_registry.backends.base import StorageBackendFactory, ensure_backend
+from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.lifecycle import Lifecycle
 from symphony_registry.backends.providers import as_provider
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
+from symphony_registry.backends.vector_store.base import VectorStoreBackend
 
 BackendT = TypeVar("BackendT", bound=StorageBackend)
 Options: TypeAlias = Mapping[str, Any]
 
 BACKEND_NAME = "under_test"
+
+_KINDS: dict[BackendType, type[StorageBackend]] = {
+    BackendType.VECTOR_STORE: VectorStoreBackend,
+    BackendType.KNOWLEDGE_GRAPH: KnowledgeGraphBackend,
+    BackendType.CHECKPOINT_STORE: CheckpointStoreBackend,
+}
 
 
 class SentenceSkipped(Exception):  # noqa: N818 - not an error
@@ -99,7 +107,7 @@ def find_provider(backend_type: BackendType, provider: object) -> BackendProvide
 
 def build(backend_type: BackendType, provider: BackendProvider, options: Options) -> StorageBackend:
     """Return a backend, not connected."""
-    backend = ensure_backend(backend_type, provider.create_backend(dict(options)), "provider under test made")
+    backend = ensure_backend(_KINDS[backend_type], provider.create_backend(dict(options)), "provider under test made")
     backend.name = BACKEND_NAME
     return backend
 

@@ -154,7 +154,7 @@ async def limit_cuts(harness: Harness[Any]) -> None:
 order = Group("order")
 # In code-point order, which is neither that of UTF-16, nor of a locale, nor of numbers.
 _IN_ORDER = [" ", "10", "9", "Z", "_", "a", "a b", "aa", "b", "z", "é", "ﬀ", "\uffff", "\U00010000", "\U0001f600"]
-_SHUFFLED = _IN_ORDER[::2] + _IN_ORDER[::-2]
+_SHUFFLED = _IN_ORDER[::2] + _IN_ORDER[1::2] + _IN_ORDER[::-2]
 
 
 @order.sentence("results come in the order that the operation states, ties by id in code-point order")

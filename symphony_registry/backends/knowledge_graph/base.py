@@ -170,6 +170,7 @@ class KnowledgeGraphBackend(StorageBackend):
         limit: int = 100,
     ) -> list[Entity]:
         """Return the distinct entities within `depth` steps, without the start, by id."""
+        check_id(entity_id, "entity_id")
         check_limit(depth, "depth")
         check_limit(limit)
         seen = {entity_id}

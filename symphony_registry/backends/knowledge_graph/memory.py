@@ -1,5 +1,6 @@
 """A knowledge graph in memory, no persistence."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -231,6 +232,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         entities = self._state.entities
         ids = await self._read(lambda: sorted(entities), len(entities))
         for start in range(0, len(ids), _BATCH):
+            await asyncio.sleep(0)  # the event loop's turn
             self.ensure_open()
             for entity in [self._state.entity(id) for id in ids[start : start + _BATCH]]:
                 if entity is not None:

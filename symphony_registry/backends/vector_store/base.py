@@ -97,9 +97,13 @@ class VectorStoreBackend(StorageBackend):
         As defined here, others may see a part of the items while it runs.
         """
         checked = [
-            (check_id(id), np.array(vector), checked_object(metadata, "metadata"))
+            (check_id(id), check_vector(vector, None, "dot"), checked_object(metadata, "metadata"))
             for id, vector, metadata in check_items(items, ITEM_PARTS)
         ]
+
+        for _, vector, _ in checked[1:]:
+            if vector.shape != checked[0][1].shape:
+                raise DimensionError(checked[0][1].size, vector.size)
 
         async def add_all() -> None:
             before: list[tuple[str, VectorItem | None]] = []
@@ -157,13 +161,17 @@ class VectorStoreBackend(StorageBackend):
         ]
 
     async def clear(self) -> None:
-        """Delete everything."""
+        """Delete everything; the next vector stored fixes the dimension, unless the option does.
+
+        As defined here, the dimension stays.
+        """
         await self.delete_many([item["id"] async for item in self.scan()])
 
     async def dimension(self) -> int | None:
         """Return the dimension that is fixed, or `None`.
 
-        As defined here, it asks by a search that cannot fit.
+        As defined here, it asks by a search that cannot fit, and an empty store
+        does not tell.
         """
         if not await self.count():
             return None

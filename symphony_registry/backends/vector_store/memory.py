@@ -1,5 +1,6 @@
 """Vectors in memory: exact search by numpy, no persistence."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -119,7 +120,8 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         self.ensure_open()
         check_limit(limit)
         query: Float32s = check_vector(query_vector, self._state.dimension, self._options.metric, "query vector")
-        condition = parse_filter(metadata_filter) if metadata_filter else None
+        parsed = parse_filter(metadata_filter)
+        condition = parsed if metadata_filter else None
 
         def work() -> list[SearchResult]:
             if not len(self._state):
@@ -156,6 +158,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         check_limit(batch_size, "batch_size")
         ids = await self._read(lambda: sorted(self._state.rows), len(self._state))
         for start in range(0, len(ids), batch_size):
+            await asyncio.sleep(0)  # a short read does not give the event loop a turn
             for item in await self.get_many(ids[start : start + batch_size]):
                 if item is not None:
                     yield item

@@ -1,0 +1,304 @@
+"""Sentences about checkpoints."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.testing.expectations import assert_same, collect, refused
+from symphony_registry.testing.harness import Harness
+from symphony_registry.testing.sentences import Group
+
+CheckpointHarness: TypeAlias = Harness[CheckpointStoreBackend]
+
+saving = Group("save, get, delete")
+
+
+async def _listed(store: CheckpointStoreBackend) -> list[str]:
+    return [info["checkpoint_id"] for info in await store.list_checkpoints()]
+
+
+async def _latest(store: CheckpointStoreBackend) -> str | None:
+    latest = await store.get_latest_checkpoint()
+    return None if latest is None else latest["checkpoint_id"]
+
+
+@saving.sentence("get_checkpoint gives checkpoint_id, data and metadata, or None")
+async def get(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        assert await store.get_checkpoint("a") is None
+        await store.save_checkpoint("a", {"step": 1}, {"by": "me"})
+        found = await store.get_checkpoint("a")
+        assert found is not None
+        timestamp = found["metadata"]["timestamp"]
+        metadata = {"by": "me", "timestamp": timestamp, "checkpoint_id": "a"}
+        assert_same(found, {"checkpoint_id": "a", "data": {"step": 1}, "metadata": metadata}, "the checkpoint")
+        assert await store.get_checkpoint("b") is None
+
+
+@saving.sentence("save_checkpoint replaces the data and the metadata of an id")
+async def replaces(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        await store.save_checkpoint("a", {"old": 1}, {"old": 1})
+        await store.save_checkpoint("a", {"new": 2})
+        found = await store.get_checkpoint("a")
+        assert found is not None
+        assert_same(found["data"], {"new": 2}, "the data")
+        assert found["metadata"].keys() == {"timestamp", "checkpoint_id"}
+        assert await store.count() == 1
+
+
+@saving.sentence("delete_checkpoint says whether the id was there, and no operation finds it any more")
+async def delete(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for id in "abc":
+            await store.save_checkpoint(id, {})
+        assert await store.delete_checkpoint("c") is True
+        assert await store.delete_checkpoint("c") is False
+        assert await store.delete_checkpoint("x") is False
+        assert await store.get_checkpoint("c") is None
+        assert await _listed(store) == ["a", "b"]
+        assert await _latest(store) == "b"
+        assert await store.count() == 2
+        assert [checkpoint["checkpoint_id"] for checkpoint in await collect(store.scan())] == ["a", "b"]
+
+
+@saving.sentence("the metadata hold timestamp, in seconds since the epoch, and checkpoint_id")
+async def added(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        before = time.time()
+        await store.save_checkpoint("a", {})
+        after = time.time()
+        found = await store.get_checkpoint("a")
+        latest = await store.get_latest_checkpoint()
+        (listed,) = await store.list_checkpoints()
+        assert found is not None
+        assert latest is not None
+        for metadata in (found["metadata"], latest["metadata"], listed["metadata"]):
+            assert metadata.keys() == {"timestamp", "checkpoint_id"}
+            assert metadata["checkpoint_id"] == "a"
+            assert type(metadata["timestamp"]) is float
+            assert before - 60 <= metadata["timestamp"] <= after + 60, "the clocks differ by more than a minute"
+
+
+@saving.sentence("timestamp and checkpoint_id stand over metadata of the same name, not over data")
+async def over(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        given = {"timestamp": "mine", "checkpoint_id": "mine", "other": "mine"}
+        await store.save_checkpoint("a", given, given)
+        found = await store.get_checkpoint("a")
+        assert found is not None
+        assert_same(found["data"], given, "the data")
+        (listed,) = await store.list_checkpoints()
+        for metadata in (found["metadata"], listed["metadata"]):
+            assert type(metadata["timestamp"]) is float
+            assert (metadata["checkpoint_id"], metadata["other"]) == ("a", "mine")
+        assert given == {"timestamp": "mine", "checkpoint_id": "mine", "other": "mine"}
+
+
+@saving.sentence("data may hold any JSON string, U+0000 included")
+async def nul(harness: CheckpointHarness) -> None:
+    data = {"\0": "\0", "text": "a\0b\0", "list": ["\0", "\\u0000", "\\\0"]}
+    async with harness.open() as store:
+        await store.save_checkpoint("a", data)
+        found = await store.get_checkpoint("a")
+        assert found is not None
+        assert_same(found["data"], data, "the data")
+
+
+sequence = Group("order saved")
+
+
+@sequence.sentence("the order is the order saved, and saving an id again makes it the newest")
+async def resaved(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for id in ("b", "c", "a", "10", "9"):
+            await store.save_checkpoint(id, {})
+        assert await _listed(store) == ["b", "c", "a", "10", "9"]
+        await store.save_checkpoint("c", {})
+        assert await _listed(store) == ["b", "a", "10", "9", "c"]
+        assert await _latest(store) == "c"
+
+
+@contextmanager
+def _clock(read: Callable[[], float]) -> Iterator[None]:
+    """Let `time.time` give what `read` gives."""
+    real = time.time
+    time.time = read
+    try:
+        yield
+    finally:
+        time.time = real
+
+
+@sequence.sentence("a clock that stands still or jumps back changes nothing")
+async def clock(harness: CheckpointHarness) -> None:
+    backwards = iter(range(10**9, 0, -1000))
+    for read in (lambda: 1e9, lambda: float(next(backwards))):
+        async with harness.open() as store:
+            with _clock(read):
+                for id in ("b", "c", "a", "b"):
+                    await store.save_checkpoint(id, {})
+                assert await _latest(store) == "b"
+                assert await _listed(store) == ["c", "a", "b"]
+                assert await store.prune(2) == 1
+                assert await _listed(store) == ["a", "b"]
+
+
+@sequence.sentence("the order survives, with saves before and after", needs_persistence=True)
+async def persisted(harness: CheckpointHarness) -> None:
+    storage = harness.storage()
+    async with storage.open() as store:
+        for id in ("b", "c", "a", "b"):
+            await store.save_checkpoint(id, {"id": id})
+        before = await store.list_checkpoints()
+    with _clock(lambda: 0.0):
+        async with storage.open() as store:
+            assert_same(await store.list_checkpoints(), before, "the list")
+            assert await _latest(store) == "b"
+            await store.save_checkpoint("new", {})
+            await store.save_checkpoint("c", {})
+    async with storage.open() as store:
+        assert await _listed(store) == ["a", "b", "new", "c"]
+        assert await _latest(store) == "c"
+
+
+@sequence.sentence("get_latest_checkpoint gives the one saved last, or None")
+async def latest(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        assert await store.get_latest_checkpoint() is None
+        for number, id in enumerate("cab"):
+            await store.save_checkpoint(id, {"number": number}, {"n": number})
+            assert_same(await store.get_latest_checkpoint(), await store.get_checkpoint(id), "the latest")
+        for id, rest in (("b", "a"), ("a", "c"), ("c", None)):
+            await store.delete_checkpoint(id)
+            assert await _latest(store) == rest
+
+
+@sequence.sentence("of concurrent saves, all are there, in the order in which they are listed from then on")
+async def concurrent(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        ids = [f"id-{number}" for number in range(30)]
+        await asyncio.gather(*(store.save_checkpoint(id, {}) for id in ids))
+        order = await _listed(store)
+        assert sorted(order) == sorted(ids)
+        assert await _latest(store) == order[-1]
+        assert await _listed(store) == order
+
+
+listing = Group("list, prune, scan")
+
+
+@listing.sentence("list_checkpoints gives checkpoint_id and metadata, without data")
+async def listed(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        assert await store.list_checkpoints() == []
+        await store.save_checkpoint("a", {"large": "x" * 1000}, {"n": 1})
+        found = await store.get_checkpoint("a")
+        assert found is not None
+        expected = [{"checkpoint_id": "a", "metadata": found["metadata"]}]
+        assert_same(await store.list_checkpoints(), expected, "the list")
+
+
+@listing.sentence("newest_first reverses the order, before the limit cuts")
+async def newest_first(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for id in "cabd":
+            await store.save_checkpoint(id, {})
+        oldest = await store.list_checkpoints()
+        assert [info["checkpoint_id"] for info in oldest] == list("cabd")
+        assert_same(await store.list_checkpoints(newest_first=True), oldest[::-1], "the newest first")
+        assert_same(await store.list_checkpoints(limit=2), oldest[:2], "the two oldest")
+        assert_same(await store.list_checkpoints(limit=2, newest_first=True), oldest[:1:-1], "the two newest")
+        assert_same(await store.list_checkpoints(limit=9), oldest, "a limit beyond the number")
+        assert_same(await store.list_checkpoints(limit=None), oldest, "no limit")
+
+
+@listing.sentence("the filter is applied before the limit, and sees timestamp and checkpoint_id")
+async def filtered(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for number in range(6):
+            await store.save_checkpoint(f"id-{number}", {"even": True}, {"even": number % 2 == 0, "timestamp": "mine"})
+
+        async def ids(condition: dict[str, object], limit: int | None = None, *, newest_first: bool = False) -> list[str]:
+            found = await store.list_checkpoints(metadata_filter=condition, limit=limit, newest_first=newest_first)
+            return [info["checkpoint_id"] for info in found]
+
+        assert await ids({"even": True}) == ["id-0", "id-2", "id-4"]
+        assert await ids({"even": True}, 2) == ["id-0", "id-2"]
+        assert await ids({"even": True}, 2, newest_first=True) == ["id-4", "id-2"]
+        assert await ids({"checkpoint_id": {"$in": ["id-3", "x"]}}) == ["id-3"]
+        assert len(await ids({"timestamp": {"$gt": 0}})) == 6
+        assert await ids({"timestamp": "mine"}) == []
+        assert await ids({"even": 1}) == []
+
+
+@listing.sentence("prune deletes all but the newest, and gives how many")
+async def prune(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        assert await store.prune(3) == 0
+        for id in "edcbaf":
+            await store.save_checkpoint(id, {})
+        await store.save_checkpoint("e", {})
+        assert await store.prune(100) == 0
+        assert await store.prune(6) == 0
+        assert await store.prune(4) == 2
+        assert await _listed(store) == ["b", "a", "f", "e"]
+        assert await store.get_checkpoint("d") is None
+        assert await store.prune(1) == 3
+        assert await _listed(store) == ["e"]
+        assert await store.prune(0) == 1
+        assert await store.get_latest_checkpoint() is None
+        await store.save_checkpoint("a", {})
+        assert await _listed(store) == ["a"]
+
+
+@listing.sentence("prune with a keep_last that is not an int of at least 0 raises, and deletes nothing")
+async def prune_refused(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        await store.save_checkpoint("a", {})
+        for keep_last in (-1, True, False, 1.0, "1", None):
+            with refused(f"prune({keep_last!r})"):
+                await store.prune(keep_last)  # type: ignore[arg-type]
+        assert await _listed(store) == ["a"]
+
+
+@listing.sentence("count gives how many there are, and clear deletes them all")
+async def count_and_clear(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        assert await store.count() == 0
+        await store.clear()
+        for id in "abcab":
+            await store.save_checkpoint(id, {})
+        assert await store.count() == 3
+        await store.clear()
+        assert await store.count() == 0
+        assert await store.list_checkpoints() == []
+        await store.save_checkpoint("a", {})
+        assert await store.count() == 1
+
+
+@listing.sentence("scan gives every checkpoint, with its data, in the order saved")
+async def scan(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        assert await collect(store.scan()) == []
+        for id in "cabc":
+            await store.save_checkpoint(id, {"id": id}, {"id": id})
+        expected = [await store.get_checkpoint(id) for id in "abc"]
+        assert_same(await collect(store.scan()), expected, "the checkpoints")
+
+
+@listing.sentence("changes during a scan break neither it nor what does not change")
+async def changing(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for id in "abcde":
+            await store.save_checkpoint(id, {"id": id})
+        seen = []
+        async for checkpoint in store.scan():
+            seen.append(checkpoint["checkpoint_id"])
+            if checkpoint["checkpoint_id"] == "b":
+                await store.delete_checkpoint("d")
+                await store.save_checkpoint("new", {})
+        assert [id for id in seen if id in "abce"] == list("abce")

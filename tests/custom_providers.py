@@ -1,0 +1,187 @@
+"""Providers as a user would write them: plain dictionaries, and the abstract operations alone."""
+
+import time
+
+import numpy as np
+
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
+from symphony_registry.backends.knowledge_graph.base import check_optional_id, check_path
+from symphony_registry.backends.values import check_direction, check_id, check_limit, checked_object, copied
+from symphony_registry.backends.vector_store import VectorStoreBackend
+from symphony_registry.backends.vector_store.base import check_vector
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
+
+
+class DictVectorStore(VectorStoreBackend):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.items = {}
+
+    @property
+    def metric(self):
+        return self.config.get("metric", "cosine")
+
+    def checked(self, vector, what="vector"):
+        stored = next((vector for vector, _ in self.items.values()), None)
+        dimension = self.config.get("dimension") if stored is None else stored.size
+        return check_vector(vector, dimension, self.metric, what)
+
+    async def add(self, id, vector, metadata=None):
+        self.ensure_open()
+        self.items[check_id(id)] = self.checked(vector), checked_object(metadata, "metadata")
+
+    async def get(self, id):
+        self.ensure_open()
+        found = self.items.get(check_id(id))
+        return found and {"id": id, "vector": found[0].tolist(), "metadata": copied(found[1])}
+
+    async def delete(self, id):
+        self.ensure_open()
+        return self.items.pop(check_id(id), None) is not None
+
+    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+        self.ensure_open()
+        check_limit(limit)
+        query = self.checked(query_vector, "query vector").astype(float)
+        condition = parse_filter(metadata_filter)
+        found = [
+            {"id": id, "similarity": self.similarity(query, vector.astype(float)), "metadata": copied(metadata)}
+            for id, (vector, metadata) in self.items.items()
+            if condition.matches(metadata)
+        ]
+        best = sorted(found, key=lambda result: (-result["similarity"], result["id"]))[:limit]
+        if include_vectors:
+            for result in best:
+                result["vector"] = self.items[result["id"]][0].tolist()
+        return best
+
+    def similarity(self, a, b):
+        if self.metric == "euclidean":
+            return float(1 / (1 + np.linalg.norm(a - b)))
+        if self.metric == "dot":
+            return float(a @ b)
+        return float(np.clip((a / np.linalg.norm(a)) @ (b / np.linalg.norm(b)), -1, 1))
+
+    async def count(self, metadata_filter=None):
+        self.ensure_open()
+        condition = parse_filter(metadata_filter)
+        return sum(condition.matches(metadata) for _, metadata in self.items.values())
+
+
+class DictGraph(KnowledgeGraphBackend):
+    """Cannot list its entities."""
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.entities = {}
+        self.relations = {}
+
+    async def add_entity(self, entity_id, entity_type, properties=None):
+        self.ensure_open()
+        check_id(entity_id, "entity_id")
+        self.entities[entity_id] = check_id(entity_type, "entity_type"), checked_object(properties, "properties")
+
+    async def get_entity(self, entity_id):
+        self.ensure_open()
+        found = self.entities.get(check_id(entity_id, "entity_id"))
+        return found and {"id": entity_id, "type": found[0], "properties": copied(found[1])}
+
+    async def update_entity(self, entity_id, properties):
+        self.ensure_open()
+        changes = checked_object(properties, "properties")
+        if check_id(entity_id, "entity_id") not in self.entities:
+            return False
+        self.entities[entity_id][1].update(changes)
+        return True
+
+    async def delete_entity(self, entity_id):
+        self.ensure_open()
+        if self.entities.pop(check_id(entity_id, "entity_id"), None) is None:
+            return False
+        self.relations = {key: value for key, value in self.relations.items() if entity_id not in key[:2]}
+        return True
+
+    async def add_relation(self, from_entity_id, to_entity_id, relation_type, properties=None):
+        self.ensure_open()
+        for end in (from_entity_id, to_entity_id):
+            if check_id(end, "entity id") not in self.entities:
+                raise InvalidValueError(f"There is no entity {end!r} for the relation. Add it first.")
+        key = from_entity_id, to_entity_id, check_id(relation_type, "relation_type")
+        self.relations[key] = checked_object(properties, "properties")
+
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing"):
+        self.ensure_open()
+        check_id(entity_id, "entity_id")
+        check_optional_id(relation_type, "relation_type")
+        ends = {"outgoing": (0,), "incoming": (1,), "both": (0, 1)}[check_direction(direction)]
+        return [
+            {"from_id": key[0], "to_id": key[1], "type": key[2], "properties": copied(self.relations[key])}
+            for key in sorted(key for key in self.relations if any(key[end] == entity_id for end in ends))
+            if relation_type in (None, key[2])
+        ]
+
+    async def delete_relation(self, from_entity_id, to_entity_id, relation_type):
+        self.ensure_open()
+        key = check_id(from_entity_id), check_id(to_entity_id), check_id(relation_type)
+        return self.relations.pop(key, None) is not None
+
+    async def query(self, start_entity_id, relation_path, limit=100):
+        self.ensure_open()
+        check_limit(limit)
+        ends = {check_id(start_entity_id)} & self.entities.keys()
+        for step in check_path(relation_path):
+            ends = {to_id for from_id, to_id, kind in self.relations if from_id in ends and kind == step}
+        return [await self.get_entity(id) for id in sorted(ends)[:limit]]
+
+
+class DictGraphWithListing(DictGraph):
+    """Can list its entities, and everything that stands on that."""
+
+    async def scan_entities(self):
+        self.ensure_open()
+        for id in sorted(self.entities):
+            entity = await self.get_entity(id)
+            if entity is not None:
+                yield entity
+
+
+class DictCheckpointStore(CheckpointStoreBackend):
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.saved = {}
+
+    async def save_checkpoint(self, checkpoint_id, data, metadata=None):
+        self.ensure_open()
+        check_id(checkpoint_id, "checkpoint_id")
+        if data is None:
+            raise InvalidTypeError("data must be a dict, not None.")
+        added = {"timestamp": time.time(), "checkpoint_id": checkpoint_id}
+        checkpoint = checked_object(data, "data"), {**checked_object(metadata, "metadata"), **added}
+        self.saved.pop(checkpoint_id, None)
+        self.saved[checkpoint_id] = checkpoint
+
+    async def get_checkpoint(self, checkpoint_id):
+        self.ensure_open()
+        found = self.saved.get(check_id(checkpoint_id, "checkpoint_id"))
+        return found and {"checkpoint_id": checkpoint_id, "data": copied(found[0]), "metadata": copied(found[1])}
+
+    async def delete_checkpoint(self, checkpoint_id):
+        self.ensure_open()
+        return self.saved.pop(check_id(checkpoint_id, "checkpoint_id"), None) is not None
+
+    async def list_checkpoints(self, *, metadata_filter=None, limit=None, newest_first=False):
+        self.ensure_open()
+        condition = parse_filter(metadata_filter)
+        ids = reversed(self.saved) if newest_first else self.saved
+        found = [
+            {"checkpoint_id": id, "metadata": copied(self.saved[id][1])}
+            for id in ids
+            if condition.matches(self.saved[id][1])
+        ]
+        return found if limit is None else found[: check_limit(limit)]
+
+    async def get_latest_checkpoint(self):
+        self.ensure_open()
+        return await self.get_checkpoint(next(reversed(self.saved))) if self.saved else None

@@ -1,0 +1,61 @@
+"""Every provider that the package ships passes the conformance kit, and so does what stands on the base classes."""
+
+import custom_providers
+
+from symphony_registry.testing import CheckpointStoreConformance, KnowledgeGraphConformance, VectorStoreConformance
+
+
+class OnFiles:
+    """What the file providers have in common."""
+
+    provider = "file"
+    persists = True
+
+    def options(self, tmp_path):
+        return {"path": str(tmp_path / "data")}
+
+
+class TestMemoryVectorStore(VectorStoreConformance):
+    provider = "memory"
+
+
+class TestFileVectorStore(OnFiles, VectorStoreConformance):
+    pass
+
+
+class TestMemoryKnowledgeGraph(KnowledgeGraphConformance):
+    provider = "memory"
+
+
+class TestFileKnowledgeGraph(OnFiles, KnowledgeGraphConformance):
+    pass
+
+
+class TestMemoryCheckpointStore(CheckpointStoreConformance):
+    provider = "memory"
+
+
+class TestFileCheckpointStore(OnFiles, CheckpointStoreConformance):
+    pass
+
+
+class OnDictionaries:
+    """What the providers that write only the abstract operations have in common."""
+
+    large = 500  # plain dictionaries, all on the event loop
+
+
+class TestCustomVectorStore(OnDictionaries, VectorStoreConformance):
+    provider = custom_providers.DictVectorStore
+
+
+class TestCustomKnowledgeGraph(OnDictionaries, KnowledgeGraphConformance):
+    provider = custom_providers.DictGraph
+
+
+class TestCustomKnowledgeGraphWithListing(OnDictionaries, KnowledgeGraphConformance):
+    provider = "custom_providers:DictGraphWithListing"
+
+
+class TestCustomCheckpointStore(OnDictionaries, CheckpointStoreConformance):
+    provider = custom_providers.DictCheckpointStore

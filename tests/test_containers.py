@@ -1,0 +1,130 @@
+"""Containers: composition, overriding, nesting, named backends."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dependency_injector import containers, providers
+
+from symphony_registry import BackendType, ServiceRegistry
+from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
+from symphony_registry.containers import RegistryContainer, build_container
+from symphony_registry.errors import BackendNotFoundError, ConfigurationError, ProviderTypeError
+
+
+def test_without_configuration_there_is_one_memory_backend_of_each_type() -> None:
+    container = RegistryContainer()
+    backends = (container.vector_store(), container.knowledge_graph(), container.checkpoint_store())
+    assert [(backend.backend_type, backend.name) for backend in backends] == [(kind, "default") for kind in BackendType]
+    assert container.registry().list_backends(BackendType.VECTOR_STORE) == ["default"]
+
+
+def test_providers_open_nothing(tmp_path: Path) -> None:
+    container = build_container(
+        settings={"vector_stores": {"default": {"provider": "file", "options": {"path": tmp_path / "v"}}}}
+    )
+    assert not container.vector_store().is_open
+    assert not (tmp_path / "v").exists()
+
+
+def test_settings_name_any_number_of_backends() -> None:
+    container = build_container(settings={"vector_stores": {"docs": {"provider": "memory"}, "a.b": {"provider": "memory"}}})
+    assert container.vector_stores("docs") is container.vector_stores("docs")
+    assert container.vector_stores("docs") is not container.vector_stores("default")
+    assert container.registry().list_backends(BackendType.VECTOR_STORE) == ["a.b", "default", "docs"]
+
+
+def test_eight_threads_get_one_backend() -> None:
+    container = RegistryContainer()
+    found: list[Any] = []
+    barrier = threading.Barrier(8)
+
+    def ask() -> None:
+        barrier.wait()
+        found.append(container.vector_store())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+
+
+def test_two_containers_never_share_backends() -> None:
+    assert RegistryContainer().vector_store() is not RegistryContainer().vector_store()
+
+
+def test_without_a_default_there_is_none() -> None:
+    container = build_container(settings={"vector_stores": {"default": None, "docs": {"provider": "memory"}}})
+    assert container.registry().list_backends(BackendType.VECTOR_STORE) == ["docs"]
+    with pytest.raises(BackendNotFoundError, match=r'no vector_store "default" in the settings\. Known: docs'):
+        container.vector_store()
+
+
+class TestOverriding:
+    async def test_an_override_of_either_path_is_one_of_both(self) -> None:
+        container = RegistryContainer()
+        async with container.registry() as registry, InMemoryVectorStore() as fake:
+            real = registry.vector_store()
+            for provider in (container.vector_store, container.vector_stores.providers["default"]):
+                with provider.override(fake):
+                    assert container.vector_store() is container.vector_stores("default") is fake
+                    assert registry.vector_store() is fake
+                assert registry.vector_store() is real
+
+    async def test_an_overriding_backend_is_opened_and_closed_with_the_others(self) -> None:
+        fake = InMemoryVectorStore()
+        container = build_container(environment="test")
+        with container.vector_store.override(fake):
+            async with container.registry() as registry:
+                assert registry.vector_store() is fake
+            assert not fake.is_open
+
+    async def test_a_backend_of_another_type_is_refused(self) -> None:
+        container = RegistryContainer()
+        with container.vector_store.override(InMemoryKnowledgeGraph()):
+            with pytest.raises(ExceptionGroup) as caught:
+                await container.registry().open()
+            assert isinstance(caught.value.exceptions[0], ProviderTypeError)
+            assert "InMemoryKnowledgeGraph, which is not a VectorStoreBackend" in str(caught.value.exceptions[0])
+
+    def test_a_changed_setting_is_an_override_too(self, tmp_path: Path) -> None:
+        container = build_container(environment="test")
+        container.config.set("vector_stores.default", {"provider": "file", "options": {"path": tmp_path}})
+        assert isinstance(container.vector_store(), FileVectorStore)
+
+    def test_a_wrong_setting_is_a_configuration_error(self) -> None:
+        container = RegistryContainer(config={"vector_stores": {"default": {"provider": "memroy"}}})
+        with pytest.raises(ConfigurationError, match=r'container\.config: .*Did you mean "memory"'):
+            container.registry()
+
+
+class TestNesting:
+    class Application(containers.DeclarativeContainer):
+        config = providers.Configuration()
+        storage = providers.Container(RegistryContainer, config=config.storage)
+        service = providers.Singleton(dict, store=storage.vector_store)
+
+    async def test_a_larger_application_wires_our_backends_into_its_own_providers(self) -> None:
+        application = self.Application()
+        application.config.from_dict(
+            {"storage": {"vector_stores": {"default": {"provider": "memory"}, "docs": {"provider": "memory"}}}}
+        )
+        async with application.storage.registry() as registry:
+            assert application.service()["store"] is registry.vector_store()
+            assert registry.vector_store("docs").is_open
+            assert registry.list_backends(BackendType.KNOWLEDGE_GRAPH) == []
+
+    def test_an_override_is_seen_by_what_depends_on_it(self) -> None:
+        application = self.Application()
+        with application.storage.vector_store.override("fake"):
+            assert application.service()["store"] == "fake"
+
+
+def test_the_registry_of_a_container_is_one() -> None:
+    container = RegistryContainer()
+    assert container.registry() is container.registry()
+    assert isinstance(container.registry(), ServiceRegistry)
