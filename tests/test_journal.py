@@ -1,0 +1,328 @@
+"""The journal behind the file providers: format, locking, damage, compaction, failing disks."""
+
+import asyncio
+import errno
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symphony_registry.backends.checkpoint_store import FileCheckpointStore
+from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
+from symphony_registry.backends.vector_store import FileVectorStore
+from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError, StorageLockedError
+from symphony_registry.journal import Journal
+from symphony_registry.journal import journal as journal_module
+from symphony_registry.journal.lines import encode_group, header
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def write(directory: Path, *groups: list[dict[str, Any]]) -> Path:
+    """Make a journal with these groups of records; return its path."""
+    journal = Journal(directory, "test")
+    for group in groups:
+        journal.append(group)
+    journal.close()
+    return journal.path
+
+
+def read(directory: Path) -> list[dict[str, Any]]:
+    journal = Journal(directory, "test")
+    try:
+        return list(journal.replay())
+    finally:
+        journal.close()
+
+
+class TestFormat:
+    async def test_every_line_is_json_with_a_checksum_and_a_number(self, directory: Path) -> None:
+        async with FileVectorStore({"path": directory}) as store:
+            await store.add_many([("a", [1.0, 0.5], {"lang": "en"}), ("b", [0.0, 1.0], None)])
+            await store.delete("a")
+        lines = (directory / "journal.jsonl").read_bytes().splitlines()
+        records = [json.loads(line) for line in lines]
+        assert records[0] == {
+            "crc": records[0]["crc"], "seq": 0, "format": "symphony-registry-journal", "version": 1, "kind": "vector_store",
+        }  # fmt: skip
+        assert [(record["seq"], record.get("more", False)) for record in records[1:]] == [(1, True), (2, False), (3, False)]
+        assert records[1] | {"crc": 0} == {
+            "crc": 0, "seq": 1, "more": True, "op": "put", "id": "a", "vector": "AACAPwAAAD8=", "metadata": {"lang": "en"},
+        }  # fmt: skip
+        for line, record in zip(lines, records, strict=True):
+            assert zlib.crc32(line[line.index(b'"seq"') :]) == int(record["crc"], 16)
+
+    async def test_ids_never_become_file_names(self, directory: Path) -> None:
+        async with FileCheckpointStore({"path": directory}) as store:
+            for id in ("../x", "a/b", "LOCK", "journal.jsonl"):
+                await store.save_checkpoint(id, {})
+        assert sorted(path.name for path in directory.iterdir()) == ["LOCK", "journal.jsonl"]
+        assert [path.name for path in directory.parent.iterdir()] == ["store"]
+
+    def test_records_come_back_in_order(self, directory: Path) -> None:
+        write(directory, [{"n": 1}], [{"n": 2}, {"n": 3}])
+        assert read(directory) == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+class TestDirectory:
+    def test_it_is_made_with_its_parents(self, tmp_path: Path) -> None:
+        write(tmp_path / "a" / "b" / "c")
+        assert read(tmp_path / "a" / "b" / "c") == []
+
+    def test_one_with_other_files_is_refused_and_not_touched(self, directory: Path) -> None:
+        directory.mkdir()
+        (directory / "notes.txt").write_text("mine")
+        with pytest.raises(StorageFormatError, match=r"holds other files \(notes\.txt\) and no journal\.jsonl"):
+            Journal(directory, "test")
+        assert [path.name for path in directory.iterdir()] == ["notes.txt"]
+
+    def test_a_file_in_its_place_is_an_error_that_names_it(self, directory: Path) -> None:
+        directory.write_text("a file")
+        with pytest.raises(StorageError, match=r"store/journal\.jsonl could not be opened: Not a directory"):
+            Journal(directory, "test")
+
+    def test_a_journal_of_another_kind_or_program_or_version_is_refused_and_not_touched(self, directory: Path) -> None:
+        path = write(directory, [{"n": 1}])
+        content = path.read_bytes()
+        journal = Journal(directory, "other")
+        with pytest.raises(StorageFormatError, match="holds a test, not a other"):
+            list(journal.replay())
+        journal.close()
+        assert path.read_bytes() == content
+        for other, message in (
+            ({**header("test"), "version": 2}, "has the format version 2; this package reads 1"),
+            ({**header("test"), "format": "x"}, "is not a journal of this package"),
+        ):
+            path.write_bytes(content := encode_group([other], 0))
+            with pytest.raises(StorageFormatError, match=message):
+                read(directory)
+            assert path.read_bytes() == content
+
+    def test_some_other_json_lines_are_refused_and_not_touched(self, directory: Path) -> None:
+        directory.mkdir()
+        path = directory / "journal.jsonl"
+        for content in (b'{"a": 1}\n{"b": 2}\n', b"", b"no json at all"):
+            path.write_bytes(content)
+            with pytest.raises((StorageCorruptedError, StorageFormatError)):
+                read(directory)
+            assert path.read_bytes() == content
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from symphony_registry.journal import Journal
+journal = Journal(Path(sys.argv[1]), "test")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+class TestLock:
+    @pytest.fixture
+    def holder(self, directory: Path) -> Iterator["subprocess.Popen[str]"]:
+        """Another process that holds the directory."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield process
+        process.kill()
+        process.communicate()
+
+    def test_a_second_process_is_told_the_path_and_the_holders_pid(
+        self, directory: Path, holder: "subprocess.Popen[str]"
+    ) -> None:
+        with pytest.raises(StorageLockedError, match=rf"{directory} is in use by another process \(pid {holder.pid}\)"):
+            Journal(directory, "test")
+
+    def test_the_lock_of_a_dead_process_does_not_stay(self, directory: Path, holder: "subprocess.Popen[str]") -> None:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert read(directory) == []
+
+    def test_it_holds_within_one_process_too(self, directory: Path) -> None:
+        journal = Journal(directory, "test")
+        with pytest.raises(StorageLockedError, match="another backend of this process"):
+            Journal(directory, "test")
+        journal.close()
+        assert read(directory) == []
+
+    def test_a_journal_that_is_forgotten_open_is_a_resource_warning_and_gives_the_lock_free(self, directory: Path) -> None:
+        journal = Journal(directory, "test")
+        with pytest.warns(ResourceWarning, match="was not closed"):
+            del journal
+        assert read(directory) == []
+
+
+class TestDamage:
+    GROUPS = ([{"n": 1}], [{"n": 2}, {"n": 3}, {"n": 4}], [{"n": 5}])
+
+    def test_a_journal_cut_at_any_byte_gives_the_groups_before_and_takes_new_ones(
+        self, directory: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        path = write(directory, *self.GROUPS)
+        content = path.read_bytes()
+        starts = [index + 1 for index, byte in enumerate(content) if byte == ord("\n")]
+        ends = [starts[0], starts[1], starts[4], starts[5]]  # of the header and of each group
+        for length in range(ends[0], len(content)):
+            path.write_bytes(content[:length])
+            whole = sum(end - 1 <= length for end in ends[1:])  # only the line end may be missing
+            expected = [record for group in self.GROUPS[:whole] for record in group]
+            journal = Journal(directory, "test")
+            assert list(journal.replay()) == expected
+            journal.append([{"n": 9}])
+            journal.close()
+            assert read(directory) == [*expected, {"n": 9}]
+        assert "cut off 1 bytes of a write that was not finished" in caplog.text
+
+    def test_a_changed_byte_before_the_last_line_is_an_error_that_names_file_and_offset(self, directory: Path) -> None:
+        path = write(directory, *self.GROUPS)
+        content = path.read_bytes()
+        last = content.rindex(b"\n", 0, -1) + 1
+        for index in range(last):
+            path.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
+            with pytest.raises(StorageCorruptedError) as caught:
+                read(directory)
+            assert str(path) in str(caught.value)
+            assert caught.value.offset == max([0, *(i + 1 for i in range(index) if content[i] == ord("\n"))])
+
+    def test_missing_and_repeated_lines_are_noticed(self, directory: Path) -> None:
+        path = write(directory, *self.GROUPS)
+        lines = path.read_bytes().splitlines(keepends=True)
+        for changed in ([*lines[:2], *lines[3:]], [*lines[:2], *lines[1:]], [lines[0], *lines[2:], lines[1]]):
+            path.write_bytes(b"".join(changed))
+            with pytest.raises(StorageCorruptedError, match="lines before it are missing or repeated"):
+                read(directory)
+
+    async def test_a_change_that_does_not_fit_the_data_is_named(self, directory: Path) -> None:
+        journal = Journal(directory, "vector_store")
+        journal.append([{"op": "delete", "id": "never added"}])
+        journal.close()
+        with pytest.raises(StorageCorruptedError, match="a change that does not fit.*KeyError: 'never added'"):
+            await FileVectorStore({"path": directory}).connect()
+
+
+class TestFailingDisk:
+    @pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+    async def test_a_write_that_fails_is_an_error_and_nothing_is_changed(
+        self, call: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        async with FileVectorStore({"path": directory}) as store:
+            await store.add("a", [1.0])
+            with monkeypatch.context() as disk:
+                disk.setattr(os, "pwrite", full) if call == "pwrite" else disk.setattr(journal_module, "_sync_data", full)
+                with pytest.raises(StorageError, match=r"journal\.jsonl could not be written: No space left") as caught:
+                    await store.add("b", [1.0])
+                assert isinstance(caught.value.__cause__, OSError)
+            assert [item["id"] async for item in store.scan()] == ["a"]
+            await store.add("c", [1.0])  # the disk works again
+        async with store:
+            assert [item["id"] async for item in store.scan()] == ["a", "c"]
+
+    async def test_a_short_write_is_continued(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = os.pwrite
+        monkeypatch.setattr(os, "pwrite", lambda descriptor, data, offset: real(descriptor, data[:7], offset))
+        async with FileVectorStore({"path": directory}) as store:
+            await store.add("a", [1.0])
+        async with store:
+            assert await store.count() == 1
+
+    async def test_health_tells_when_the_file_is_gone(self, directory: Path) -> None:
+        async with FileKnowledgeGraph({"path": directory}) as graph:
+            assert await graph.health_check()
+            (directory / "journal.jsonl").unlink()
+            assert not await graph.health_check()
+
+
+class TestCompaction:
+    async def test_superseded_lines_are_dropped_and_nothing_else(self, directory: Path) -> None:
+        async with FileCheckpointStore({"path": directory}) as store:
+            for number in range(5_000):
+                await store.save_checkpoint(f"c{number % 10}", {"n": number})
+            lines = len((directory / "journal.jsonl").read_bytes().splitlines())
+        assert lines < 1_500
+        async with store:
+            ids = [info["checkpoint_id"] for info in await store.list_checkpoints()]
+            assert ids == [f"c{number}" for number in range(10)]
+            latest = await store.get_latest_checkpoint()
+            assert latest is not None
+            assert latest["data"] == {"n": 4_999}
+
+    async def test_a_dimension_stays_fixed_when_all_vectors_are_gone(self, directory: Path) -> None:
+        async with FileVectorStore({"path": directory}) as store:
+            for number in range(1_100):
+                await store.add("a", [1.0, float(number)])
+            await store.delete("a")
+        async with store:
+            assert await store.dimension() == 2
+            await store.clear()
+        async with store:
+            assert await store.dimension() is None
+
+    async def test_one_that_fails_is_logged_loses_nothing_and_is_tried_again(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def full(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        async with FileCheckpointStore({"path": directory}) as store:
+            with monkeypatch.context() as disk, caplog.at_level(logging.WARNING):
+                disk.setattr(os, "fsync", full)
+                for number in range(1_500):
+                    await store.save_checkpoint("a", {"n": number})
+            assert "could not be compacted" in caplog.text
+            for number in range(2_000):
+                await store.save_checkpoint("a", {"n": number})
+            assert len((directory / "journal.jsonl").read_bytes().splitlines()) < 2_000
+        async with store:
+            saved = await store.get_checkpoint("a")
+            assert saved is not None
+            assert saved["data"] == {"n": 1_999}
+
+    async def test_a_crash_before_the_rename_leaves_the_old_journal(self, directory: Path) -> None:
+        path = write(directory, [{"n": 1}])
+        (directory / "journal.jsonl.new").write_bytes(b"half a new jour")
+        assert read(directory) == [{"n": 1}]
+        assert [each.name for each in path.parent.iterdir() if each.suffix == ".new"] == []
+
+
+class TestTasks:
+    async def test_a_cancelled_write_is_whole_or_not_there(self, directory: Path) -> None:
+        async with FileVectorStore({"path": directory}) as store:
+            for number in range(50):
+                items = [(f"{number}-{part}", [1.0], None) for part in range(10)]
+                writing = asyncio.ensure_future(store.add_many(items))
+                for _ in range(number % 5):
+                    await asyncio.sleep(0)
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+                assert sum([item["id"].startswith(f"{number}-") async for item in store.scan()]) in (0, 10)
+            before = [item async for item in store.scan()]
+        async with store:
+            assert [item async for item in store.scan()] == before
+
+    async def test_disconnect_waits_for_the_writes_under_way(self, directory: Path) -> None:
+        store = FileVectorStore({"path": directory})
+        await store.connect()
+        writing = asyncio.ensure_future(store.add("a", [1.0]))
+        await asyncio.sleep(0)
+        await store.disconnect()
+        await writing
+        async with store:
+            assert await store.count() == 1
