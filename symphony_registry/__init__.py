@@ -1,9 +1,11 @@
 """Storage for agent applications, chosen by configuration.
 
+```python
 registry = ServiceRegistry.get_instance()
 store = await registry.register_backend(BackendType.VECTOR_STORE, "memory")
 await store.add("doc1", [0.1, 0.2, 0.3], {"title": "Document 1"})
 results = await store.search([0.1, 0.2, 0.3], limit=10)
+```
 """
 
 from symphony_registry.aliases import install_as

@@ -39,8 +39,10 @@ class ServiceRegistry:
     All state is the container's: any number of registries over one container, of
     this class or a subclass, see the same backends and services.
 
-        async with ServiceRegistry.from_config(environment="production") as registry:
-            docs = registry.vector_store("docs")
+    ```python
+    async with ServiceRegistry.from_config(environment="test") as registry:
+        await registry.vector_store().add("a", [0.1, 0.2])
+    ```
     """
 
     _instance: ClassVar["ServiceRegistry | None"] = None

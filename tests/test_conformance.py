@@ -42,7 +42,7 @@ class TestFileCheckpointStore(OnFiles, CheckpointStoreConformance):
 class OnDictionaries:
     """What the providers that write only the abstract operations have in common."""
 
-    large = 500  # plain dictionaries, all on the event loop
+    large = 200  # plain dictionaries, all on the event loop
 
 
 class TestCustomVectorStore(OnDictionaries, VectorStoreConformance):

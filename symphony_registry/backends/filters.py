@@ -4,7 +4,10 @@ A filter is parsed once into a `Condition`, a tree, and `matches` of that tree
 is the reference that every provider agrees with. Engines translate the tree or
 raise `UnsupportedFilterError`.
 
-    {"lang": "en", "year": {"$gte": 2020, "$lt": 2024}, "$not": {"tags": {"$contains": "draft"}}}
+>>> parse_filter({"lang": "en", "year": {"$gte": 2020}, "$not": {"tags": {"$contains": "draft"}}}).matches(
+...     {"lang": "en", "year": 2024, "tags": ["new"]}
+... )
+True
 """
 
 import operator

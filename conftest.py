@@ -1,0 +1,80 @@
+"""Executes the examples in README, docs and docstrings, one event loop for each document."""
+
+import ast
+import asyncio
+import inspect
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sybil import Example, Sybil
+from sybil.document import PythonDocStringDocument
+from sybil.parsers.markdown import CodeBlockParser
+from sybil.parsers.rest import DocTestParser
+
+from symphony_registry import ServiceRegistry, VectorStoreBackend
+from symphony_registry.backends.options import UnknownOptionWarning
+from symphony_registry.settings.loading import LayeredSettings
+
+
+def start(namespace: dict[str, Any]) -> None:
+    """Give a document its event loop."""
+    namespace["_runner"] = asyncio.Runner()
+
+
+def stop(namespace: dict[str, Any]) -> None:
+    """Close what a document has left open, and forget its registry."""
+    runner = namespace.pop("_runner")
+    runner.run(_shut_down())
+    runner.close()
+
+
+async def _shut_down() -> None:
+    await ServiceRegistry.get_instance().shutdown()
+    ServiceRegistry.reset_instance()
+
+
+def run_python(example: Example) -> None:
+    """Run a block of Python, in which `await` stands as in an async function."""
+    source = "\n" * (example.line + example.parsed.line_offset) + example.parsed
+    code = compile(source, example.path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnknownOptionWarning)  # the documentation shows an option that nobody knows
+        result = eval(code, example.namespace)  # noqa: S307 - our own documentation
+        if inspect.isawaitable(result):
+            example.namespace["_runner"].run(_wait(result))
+
+
+async def _wait(awaitable: Any) -> None:
+    await awaitable
+
+
+def load_yaml(example: Example) -> None:
+    """Load a block of YAML as a configuration file; what it refers to is provided."""
+    stores = ModuleType("my_package.stores")
+    vars(stores).update(MyStore=type("MyStore", (VectorStoreBackend,), {}), __path__=[])
+    sys.modules.update({"my_package": stores, "my_package.stores": stores})
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "base.yaml").write_text(example.parsed)
+        (Path(directory) / "secrets").mkdir()
+        (Path(directory) / "secrets" / "password").write_text("secret\n")
+        assert LayeredSettings(config_dir=Path(directory)).vector_stores
+
+
+_PARSERS = [
+    CodeBlockParser(language="python", evaluator=run_python),
+    CodeBlockParser(language="yaml", evaluator=load_yaml),
+    DocTestParser(),
+]
+
+pytest_collect_file = Sybil(
+    parsers=_PARSERS,
+    patterns=["README.md", "docs/*.md", "symphony_registry/**/*.py"],
+    document_types={".py": PythonDocStringDocument},
+    setup=start,
+    teardown=stop,
+).pytest()
