@@ -57,7 +57,7 @@ async def main() -> None:
         await recommender.learn("Blue in Green", [0.2, 0.1], "Miles Davis")
         await recommender.learn("Naima", [0.3, 0.2], "John Coltrane")
         await recommender.learn("Ace of Spades", [0.9, 0.9], "Motorhead")
-        print("\n".join(await recommender.similar([0.2, 0.2])))
+        print("\n".join(await recommender.similar([0.2, 0.15])))
 
 
 if __name__ == "__main__":

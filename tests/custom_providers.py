@@ -1,5 +1,8 @@
 """Providers as a user would write them: plain dictionaries, and the abstract operations alone."""
 
+# mypy: ignore-errors
+# (as untyped as users write them)
+
 import time
 
 import numpy as np

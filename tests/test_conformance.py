@@ -1,5 +1,8 @@
 """Every provider that the package ships passes the conformance kit, and so does what stands on the base classes."""
 
+from pathlib import Path
+from typing import Any, ClassVar
+
 import custom_providers
 
 from symphony_registry.testing import CheckpointStoreConformance, KnowledgeGraphConformance, VectorStoreConformance
@@ -8,10 +11,10 @@ from symphony_registry.testing import CheckpointStoreConformance, KnowledgeGraph
 class OnFiles:
     """What the file providers have in common."""
 
-    provider = "file"
-    persists = True
+    provider: ClassVar[object] = "file"
+    persists: ClassVar[bool] = True
 
-    def options(self, tmp_path):
+    def options(self, tmp_path: Path) -> dict[str, Any]:
         return {"path": str(tmp_path / "data")}
 
 
@@ -42,7 +45,7 @@ class TestFileCheckpointStore(OnFiles, CheckpointStoreConformance):
 class OnDictionaries:
     """What the providers that write only the abstract operations have in common."""
 
-    large = 200  # plain dictionaries, all on the event loop
+    large: ClassVar[int] = 200  # plain dictionaries, all on the event loop
 
 
 class TestCustomVectorStore(OnDictionaries, VectorStoreConformance):

@@ -106,7 +106,7 @@ class TestMerging:
         directory = write(
             base="""
                 vector_stores:
-                  default: {provider: "custom_providers:PlainVectorStore", options: {a: [1, 2], b: {c: 1, d: 2}}}
+                  default: {provider: "custom_providers:DictVectorStore", options: {a: [1, 2], b: {c: 1, d: 2}}}
                   old: {provider: memory}
             """,
             production="""
@@ -173,7 +173,7 @@ SECRETS = ["p@ss #word", "0123", "yes", "a\nb", "${x}", "$HOME $$", "'\"`", "nul
 
 
 class TestSecrets:
-    BASE = "vector_stores: {default: {provider: 'custom_providers:PlainVectorStore', options: {password: %s}}}"
+    BASE = "vector_stores: {default: {provider: 'custom_providers:DictVectorStore', options: {password: %s}}}"
 
     @pytest.mark.parametrize("secret", SECRETS)
     def test_a_secret_arrives_exactly_from_a_variable(
@@ -223,7 +223,7 @@ class TestInterpolation:
             base="""
                 vector_stores:
                   default:
-                    provider: custom_providers:PlainVectorStore
+                    provider: custom_providers:DictVectorStore
                     options:
                       "${NAME}": "<${NAME}>"
                       default: ${UNSET:-fallback}
@@ -361,7 +361,7 @@ checkpoint_stores: 5
         [
             ("no_such_package.module:Store", "there is no module no_such_package"),
             ("custom_providers:Nothing", "custom_providers has no Nothing"),
-            ("custom_providers:PlainKnowledgeGraph", "is a knowledge_graph backend, not a vector_store"),
+            ("custom_providers:DictGraph", "is a knowledge_graph backend, not a vector_store"),
             ("os:getcwd", "neither a vector_store backend class nor a provider"),
             ("broken_provider:Store", "needs the module driver_that_is_missing, which is not installed"),
             ("failing_provider:Store", "importing failing_provider failed with ZeroDivisionError"),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     )
     from symphony_registry.testing.harness import Harness
     from symphony_registry.testing.report import Outcome, Report, run_conformance
-    from symphony_registry.testing.sentences import Sentence
+    from symphony_registry.testing.sentence import Sentence
 
 __all__ = [
     "CheckpointStoreConformance",
@@ -43,7 +43,7 @@ _HOMES = {
     "KnowledgeGraphConformance": "conformance",
     "Outcome": "report",
     "Report": "report",
-    "Sentence": "sentences",
+    "Sentence": "sentence",
     "VectorStoreConformance": "conformance",
     "run_conformance": "report",
     "sentences": "catalog",

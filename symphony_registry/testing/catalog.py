@@ -3,7 +3,9 @@
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing import (
     checkpoint_store,
+    filter_logic,
     filters,
+    graph_bulk,
     graph_walks,
     ids,
     knowledge_graph,
@@ -13,7 +15,7 @@ from symphony_registry.testing import (
     vector_store,
     writes,
 )
-from symphony_registry.testing.sentences import Group, Sentence
+from symphony_registry.testing.sentence import Group, Sentence
 
 _COMMON = (
     lifecycle.lifecycle,
@@ -27,6 +29,7 @@ _COMMON = (
     lifecycle.errors,
     writes.event_loop,
     filters.filters,
+    filter_logic.logic,
 )
 _SPECIFIC: dict[BackendType, tuple[Group, ...]] = {
     BackendType.VECTOR_STORE: (
@@ -40,8 +43,8 @@ _SPECIFIC: dict[BackendType, tuple[Group, ...]] = {
     BackendType.KNOWLEDGE_GRAPH: (
         knowledge_graph.entities,
         knowledge_graph.relations,
-        knowledge_graph.bulk,
-        knowledge_graph.listing,
+        graph_bulk.bulk,
+        graph_bulk.listing,
         graph_walks.queries,
         graph_walks.neighbourhood,
         graph_walks.paths,

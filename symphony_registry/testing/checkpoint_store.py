@@ -1,5 +1,7 @@
 """Sentences about checkpoints."""
 
+# ruff: noqa: D103 - the sentence says what a check is about
+
 import asyncio
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +11,7 @@ from typing import TypeAlias
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.testing.expectations import assert_same, collect, refused
 from symphony_registry.testing.harness import Harness
-from symphony_registry.testing.sentences import Group
+from symphony_registry.testing.sentence import Group
 
 CheckpointHarness: TypeAlias = Harness[CheckpointStoreBackend]
 
@@ -222,7 +224,9 @@ async def filtered(harness: CheckpointHarness) -> None:
         for number in range(6):
             await store.save_checkpoint(f"id-{number}", {"even": True}, {"even": number % 2 == 0, "timestamp": "mine"})
 
-        async def ids(condition: dict[str, object], limit: int | None = None, *, newest_first: bool = False) -> list[str]:
+        async def ids(
+            condition: dict[str, object], limit: int | None = None, *, newest_first: bool = False
+        ) -> list[str]:
             found = await store.list_checkpoints(metadata_filter=condition, limit=limit, newest_first=newest_first)
             return [info["checkpoint_id"] for info in found]
 

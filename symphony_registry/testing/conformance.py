@@ -11,7 +11,7 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing.catalog import sentences
 from symphony_registry.testing.harness import Harness, SentenceSkipped
 from symphony_registry.testing.report import examine
-from symphony_registry.testing.sentences import Sentence
+from symphony_registry.testing.sentence import Sentence
 
 
 class _Conformance:

@@ -22,9 +22,9 @@ def refused(what: str, *naming: object, kinds: tuple[type[Exception], ...] = (Ty
     except Exception as error:
         names = " or ".join(kind.__name__ for kind in kinds)
         if not isinstance(error, kinds):
-            raise AssertionError(f"{what} raised {error!r}, which is not a {names}") from error
+            raise AssertionError(f"{what} raised {error!r}, which is not a {names}") from error  # noqa: TRY004
         if not isinstance(error, RegistryError):
-            raise AssertionError(f"{what} raised {error!r}, which is not a RegistryError") from error
+            raise AssertionError(f"{what} raised {error!r}, which is not a RegistryError") from error  # noqa: TRY004
         for word in naming:
             if str(word) not in str(error):
                 raise AssertionError(f"{what}: the message does not name {word}: {error}") from error

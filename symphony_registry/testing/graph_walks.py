@@ -1,12 +1,14 @@
 """Sentences about walking along the relations of a knowledge graph."""
 
+# ruff: noqa: D103 - the sentence says what a check is about
+
 import asyncio
 import time
 
 from symphony_registry.backends.knowledge_graph.base import Entity
 from symphony_registry.testing.expectations import assert_same, refused
 from symphony_registry.testing.knowledge_graph import GraphHarness, add_graph, edges
-from symphony_registry.testing.sentences import Group
+from symphony_registry.testing.sentence import Group
 
 queries = Group("query")
 
@@ -103,7 +105,9 @@ async def near(harness: GraphHarness) -> None:
         assert await graph.neighbors("x") == []
 
 
-@neighbourhood.sentence("neighbors follows the direction and the relation type that is asked for, both directions by default")
+@neighbourhood.sentence(
+    "neighbors follows the direction and the relation type that is asked for, both directions by default"
+)
 async def chosen(harness: GraphHarness) -> None:
     async with harness.open() as graph:
         await add_graph(graph, "m R out", "in R m", "m S other", "in S m", "out R out2", "in2 R in", "out S side")
@@ -182,7 +186,9 @@ async def itself(harness: GraphHarness) -> None:
 async def smallest(harness: GraphHarness) -> None:
     async with harness.open() as graph:
         # a-b-z-e comes before a-c-d-e, though d comes before z; and before a-b-é-e
-        await add_graph(graph, "a R c", "c R d", "d R e", "a R b", "b R z", "z R e", "b R é", "é R e", "a R x", "x R A", "A R e")
+        await add_graph(
+            graph, "a R c", "c R d", "d R e", "a R b", "b R z", "z R e", "b R é", "é R e", "a R x", "x R A", "A R e"
+        )
         assert _ids(await graph.shortest_path("a", "e")) == ["a", "b", "z", "e"]
     async with harness.open() as graph:
         await add_graph(graph, "s R \U00010000", "s R \uffff", "\U00010000 R t", "\uffff R t")

@@ -52,7 +52,7 @@ class Harness(Generic[BackendT]):
         self.backend_type = BackendType(backend_type)
         self.persists = persists
         self.large = large
-        self._provider = find_provider(self.backend_type, provider)
+        self._provider = provider
         self._directory = directory
         self._options = options
         self._numbers = count(1)
@@ -79,7 +79,7 @@ class Storage(Generic[BackendT]):
     """A place for data, which can be opened more than once; one at a time."""
 
     backend_type: BackendType
-    provider: BackendProvider
+    provider: object
     options: Options
 
     def build(self) -> BackendT:
@@ -105,9 +105,10 @@ def find_provider(backend_type: BackendType, provider: object) -> BackendProvide
     return as_provider(backend_type, provider, "provider under test")
 
 
-def build(backend_type: BackendType, provider: BackendProvider, options: Options) -> StorageBackend:
+def build(backend_type: BackendType, provider: object, options: Options) -> StorageBackend:
     """Return a backend, not connected."""
-    backend = ensure_backend(_KINDS[backend_type], provider.create_backend(dict(options)), "provider under test made")
+    made = find_provider(backend_type, provider).create_backend(dict(options))
+    backend = ensure_backend(_KINDS[backend_type], made, "provider under test made")
     backend.name = BACKEND_NAME
     return backend
 

@@ -1,13 +1,15 @@
 """Sentences about lifecycle, ids, limits, order and errors, for every backend type."""
 
+# ruff: noqa: D103 - the sentence says what a check is about
+
 from typing import Any
 
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import BackendNotOpenError, RegistryError
-from symphony_registry.testing.adapters import NESTED, adapt
+from symphony_registry.testing.adapters import adapt, sample
 from symphony_registry.testing.expectations import assert_same, refused
 from symphony_registry.testing.harness import BACKEND_NAME, Harness
-from symphony_registry.testing.sentences import Group
+from symphony_registry.testing.sentence import Group
 
 lifecycle = Group("lifecycle")
 
@@ -47,25 +49,25 @@ async def connect_again(harness: Harness[Any]) -> None:
         for _ in range(2):
             await store.disconnect()
             await store.connect()
-            await adapt(store).put("a", NESTED)
-            assert_same(await adapt(store).get("a"), NESTED, "the object stored after connecting again")
+            await adapt(store).put("a", sample())
+            assert_same(await adapt(store).get("a"), sample(), "the object stored after connecting again")
 
 
 @lifecycle.sentence("connect after disconnect finds what was persisted", needs_persistence=True)
 async def connect_again_finds(harness: Harness[Any]) -> None:
     async with harness.open() as store:
-        await adapt(store).put("a", NESTED)
+        await adapt(store).put("a", sample())
         await store.disconnect()
         await store.connect()
-        assert_same(await adapt(store).get("a"), NESTED, "the object stored before disconnecting")
+        assert_same(await adapt(store).get("a"), sample(), "the object stored before disconnecting")
 
 
 @lifecycle.sentence("connect on a connected backend keeps what is there")
 async def connect_twice(harness: Harness[Any]) -> None:
     async with harness.open() as store:
-        await adapt(store).put("a", NESTED)
+        await adapt(store).put("a", sample())
         await store.connect()
-        assert_same(await adapt(store).get("a"), NESTED, "the object stored before connecting twice")
+        assert_same(await adapt(store).get("a"), sample(), "the object stored before connecting twice")
 
 
 @lifecycle.sentence("initialize takes the options before connect, and None keeps those there are")
@@ -76,8 +78,8 @@ async def initialize(harness: Harness[Any]) -> None:
     await backend.initialize(None)
     await backend.connect()
     try:
-        await adapt(backend).put("a", NESTED)
-        assert_same(await adapt(backend).get("a"), NESTED, "the object")
+        await adapt(backend).put("a", sample())
+        assert_same(await adapt(backend).get("a"), sample(), "the object")
     finally:
         await backend.disconnect()
 
@@ -217,5 +219,5 @@ async def goes_on(harness: Harness[Any]) -> None:
             raise AssertionError(f"{name} was not refused")
         for name, read in adapter.reads().items():
             assert_same(await read(), before[name], name)
-        await adapter.put("d", NESTED)
-        assert_same(await adapter.get("d"), NESTED, "the object stored after errors")
+        await adapter.put("d", sample())
+        assert_same(await adapter.get("d"), sample(), "the object stored after errors")

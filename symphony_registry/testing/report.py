@@ -10,7 +10,7 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import UnsupportedFilterError, UnsupportedOperationError
 from symphony_registry.testing.catalog import sentences
 from symphony_registry.testing.harness import Harness, SentenceSkipped
-from symphony_registry.testing.sentences import Sentence
+from symphony_registry.testing.sentence import Sentence
 
 _SECONDS = 120.0
 

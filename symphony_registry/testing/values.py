@@ -1,5 +1,7 @@
 """Sentences about values and isolation, for every backend type."""
 
+# ruff: noqa: D103 - the sentence says what a check is about
+
 import copy
 import math
 from collections import OrderedDict
@@ -13,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.testing.adapters import NESTED, Adapter, adapt
+from symphony_registry.testing.adapters import Adapter, adapt, sample
 from symphony_registry.testing.expectations import assert_same, refused, vandalise
 from symphony_registry.testing.harness import Harness
-from symphony_registry.testing.sentences import Group
+from symphony_registry.testing.sentence import Group
 
 values = Group("values")
 
@@ -65,8 +67,9 @@ async def numbers(harness: Harness[Any]) -> None:
 @values.sentence("text comes back as it was, as keys and as values")
 async def texts(harness: Harness[Any]) -> None:
     strings = [
-        "", " ", "\0", "a\0b", "\\u0000", "\\", '"', "'", "\n\r\t", "\x7f\x85\u2028\u2029\ufeff", "é", "e\u0301", "\uffff",
-        "\U0001f600", "../x", "a.b", ".", "$eq", "$", "__proto__", "id", "timestamp ", "%s", "null", "1", "x" * 10_000,
+        "", " ", "\0", "a\0b", "\\u0000", "\\", '"', "'", "\n\r\t", "\x7f\x85\u2028\u2029\ufeff", "é", "e\u0301",
+        "\uffff", "\U0001f600", "../x", "a.b", ".", "$eq", "$", "__proto__", "id", "timestamp ", "%s",
+        "null", "1", "x" * 10_000,
     ]  # fmt: skip
     await _comes_back(
         harness,
@@ -117,7 +120,7 @@ async def none(harness: Harness[Any]) -> None:
             if place.optional:
                 await place.put(f"fresh {place.name}", None)
                 assert_same(await place.get(f"fresh {place.name}"), {}, f"nothing through {place.name}")
-                await place.put(place.name, NESTED)
+                await place.put(place.name, sample())
                 await place.put(place.name, None)
                 assert_same(await place.get(place.name), {}, f"nothing over something through {place.name}")
 
@@ -200,7 +203,8 @@ async def too_deep(harness: Harness[Any]) -> None:
 async def not_object(harness: Harness[Any]) -> None:
     async with harness.open() as store:
         for place in adapt(store).places():
-            for value in ([], [["a", 1]], "text", 1, True, MappingProxyType({}), OrderedDict()):
+            wrong: list[Any] = [[], [["a", 1]], "text", 1, True, MappingProxyType({}), OrderedDict()]
+            for value in wrong:
                 with refused(f"{value!r} through {place.name}"):
                     await place.put("x", value)
             assert not await place.get("x")
@@ -213,10 +217,10 @@ isolation = Group("isolation")
 async def passed(harness: Harness[Any]) -> None:
     async with harness.open() as store:
         for place in adapt(store).places():
-            value = copy.deepcopy(NESTED)
+            value = sample()
             await place.put("a", value)
             vandalise(value)
-            assert_same(await place.get("a"), NESTED, f"what {place.name} stored")
+            assert_same(await place.get("a"), sample(), f"what {place.name} stored")
 
 
 @isolation.sentence("changing what was returned never changes the store")
@@ -240,7 +244,7 @@ async def arguments(harness: Harness[Any]) -> None:
     async with harness.open() as store:
         adapter = adapt(store)
         for place in adapter.places():
-            value = {"tuple": (1, [2, (3,)]), "object": {"a": {"b": []}}}
+            value: dict[str, Any] = {"tuple": (1, [2, (3,)]), "object": {"a": {"b": []}}}
             before = copy.deepcopy(value)
             await place.put("a", value)
             await place.put("a", value)
@@ -250,9 +254,9 @@ async def arguments(harness: Harness[Any]) -> None:
             except (TypeError, ValueError):
                 assert value == before, f"{place.name} changed the argument that it refused"
         condition = {"$or": [{"tuple": {"$in": [1, [1]]}}, {"object.a": {"b": []}}], "$not": {"x": {"$exists": True}}}
-        before = copy.deepcopy(condition)
+        unchanged = copy.deepcopy(condition)
         await adapter.find(condition)
-        assert condition == before, "the filter was changed"
+        assert condition == unchanged, "the filter was changed"
 
 
 @isolation.sentence("what two reads return has nothing in common")

@@ -1,5 +1,7 @@
 """Sentences about searching, bulk operations and scanning of vectors."""
 
+# ruff: noqa: D103 - the sentence says what a check is about
+
 import asyncio
 import random
 from typing import Any
@@ -8,7 +10,7 @@ import numpy as np
 
 from symphony_registry.backends.vector_store.base import SearchResult, VectorStoreBackend
 from symphony_registry.testing.expectations import assert_close, assert_same, collect, refused
-from symphony_registry.testing.sentences import Group
+from symphony_registry.testing.sentence import Group
 from symphony_registry.testing.vector_store import VectorHarness
 
 search = Group("search")
@@ -195,7 +197,14 @@ async def iterables(harness: VectorHarness) -> None:
 async def malformed(harness: VectorHarness) -> None:
     async with harness.open() as store:
         good = ("a", [1.0], None)
-        for items in ([good, ("b",)], [good, ("b", [1.0])], [good, ("b", [1.0], None, 1)], [good, None], [good, "bcd"], 7):
+        for items in (
+            [good, ("b",)],
+            [good, ("b", [1.0])],
+            [good, ("b", [1.0], None, 1)],
+            [good, None],
+            [good, "bcd"],
+            7,
+        ):
             with refused(f"add_many of {items}"):
                 await store.add_many(items)  # type: ignore[arg-type]
         assert await store.count() == 0

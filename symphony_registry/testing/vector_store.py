@@ -1,5 +1,7 @@
 """Sentences about storing vectors."""
 
+# ruff: noqa: D103 - the sentence says what a check is about
+
 import array
 from typing import Any, TypeAlias
 
@@ -8,7 +10,7 @@ import numpy as np
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.testing.expectations import assert_same, collect, refused
 from symphony_registry.testing.harness import Harness
-from symphony_registry.testing.sentences import Group
+from symphony_registry.testing.sentence import Group
 
 VectorHarness: TypeAlias = Harness[VectorStoreBackend]
 
@@ -61,8 +63,9 @@ async def rounded(harness: VectorHarness) -> None:
 @upsert.sentence("a vector is any 1-D sequence or array of numbers")
 async def sequences(harness: VectorHarness) -> None:
     vectors: list[Any] = [
-        [1, 2, 3], (1.0, 2, 3), range(1, 4), array.array("d", [1, 2, 3]), np.array([1, 2, 3]), np.array([1, 2, 3], np.uint8),
-        np.array([1, 2, 3], np.float16), np.array([1, 2, 3], np.float32), np.array([1, 2, 3], np.float64),
+        [1, 2, 3], (1.0, 2, 3), range(1, 4), array.array("d", [1, 2, 3]), np.array([1, 2, 3]),
+        np.array([1, 2, 3], np.uint8), np.array([1, 2, 3], np.float16), np.array([1, 2, 3], np.float32),
+        np.array([1, 2, 3], np.float64),
         np.array([1.0, 9, 2, 9, 3, 9])[::2], [np.float32(1), np.float64(2), np.int64(3)],
     ]  # fmt: skip
     async with harness.open() as store:
@@ -232,7 +235,9 @@ async def _refused(harness: VectorHarness, *bad: Any, **options: Any) -> None:
 @vectors.sentence("NaN and infinities raise ValueError")
 async def finite(harness: VectorHarness) -> None:
     nan, infinity = float("nan"), float("inf")
-    await _refused(harness, [nan, 1.0], [1.0, infinity], [-infinity, 1.0], np.array([nan, nan]), np.array([1, infinity]))
+    await _refused(
+        harness, [nan, 1.0], [1.0, infinity], [-infinity, 1.0], np.array([nan, nan]), np.array([1, infinity])
+    )
 
 
 @vectors.sentence("a number beyond float32 raises ValueError")

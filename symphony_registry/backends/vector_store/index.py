@@ -17,6 +17,8 @@ Rows = npt.NDArray[np.intp]
 _TOLERANCE = 1e-5
 # Lengths between which squares and products stay inside float32.
 _SAFE_LENGTHS = (1e-15, 1e15)
+# Cosines are rounded here, so that vectors of one direction are equals, whatever their lengths.
+_COSINE_DIGITS = 12
 
 
 class VectorIndex:
@@ -162,7 +164,8 @@ class VectorIndex:
         result = (matrix * wide).sum(axis=1)
         if self._metric == "cosine":
             scale = self._lengths[rows] * _lengths(query[np.newaxis])[0]
-            result = np.clip(np.divide(result, scale, out=np.zeros_like(result), where=scale > 0), -1.0, 1.0)
+            result = np.divide(result, scale, out=np.zeros_like(result), where=scale > 0)
+            result = np.clip(result.round(_COSINE_DIGITS), -1.0, 1.0)
         return result
 
     def __len__(self) -> int:

@@ -1,0 +1,119 @@
+"""Sentences about filters made of filters, and about filters that mean nothing."""
+
+# ruff: noqa: D103 - the sentence says what a check is about
+
+from typing import Any
+
+from symphony_registry.testing.adapters import adapt
+from symphony_registry.testing.expectations import refused
+from symphony_registry.testing.filters import finds
+from symphony_registry.testing.harness import Harness
+from symphony_registry.testing.sentence import Group
+
+logic = Group("filters")
+
+
+@logic.sentence("$and holds where all parts hold")
+async def all_of(harness: Harness[Any]) -> None:
+    await finds(
+        harness,
+        {"$and": [{"year": {"$gte": 2020}}, {"year": {"$lt": 2021}}]},
+        {"$and": [{"lang": "en"}], "year": 2019},
+        {"$and": []},
+        {"$and": [{}]},
+        {"$and": [{"lang": "en"}, {"lang": "de"}]},
+    )
+
+
+@logic.sentence("$or holds where a part holds")
+async def any_of(harness: Harness[Any]) -> None:
+    await finds(
+        harness,
+        {"$or": [{"lang": "en"}, {"year": 2020}]},
+        {"$or": [{"lang": "en"}, {"lang": "de"}], "year": {"$gt": 2019}},
+        {"$or": []},
+        {"$or": [{}]},
+        {"$or": [{"missing": 1}, {"missing": {"$exists": False}}]},
+    )
+
+
+@logic.sentence("$not holds where its part does not, missing keys included")
+async def negation(harness: Harness[Any]) -> None:
+    await finds(
+        harness,
+        {"$not": {"lang": "en"}},
+        {"$not": {"lang": "en", "year": 2019}},
+        {"$not": {}},
+        {"$not": {"$not": {"lang": "en"}}},
+        {"year": {"$not": {"$gte": 2020}}},
+        {"year": {"$not": {"$gte": 2020, "$lt": 2021}, "$exists": True}},
+        {"$not": {"tags": {"$contains": "a"}}},
+        {"$not": {"year": {"$gt": "a"}}},
+    )
+
+
+@logic.sentence("$and, $or and $not nest")
+async def nesting(harness: Harness[Any]) -> None:
+    await finds(
+        harness,
+        {"$or": [{"$and": [{"lang": "en"}, {"$not": {"year": 2020}}]}, {"$not": {"$or": [{"year": {"$lt": 1}}]}}]},
+        {"$not": {"$or": [{"lang": {"$in": ["en", "de"]}}, {"$and": [{"draft": True}, {"year": {"$gt": 0}}]}]}},
+        {"$and": [{"$or": [{"tags": {"$contains": "b"}}, {"tags": []}]}, {"$or": [{"draft": False}, {"draft": True}]}]},
+        {"$not": {"$not": {"$not": {"author.name": "Ada"}}}},
+    )
+
+
+@logic.sentence("an empty filter matches everything, and so does none")
+async def empty(harness: Harness[Any]) -> None:
+    await finds(harness, {})
+    async with harness.open() as store:
+        await adapt(store).fill()
+        assert sorted(await adapt(store).find(None)) == ["a", "b", "c"]
+        assert sorted(await adapt(store).find({})) == ["a", "b", "c"]
+
+
+async def _refused(harness: Harness[Any], *wrong: Any) -> None:
+    async with harness.open() as store:
+        adapter = adapt(store)
+        for fill in (False, True):
+            if fill:
+                await adapter.fill()
+            for filter in wrong:
+                for name, operation in adapter.with_filter(filter).items():
+                    with refused(f"{name} with the filter {filter}"):
+                        await operation()
+
+
+@logic.sentence("an unknown operator raises ValueError and is named")
+async def unknown(harness: Harness[Any]) -> None:
+    unknown = [
+        {"x": {"$regex": "a"}}, {"$where": "1"}, {"$nor": []}, {"x": {"$GT": 1}}, {"x": {"$": 1}}, {"$eq": 1},
+        {"x": {"$eq": 1, "$what": 2}}, {"$and": [{"x": {"$what": 1}}]}, {"x": {"$not": {"$what": 1}}},
+        {"x": {"$gt": 1, "plain": 2}},
+    ]  # fmt: skip
+    async with harness.open() as store:
+        await adapt(store).fill()
+        for filter in unknown:
+            for name, operation in adapt(store).with_filter(filter).items():
+                with refused(f"{name} with the filter {filter}", kinds=(ValueError,)):
+                    await operation()
+        for name, operation in adapt(store).with_filter({"x": {"$regex": "a"}}).items():
+            with refused(name, "$regex"):
+                await operation()
+
+
+@logic.sentence("an operator with an operand of the wrong type raises")
+async def operands(harness: Harness[Any]) -> None:
+    await _refused(
+        harness, {"x": {"$in": "abc"}}, {"x": {"$in": {}}}, {"x": {"$nin": 1}}, {"x": {"$exists": 1}}, {"$and": {}},
+        {"$or": "x"}, {"$or": [1]}, {"$not": []}, {"x": {"$not": 1}}, {"$and": [None]},
+    )  # fmt: skip
+
+
+@logic.sentence("a filter that is not a JSON object raises")
+async def not_json(harness: Harness[Any]) -> None:
+    await _refused(
+        harness, [], "x", 1, *[True, False], [{"x": 1}], {"x": b"x"}, {"x": {1}}, {1: 1},
+        {"x": float("nan")}, {"x": 2**63},
+        {"x": {"$in": [object()]}}, {"x": {"$gt": float("inf")}},
+    )  # fmt: skip

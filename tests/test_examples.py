@@ -1,0 +1,48 @@
+"""The examples run, and the quickstart answers the same whatever the configuration."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(script: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, f"examples/{script}"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_quickstart_gives_the_same_answers_for_memory_files_and_a_custom_provider(tmp_path: Path) -> None:
+    memory = run("quickstart.py", SYMPHONY_REGISTRY_ENV="test")
+    assert "encrypt email" in memory.stdout
+    assert len(memory.stdout.splitlines()) > 80
+    files = {"SYMPHONY_REGISTRY_ENV": "development", "SYMPHONY_DATA_DIR": str(tmp_path / "data")}
+    first = run("quickstart.py", **files)
+    second = run("quickstart.py", **files)
+    custom = run("quickstart.py", SYMPHONY_REGISTRY_CONFIG_DIR="examples/config_custom")
+    assert first.stdout == second.stdout == custom.stdout == memory.stdout
+    assert "answers: 0 of 15 there already" in first.stderr
+    assert "answers: 15 of 15 there already" in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("larger_application.py", "Blue in Green by Miles Davis\nNaima by John Coltrane\n"),
+        ("custom_provider.py", None),
+    ],
+)
+def test_an_example_runs(script: str, expected: str | None) -> None:
+    printed = run(script).stdout
+    assert printed
+    if expected is not None:
+        assert printed == expected
