@@ -6,7 +6,6 @@ import inspect
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any

@@ -8,16 +8,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self, TypeVar, overload
 
-from dependency_injector import providers
 from dependency_injector.errors import NoSuchProviderError
 
-from symphony_registry.backends.base import BackendType, StorageBackend, ensure_backend
+from symphony_registry.backends.base import BackendType, StorageBackend
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.lifecycle import Health, check_health
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer, build_container
-from symphony_registry.containers.registry import KINDS, add_configured_backends
+from symphony_registry.containers.registry import add_configured_backends
 from symphony_registry.errors import (
     AlreadyRegisteredError,
     BackendErrorGroup,
@@ -25,6 +24,7 @@ from symphony_registry.errors import (
     BackendNotOpenError,
     hint,
 )
+from symphony_registry.registrations import Registrations
 from symphony_registry.services import ServiceMapping
 
 BackendT = TypeVar("BackendT", bound=StorageBackend)
@@ -52,14 +52,11 @@ class ServiceRegistry:
         self.container: RegistryContainer = RegistryContainer() if container is None else container
         settings = self.container.settings()
         add_configured_backends(self.container, settings)
-        self._kinds = {kind.backend_type: kind for kind in KINDS}
-        self._backends: dict[BackendType, providers.Aggregate[Any]] = {
-            backend_type: getattr(self.container, backend_type.section) for backend_type in BackendType
-        }
+        self._registrations = Registrations(self.container)
+        self._aggregates = {backend_type: self._registrations.aggregate(backend_type) for backend_type in BackendType}
         self._services = ServiceMapping("service", self.container.services)
         self._repositories = ServiceMapping("repository", self.container.repositories)
         self._lifecycle = self.container.lifecycle()
-        self._registrations = self.container.registrations()
         self._timeouts = settings.timeouts
 
     @classmethod
@@ -122,6 +119,14 @@ class ServiceRegistry:
         backend_name: str = "default",
         config: Config | None = None,
     ) -> CheckpointStoreBackend: ...
+    @overload
+    async def register_backend(
+        self,
+        backend_type: BackendType,
+        provider_name: str,
+        backend_name: str = "default",
+        config: Config | None = None,
+    ) -> StorageBackend: ...
     async def register_backend(
         self,
         backend_type: BackendType,
@@ -137,55 +142,21 @@ class ServiceRegistry:
         """
         backend_type = BackendType(backend_type)
         words = (provider_name, dict(config or {}))
-        backend = self._find(backend_type, backend_name)
-        if backend is None or self._registrations.get((backend_type, backend_name)) != words:
+        backend = self._registrations.find(backend_type, backend_name)
+        if backend is None or self._registrations.words(backend_type, backend_name) != words:
             if backend is not None and (backend.is_open or self._lifecycle.is_opening(backend)):
                 raise AlreadyRegisteredError(
                     f"{backend} is open already, with another provider or config. Close it first, or choose another "
                     f"name than {backend_name!r}."
                 )
-            backend = self._add(backend_type, backend_name, words)
+            backend = self._registrations.add(backend_type, backend_name, words)
         try:
             await self._lifecycle.open(backend, self._timeouts.open)
         except BaseException:
             if not backend.is_open and not self._lifecycle.is_opening(backend):
-                self._remove(backend_type, backend_name, backend)
+                self._registrations.remove(backend_type, backend_name, backend)
             raise
         return backend
-
-    def _add(self, backend_type: BackendType, name: str, words: tuple[str, dict[str, Any]]) -> StorageBackend:
-        backend: StorageBackend = self.container.factory().build(backend_type, words[0], name, words[1])
-        ensure_backend(self._kinds[backend_type], backend, f"provider {words[0]!r} made")
-        provider: providers.Provider[Any] = providers.Object(backend)
-        if name == "default":
-            default = getattr(self.container, backend_type)
-            default.override(provider)
-            provider = default
-        aggregate = self._backends[backend_type]
-        aggregate.set_providers({**aggregate.providers, name: provider})
-        self.services[f"{backend_type}_{name}"] = provider
-        self._registrations[backend_type, name] = words
-        return backend
-
-    def _remove(self, backend_type: BackendType, name: str, backend: StorageBackend) -> None:
-        """Take a backend that was added out again, unless another has its place by now."""
-        if self._find(backend_type, name) is not backend:
-            return
-        del self._registrations[backend_type, name]
-        self.services.pop(f"{backend_type}_{name}", None)
-        if name == "default":
-            getattr(self.container, backend_type).reset_last_overriding()
-        else:
-            aggregate = self._backends[backend_type]
-            aggregate.set_providers({key: item for key, item in aggregate.providers.items() if key != name})
-        add_configured_backends(self.container, self.container.settings())
-
-    def _find(self, backend_type: BackendType, name: str) -> StorageBackend | None:
-        """Return the backend of that name, open or not, or `None`; raises for something that is no backend."""
-        if name not in self._backends[backend_type].providers:
-            return None
-        found = self._backends[backend_type](name)
-        return ensure_backend(self._kinds[backend_type], found, f'container gave for the {backend_type} "{name}"')
 
     @overload
     def get_backend(
@@ -199,6 +170,8 @@ class ServiceRegistry:
     def get_backend(
         self, backend_type: Literal[BackendType.CHECKPOINT_STORE], backend_name: str = "default"
     ) -> CheckpointStoreBackend: ...
+    @overload
+    def get_backend(self, backend_type: BackendType, backend_name: str = "default") -> StorageBackend: ...
     def get_backend(self, backend_type: BackendType, backend_name: str = "default") -> StorageBackend:
         """Return an open backend.
 
@@ -206,13 +179,13 @@ class ServiceRegistry:
         `BackendNotOpenError`. What a test overrides in the container is seen.
         """
         try:
-            backend: StorageBackend = self._backends[backend_type](backend_name)
+            backend: StorageBackend = self._aggregates[backend_type](backend_name)
             if backend._loop is not None and backend.backend_type == backend_type:  # the short way, for speed
                 return backend
         except (KeyError, NoSuchProviderError, AttributeError):
             pass
         backend_type = BackendType(backend_type)
-        found = self._find(backend_type, backend_name)
+        found = self._registrations.find(backend_type, backend_name)
         if found is None:
             raise self._not_found(backend_type, backend_name)
         raise BackendNotOpenError(
@@ -240,7 +213,7 @@ class ServiceRegistry:
 
     def list_backends(self, backend_type: BackendType) -> list[str]:
         """Return the sorted names of the backends of a type, open or not."""
-        return sorted(self._backends[BackendType(backend_type)].providers)
+        return self._registrations.names(BackendType(backend_type))
 
     # Lifecycle
 
@@ -254,7 +227,7 @@ class ServiceRegistry:
         for backend_type in BackendType:
             for name in self.list_backends(backend_type):
                 try:
-                    if (backend := self._find(backend_type, name)) is not None:
+                    if (backend := self._registrations.find(backend_type, name)) is not None:
                         backends.append(backend)
                 except Exception as error:
                     errors.append(error)
@@ -264,7 +237,7 @@ class ServiceRegistry:
 
     async def open_backend(self, backend_type: BackendType, backend_name: str = "default") -> StorageBackend:
         """Open one backend unless it is open, and return it; concurrent calls open it once."""
-        backend = self._find(BackendType(backend_type), backend_name)
+        backend = self._registrations.find(BackendType(backend_type), backend_name)
         if backend is None:
             raise self._not_found(backend_type, backend_name)
         await self._lifecycle.open(backend, self._timeouts.open)
@@ -282,11 +255,6 @@ class ServiceRegistry:
         try:
             await self.close()
         finally:
-            for backend_type, aggregate in self._backends.items():
-                default = getattr(self.container, backend_type)
-                if (backend_type, "default") in self._registrations and default.overridden:
-                    default.reset_last_overriding()
-                aggregate.set_providers({})
             self._registrations.clear()
             self.services.clear()
             self.repositories.clear()
@@ -298,7 +266,7 @@ class ServiceRegistry:
 
     async def _check(self, backend_type: BackendType, name: str) -> Health:
         try:
-            backend = self._find(backend_type, name)
+            backend = self._registrations.find(backend_type, name)
         except Exception as error:
             detail = f"{type(error).__name__}: {error}"
             return {"type": backend_type, "name": name, "status": "failing", "latency": 0.0, "detail": detail}

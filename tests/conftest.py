@@ -6,7 +6,6 @@ import pytest
 from symphony_registry import ServiceRegistry
 
 
-
 @pytest.fixture(autouse=True)
 def _untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run each test without our variables, and leave no process-wide registry behind."""

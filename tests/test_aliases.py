@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import symphony_registry
+
 ROOT = Path(__file__).parent.parent
 
 MODULES = sorted(

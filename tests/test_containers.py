@@ -30,7 +30,9 @@ def test_providers_open_nothing(tmp_path: Path) -> None:
 
 
 def test_settings_name_any_number_of_backends() -> None:
-    container = build_container(settings={"vector_stores": {"docs": {"provider": "memory"}, "a.b": {"provider": "memory"}}})
+    container = build_container(
+        settings={"vector_stores": {"docs": {"provider": "memory"}, "a.b": {"provider": "memory"}}}
+    )
     assert container.vector_stores("docs") is container.vector_stores("docs")
     assert container.vector_stores("docs") is not container.vector_stores("default")
     assert container.registry().list_backends(BackendType.VECTOR_STORE) == ["a.b", "default", "docs"]
@@ -106,7 +108,7 @@ class TestNesting:
     class Application(containers.DeclarativeContainer):
         config = providers.Configuration()
         storage = providers.Container(RegistryContainer, config=config.storage)
-        service = providers.Singleton(dict, store=storage.vector_store)
+        service: providers.Provider[dict[str, Any]] = providers.Singleton(dict, store=storage.vector_store)
 
     async def test_a_larger_application_wires_our_backends_into_its_own_providers(self) -> None:
         application = self.Application()

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from symphony_registry.backends.filters import json_equal, parse_filter
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
-scalars = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5]) | st.sampled_from(["", "a", "b"])
+scalars = (
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5]) | st.sampled_from(["", "a", "b"])
+)
 values = st.recursive(scalars, lambda part: st.lists(part, max_size=2) | st.dictionaries(st.sampled_from("ab"), part))
 documents = st.dictionaries(st.sampled_from(["a", "b"]), values)
 operators = st.sampled_from(["$eq", "$gt", "$gte", "$lt", "$lte", "$contains"])
@@ -35,9 +37,7 @@ def test_not_turns_any_condition_round(document: dict[str, Any], operator: str, 
 
 
 @given(documents, operators, scalars, operators, scalars)
-def test_several_conditions_are_an_and(
-    document: dict[str, Any], first: str, one: Any, second: str, other: Any
-) -> None:
+def test_several_conditions_are_an_and(document: dict[str, Any], first: str, one: Any, second: str, other: Any) -> None:
     both = {"$and": [{"a": {first: one}}, {"b": {second: other}}]}
     either = {"$or": [{"a": {first: one}}, {"b": {second: other}}]}
     a, b = (parse_filter(part).matches(document) for part in both["$and"])
@@ -47,7 +47,9 @@ def test_several_conditions_are_an_and(
 
 
 @given(documents, operators, scalars)
-def test_a_missing_key_matches_none_of_the_positive_operators(document: dict[str, Any], operator: str, value: Any) -> None:
+def test_a_missing_key_matches_none_of_the_positive_operators(
+    document: dict[str, Any], operator: str, value: Any
+) -> None:
     document.pop("a", None)
     assert not matches(document, a={operator: value})
     assert not matches(document, **{"a.b": {operator: value}})

@@ -20,10 +20,17 @@ def test_importing_loads_no_provider_no_driver_and_no_test_or_command_line_libra
     ours = {name for name in modules if name.startswith("symphony_registry.")}
     assert not {name for name in ours if name.rpartition(".")[2] in ("memory", "file")}
     assert not {name for name in ours if ".journal" in name or ".testing" in name}
-    heavy = {"asyncpg", "psycopg", "redis", "neo4j", "boto3", "pytest", "hypothesis", "click", "typer", "rich", "orjson"}
+    heavy = {
+        "asyncpg",
+        "psycopg",
+        "redis",
+        "neo4j",
+        "boto3",
+        "pytest",
+        "hypothesis",
+        "click",
+        "typer",
+        "rich",
+        "orjson",
+    }
     assert not modules & heavy
-
-
-def test_the_pytest_plugin_loads_no_numpy() -> None:
-    code = "import symphony_registry.testing.plugin" + LOADED.replace("import symphony_registry, sys", "\nimport sys")
-    assert "symphony_registry.testing.vector_search" not in loaded(code)

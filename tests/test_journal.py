@@ -54,12 +54,26 @@ class TestFormat:
         lines = (directory / "journal.jsonl").read_bytes().splitlines()
         records = [json.loads(line) for line in lines]
         assert records[0] == {
-            "crc": records[0]["crc"], "seq": 0, "format": "symphony-registry-journal", "version": 1, "kind": "vector_store",
-        }  # fmt: skip
-        assert [(record["seq"], record.get("more", False)) for record in records[1:]] == [(1, True), (2, False), (3, False)]
+            "crc": records[0]["crc"],
+            "seq": 0,
+            "format": "symphony-registry-journal",
+            "version": 1,
+            "kind": "vector_store",
+        }
+        assert [(record["seq"], record.get("more", False)) for record in records[1:]] == [
+            (1, True),
+            (2, False),
+            (3, False),
+        ]
         assert records[1] | {"crc": 0} == {
-            "crc": 0, "seq": 1, "more": True, "op": "put", "id": "a", "vector": "AACAPwAAAD8=", "metadata": {"lang": "en"},
-        }  # fmt: skip
+            "crc": 0,
+            "seq": 1,
+            "more": True,
+            "op": "put",
+            "id": "a",
+            "vector": "AACAPwAAAD8=",
+            "metadata": {"lang": "en"},
+        }
         for line, record in zip(lines, records, strict=True):
             assert zlib.crc32(line[line.index(b'"seq"') :]) == int(record["crc"], 16)
 
@@ -160,7 +174,9 @@ class TestLock:
         journal.close()
         assert read(directory) == []
 
-    def test_a_journal_that_is_forgotten_open_is_a_resource_warning_and_gives_the_lock_free(self, directory: Path) -> None:
+    def test_a_journal_that_is_forgotten_open_is_a_resource_warning_and_gives_the_lock_free(
+        self, directory: Path
+    ) -> None:
         journal = Journal(directory, "test")
         with pytest.warns(ResourceWarning, match="was not closed"):
             del journal
@@ -211,7 +227,7 @@ class TestDamage:
         journal = Journal(directory, "vector_store")
         journal.append([{"op": "delete", "id": "never added"}])
         journal.close()
-        with pytest.raises(StorageCorruptedError, match="a change that does not fit.*KeyError: 'never added'"):
+        with pytest.raises(StorageCorruptedError, match=r"a change that does not fit.*KeyError: 'never added'"):
             await FileVectorStore({"path": directory}).connect()
 
 
@@ -226,7 +242,9 @@ class TestFailingDisk:
         async with FileVectorStore({"path": directory}) as store:
             await store.add("a", [1.0])
             with monkeypatch.context() as disk:
-                disk.setattr(os, "pwrite", full) if call == "pwrite" else disk.setattr(journal_module, "_sync_data", full)
+                disk.setattr(os, "pwrite", full) if call == "pwrite" else disk.setattr(
+                    journal_module, "_sync_data", full
+                )
                 with pytest.raises(StorageError, match=r"journal\.jsonl could not be written: No space left") as caught:
                     await store.add("b", [1.0])
                 assert isinstance(caught.value.__cause__, OSError)

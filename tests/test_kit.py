@@ -4,14 +4,11 @@
 # (faults are short, and as untyped as users write them)
 
 import asyncio
-import subprocess
-import sys
 import time
 
 import pytest
 from custom_providers import DictGraph, DictVectorStore
 
-from symphony_registry import testing
 from symphony_registry.backends import BackendType
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InMemoryCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph, InMemoryKnowledgeGraph
@@ -749,20 +746,3 @@ def test_a_report_reads_as_a_line_for_each_sentence_and_the_reason_of_each_failu
 def test_sentences_have_different_texts(backend_type):
     texts = [str(sentence) for sentence in sentences(backend_type)]
     assert len(set(texts)) == len(texts)
-
-
-def test_the_plugin_imports_no_other_module_of_the_kit():
-    code = (
-        "import sys, symphony_registry.testing.plugin\n"
-        "print(*(name for name in sys.modules if name.startswith('symphony_registry.testing.')))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["symphony_registry.testing.plugin"]
-
-
-def test_the_package_offers_its_names_lazily():
-    for name in testing.__all__:
-        assert name in dir(testing)
-        assert getattr(testing, name).__name__ == name
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = testing.nothing

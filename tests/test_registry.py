@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from dependency_injector import providers
@@ -36,7 +36,8 @@ from symphony_registry.errors import (
     WrongEventLoopError,
 )
 
-VECTOR, GRAPH, CHECKPOINT = BackendType
+VECTOR: Final = BackendType.VECTOR_STORE
+GRAPH: Final = BackendType.KNOWLEDGE_GRAPH
 
 
 def registry_with(*fakes: FakeStore, **timeouts: float) -> ServiceRegistry:
@@ -149,7 +150,9 @@ class TestGettingBackends:
                 await registry.open_backend(VECTOR, "defualt")
 
     def test_one_that_is_not_open_says_how_to_open_it(self) -> None:
-        with pytest.raises(BackendNotOpenError, match=r"await registry.open_backend\(BackendType.VECTOR_STORE, 'default'"):
+        with pytest.raises(
+            BackendNotOpenError, match=r"await registry.open_backend\(BackendType.VECTOR_STORE, 'default'"
+        ):
             ServiceRegistry().vector_store()
 
     async def test_after_close_it_is_not_open(self) -> None:
@@ -228,7 +231,7 @@ class TestOpening:
         for fake in fakes:
             fake.may_open.clear()
         opening = asyncio.ensure_future(registry_with(*fakes).open())
-        while not all(fake.connects for fake in fakes):
+        while not all(fake.connects for fake in fakes):  # noqa: ASYNC110
             await asyncio.sleep(0)
         for fake in fakes:
             fake.may_open.set()
@@ -239,7 +242,7 @@ class TestOpening:
         slow.may_open.clear()
         registry = registry_with(slow, quick)
         opening = asyncio.ensure_future(registry.open())
-        while not quick.is_open:
+        while not quick.is_open:  # noqa: ASYNC110
             await asyncio.sleep(0)
         opening.cancel()
         slow.may_open.set()
@@ -259,9 +262,10 @@ class TestOpening:
         assert 'vector_store "a" (FakeStore) did not open within 0.01 s' in str(error)
 
     async def test_what_cannot_be_built_is_reported_together_before_anything_opens(self, tmp_path: Path) -> None:
-        registry = registry_with(FakeStore(), FakeStore())
-        registry.container.vector_stores.providers["a"].override(providers.Object("no backend"))
-        fake = registry.container.vector_stores("b")
+        fakes = FakeStore(), FakeStore()
+        registry = registry_with(*fakes)
+        registry.container.vector_stores.providers["a"].override("no backend")
+        fake = fakes[1]
         with pytest.raises(BackendErrorGroup) as caught:
             await registry.open()
         assert isinstance(caught.value.exceptions[0], ProviderTypeError)
@@ -346,9 +350,8 @@ class TestHealth:
 
         registry = registry_with(FakeStore(), Failing(), Unwell(), Slow(), health=0.01)
         await registry.open()
-        registry.container.vector_stores.set_providers(
-            {**registry.container.vector_stores.providers, "z": providers.Object("no backend")}
-        )
+        no_backend: providers.Object[Any] = providers.Object("no backend")
+        registry.container.vector_stores.set_providers({**registry.container.vector_stores.providers, "z": no_backend})
         found = await registry.health()
         assert [(row["type"], row["name"], row["status"]) for row in found] == [
             (VECTOR, "a", "ok"),

@@ -156,7 +156,12 @@ class TestVariables:
 
     @pytest.mark.parametrize(
         "name",
-        ["VECTOR_STORE__DEFAULT__PROVIDER", "VECTOR_STORES__DEFAULT__PROVIDR", "VECTOR_STORES____PROVIDER", "ENVIRONMENT"],
+        [
+            "VECTOR_STORE__DEFAULT__PROVIDER",
+            "VECTOR_STORES__DEFAULT__PROVIDR",
+            "VECTOR_STORES____PROVIDER",
+            "ENVIRONMENT",
+        ],
     )
     def test_a_misspelt_variable_is_an_error_that_names_it(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"SYMPHONY_REGISTRY_{name}", "memory")
@@ -251,7 +256,9 @@ class TestInterpolation:
         ],
     )
     def test_what_cannot_be_resolved_is_an_error_with_its_line(self, value: str, message: str, write: Write) -> None:
-        directory = write(base=f'vector_stores:\n  default:\n    provider: memory\n    options: {{metric: "{value}"}}\n')
+        directory = write(
+            base=f'vector_stores:\n  default:\n    provider: memory\n    options: {{metric: "{value}"}}\n'
+        )
         first = problems(directory)[0]
         assert first.startswith("base.yaml:4: vector_stores.default.options.metric: ")
         assert message in first

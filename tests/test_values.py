@@ -155,7 +155,13 @@ def test_a_limit_is_at_least_one(limit: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "large"),
-    [({}, False), ({"a": [1] * 90}, False), ({"a": [1] * 200}, True), ({"a": "x" * 20_000}, True), ([[[]] * 200], True)],
+    [
+        ({}, False),
+        ({"a": [1] * 90}, False),
+        ({"a": [1] * 200}, True),
+        ({"a": "x" * 20_000}, True),
+        ([[[]] * 200], True),
+    ],
 )
 def test_a_large_value_is_told_without_walking_all_of_it(value: Any, large: bool) -> None:
     assert is_large(value, 100) is large

@@ -20,14 +20,17 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-class ReadGate:
-    """Lets any number of threads read a structure while nothing changes it.
+class Gate:
+    """Keeps threads that read a structure and changes of it apart.
 
-    Changes are made on the event loop, by `change`. A change that waits goes
-    before reads that come later, so that neither side starves.
+    Any number of threads read at once, and a change is alone. One that waits goes
+    before reads that come later, so that neither side starves. The event loop
+    itself may read unless a thread is `changing` the structure, and change it
+    unless the gate is `busy`.
     """
 
     def __init__(self) -> None:
+        self.changing = False
         self._readers = 0
         self._turn = asyncio.Lock()
         self._idle = asyncio.Event()
@@ -52,9 +55,16 @@ class ReadGate:
             if not self._readers:
                 self._idle.set()
 
-    async def change(self, work: Callable[[], None]) -> None:
-        """Call `work()` on the event loop, when no thread reads."""
+    async def change(self, work: Callable[[], None], *, on_thread: bool = False) -> None:
+        """Call `work()` when no thread reads. Not to be cancelled: see `to_the_end`."""
         async with self._turn:
             if self._readers:
                 await self._idle.wait()
-            work()
+            if not on_thread:
+                work()
+                return
+            self.changing = True
+            try:
+                await asyncio.to_thread(work)
+            finally:
+                self.changing = False

@@ -9,14 +9,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from symphony_registry.backends.concurrency import ReadGate, to_the_end
+from symphony_registry.backends.concurrency import Gate, to_the_end
 from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
 Change = dict[str, Any]
 
-# The cost of a read is counted in steps of about 0.1 µs: above this, it goes to a thread.
-LONG_READ = 10_000
+# Work is counted in steps of about 0.1 µs: above this, it goes to a thread.
+LONG = 10_000
 
 
 class State(Protocol):
@@ -48,7 +48,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         self._state = self._empty_state()
         self._connecting = asyncio.Lock()
         self._writing = asyncio.Lock()
-        self._gate = ReadGate()
+        self._gate = Gate()
 
     async def initialize(self, config: Mapping[str, Any] | None = None) -> None:  # noqa: D102
         if config is not None and dict(config) != self.config:
@@ -66,7 +66,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     async def connect(self) -> None:  # noqa: D102
         async with self._connecting:
             if not self.is_open:
-                self._writing, self._gate = asyncio.Lock(), ReadGate()  # for this event loop
+                self._writing, self._gate = asyncio.Lock(), Gate()  # for this event loop
                 self._state = await self._load()
             await super().connect()
 
@@ -87,29 +87,33 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     def _forget(self) -> None:
         self._state = self._empty_state()
 
-    async def _read(self, work: Callable[[], T], cost: float) -> T:
-        """Return `work()`: here where it is short, else on a thread."""
-        return work() if cost <= LONG_READ else await self._gate.read(work)
+    async def _prepare(self, work: Callable[[], T], cost: float) -> T:
+        """Return `work()`, which does not look at the state: here where it is short, else on a thread."""
+        return work() if cost <= LONG else await asyncio.to_thread(work)
 
-    async def _write(self, decide: Callable[[], tuple[Sequence[Change], T]]) -> T:
+    async def _read(self, work: Callable[[], T], cost: float = 0) -> T:
+        """Return `work()`, which reads the state: here where it is short, else on a thread."""
+        return work() if cost <= LONG and not self._gate.changing else await self._gate.read(work)
+
+    async def _write(self, decide: Callable[[], tuple[Sequence[Change], T]], cost: float = 0) -> T:
         """Make the changes that `decide` chooses, whole or not at all, and return its result.
 
         `decide` sees every earlier write and may raise to refuse.
         """
         self.ensure_open()
-        if self._persists or self._gate.busy or self._writing.locked():
-            return await to_the_end(self._write_in_turn(decide))
+        if self._persists or cost > LONG or self._gate.busy or self._writing.locked():
+            return await to_the_end(self._write_in_turn(decide, cost))
         changes, result = decide()
         self._apply(changes)
         return result
 
-    async def _write_in_turn(self, decide: Callable[[], tuple[Sequence[Change], T]]) -> T:
+    async def _write_in_turn(self, decide: Callable[[], tuple[Sequence[Change], T]], cost: float) -> T:
         async with self._writing:
             self.ensure_open()
-            changes, result = decide()
+            changes, result = await self._prepare(decide, cost)
             if changes:
                 await self._persist(changes)
-                await self._gate.change(lambda: self._apply(changes))
+                await self._gate.change(lambda: self._apply(changes), on_thread=cost > LONG)
                 await self._tidy()
         return result
 

@@ -74,7 +74,8 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             await asyncio.to_thread(journal.close)
 
     async def _persist(self, changes: Sequence[Change]) -> None:
-        await asyncio.to_thread(self._open().append, [self._encode(change) for change in changes])
+        journal = self._open()
+        await asyncio.to_thread(lambda: journal.append([self._encode(change) for change in changes]))
 
     def _open(self) -> Journal:
         assert self._journal is not None

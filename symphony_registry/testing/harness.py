@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from symphony_registry.backends.base import StorageBackendFactory, ensure_backend
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
-from symphony_registry.backends.lifecycle import Lifecycle
 from symphony_registry.backends.providers import as_provider
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.containers import RegistryContainer
 
 BackendT = TypeVar("BackendT", bound=StorageBackend)
 Options: TypeAlias = Mapping[str, Any]
@@ -84,13 +84,22 @@ class Storage(Generic[BackendT]):
 
     def build(self) -> BackendT:
         """Return a backend that is not connected."""
-        return cast("BackendT", build(self.backend_type, self.provider, self.options))
+        made = find_provider(self.backend_type, self.provider).create_backend(dict(self.options))
+        backend = ensure_backend(_KINDS[self.backend_type], made, "provider under test made")
+        backend.name = BACKEND_NAME
+        return cast("BackendT", backend)
 
-    def open(self) -> AbstractAsyncContextManager[BackendT]:
-        """Open the store."""
-        return cast(
-            "AbstractAsyncContextManager[BackendT]", opened(build(self.backend_type, self.provider, self.options))
-        )
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[BackendT]:
+        """Open the store the way that applications do: by its name in a registry."""
+        named = isinstance(self.provider, str)
+        settings = {"provider": self.provider, "options": dict(self.options)} if named else {"provider": "memory"}
+        container = RegistryContainer(config={self.backend_type.section: {BACKEND_NAME: settings}})
+        registry = container.registry()
+        if not named:
+            getattr(container, self.backend_type.section).providers[BACKEND_NAME].override(self.build())
+        async with registry:
+            yield cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
 
 
 def can_list(kind: type[StorageBackend]) -> bool:
@@ -103,22 +112,3 @@ def find_provider(backend_type: BackendType, provider: object) -> BackendProvide
     if isinstance(provider, str):
         return StorageBackendFactory.get_provider(backend_type, provider)
     return as_provider(backend_type, provider, "provider under test")
-
-
-def build(backend_type: BackendType, provider: object, options: Options) -> StorageBackend:
-    """Return a backend, not connected."""
-    made = find_provider(backend_type, provider).create_backend(dict(options))
-    backend = ensure_backend(_KINDS[backend_type], made, "provider under test made")
-    backend.name = BACKEND_NAME
-    return backend
-
-
-@asynccontextmanager
-async def opened(backend: StorageBackend) -> AsyncIterator[StorageBackend]:
-    """Open a backend the way that applications do."""
-    lifecycle = Lifecycle()
-    await lifecycle.open(backend)
-    try:
-        yield backend
-    finally:
-        await lifecycle.close_all()

@@ -54,7 +54,7 @@ async def rounded(harness: VectorHarness) -> None:
         assert found is not None
         assert_same(found["vector"], np.array(numbers, np.float32).tolist(), "the vector")
         (best,) = await store.search(numbers, 1)
-        assert_same(best["vector"], found["vector"], "the vector that search returns")
+        assert_same(best.get("vector"), found["vector"], "the vector that search returns")
         other = await store.get("b")
         assert other is not None
         assert_same(other["vector"], np.array([0, 1, 2, 3, 4, 5, 6, 2**40 + 1], np.float32).tolist(), "the vector")
@@ -89,8 +89,10 @@ async def isolated(harness: VectorHarness) -> None:
             given[0] = 99.0
             for result in (await store.get("a"), (await store.search([3.0, 4.0]))[0], (await store.get_many(["b"]))[0]):
                 assert result is not None
-                assert_same(result["vector"], [3.0, 4.0], "the vector")
-                result["vector"][0] = 99.0
+                vector = result.get("vector")
+                assert vector is not None
+                assert_same(vector, [3.0, 4.0], "the vector")
+                vector[0] = 99.0
             for id in "ab":
                 assert_same(await store.get(id), {"id": id, "vector": [3.0, 4.0], "metadata": {}}, "the item")
 

@@ -17,6 +17,10 @@ class SavedCheckpoint:
     metadata: JSONObject
     timestamp: float
 
+    def described(self, id: str) -> JSONObject:
+        """Return a copy of the metadata with what the store adds."""
+        return {**copied(self.metadata), "timestamp": self.timestamp, "checkpoint_id": id}
+
 
 class CheckpointLog:
     """Checkpoints by id; the order of the dictionary is the order saved."""
@@ -47,9 +51,7 @@ class CheckpointLog:
 
     def info(self, id: str) -> CheckpointInfo:
         """Return what is listed of a checkpoint."""
-        saved = self.saved[id]
-        metadata = {**copied(saved.metadata), "timestamp": saved.timestamp, "checkpoint_id": id}
-        return {"checkpoint_id": id, "metadata": metadata}
+        return {"checkpoint_id": id, "metadata": self.saved[id].described(id)}
 
     def list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
         """Return what matches, in the order saved or its reverse."""

@@ -16,7 +16,7 @@ from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, is_large
 from symphony_registry.errors import InvalidTypeError
 
-# What reads cost, in the steps of `LONG_READ`.
+# What work costs, in the steps of `LONG`.
 _INFO_STEPS = 10
 # Sizes above which JSON goes to a thread: parts of a value, bytes of text.
 _LARGE_VALUE = 5_000
@@ -60,13 +60,12 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         return await self._read_checkpoint(check_id(checkpoint_id, "checkpoint_id"))
 
     async def _read_checkpoint(self, id: str) -> Checkpoint | None:
-        saved = self._state.saved.get(id)
+        saved = await self._read(lambda: self._state.saved.get(id))
         if saved is None:
             return None
-        info = self._state.info(id)
         large = len(saved.data) > _LARGE_TEXT
         data = await asyncio.to_thread(orjson.loads, saved.data) if large else orjson.loads(saved.data)
-        return {"checkpoint_id": id, "data": data, "metadata": info["metadata"]}
+        return {"checkpoint_id": id, "data": data, "metadata": saved.described(id)}
 
     async def delete_checkpoint(self, checkpoint_id: str) -> bool:  # noqa: D102
         self.ensure_open()
@@ -86,13 +85,15 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         condition = parse_filter(metadata_filter)
         if limit is not None:
             check_limit(limit)
-        state = self._state
-        cost = len(state.saved) if limit is None or metadata_filter else min(limit, len(state.saved))
-        return await self._read(lambda: state.list(condition, limit, newest_first=newest_first), cost * _INFO_STEPS)
+        count = len(self._state.saved)
+        cost = count if limit is None or metadata_filter else min(limit, count)
+        return await self._read(
+            lambda: self._state.list(condition, limit, newest_first=newest_first), cost * _INFO_STEPS
+        )
 
     async def get_latest_checkpoint(self) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
-        newest = next(reversed(self._state.saved), None)
+        newest = await self._read(lambda: next(reversed(self._state.saved), None))
         return None if newest is None else await self._read_checkpoint(newest)
 
     async def prune(self, keep_last: int) -> int:  # noqa: D102
@@ -104,15 +105,15 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
             old = ids[: max(0, len(ids) - keep_last)]
             return [{"op": "delete", "id": id} for id in old], len(old)
 
-        return await self._write(decide)
+        return await self._write(decide, len(self._state.saved) * _INFO_STEPS)
 
     async def count(self) -> int:  # noqa: D102
         self.ensure_open()
-        return len(self._state.saved)
+        return await self._read(lambda: len(self._state.saved))
 
     async def scan(self) -> AsyncIterator[Checkpoint]:  # noqa: D102
         self.ensure_open()
-        for id in list(self._state.saved):
+        for id in await self._read(lambda: list(self._state.saved)):
             self.ensure_open()
             checkpoint = await self._read_checkpoint(id)
             if checkpoint is not None:

@@ -19,6 +19,8 @@ from symphony_registry.errors import InvalidTypeError, UnsupportedOperationError
 
 EntityInput: TypeAlias = "tuple[str, str, JSONObject | None]"
 RelationInput: TypeAlias = "tuple[str, str, str, JSONObject | None]"
+ENTITY_PARTS = ("id", "type", "properties")
+RELATION_PARTS = ("from", "to", "type", "properties")
 
 
 class Entity(TypedDict):
@@ -267,7 +269,7 @@ def check_entities(items: object) -> list[tuple[str, str, JSONObject]]:
     """Return the items of `add_entities`, checked and copied, else raise."""
     return [
         (check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties"))
-        for id, kind, properties in check_items(items, ("id", "type", "properties"))
+        for id, kind, properties in check_items(items, ENTITY_PARTS)
     ]
 
 
@@ -280,7 +282,7 @@ def check_relations(items: object) -> list[tuple[str, str, str, JSONObject]]:
             check_id(kind, "relation_type"),
             checked_object(properties, "properties"),
         )
-        for from_id, to_id, kind, properties in check_items(items, ("from", "to", "type", "properties"))
+        for from_id, to_id, kind, properties in check_items(items, RELATION_PARTS)
     ]
 
 

@@ -170,8 +170,9 @@ class PropertyGraph:
         return None if path is None else self.named(path)
 
     def named(self, ids: Iterable[str]) -> list[Entity]:
-        """Return copies of the entities with these ids, which exist."""
-        return [{"id": id, "type": self.entities[id][0], "properties": copied(self.entities[id][1])} for id in ids]
+        """Return copies of those of the entities that exist."""
+        found = map(self.entity, ids)
+        return [entity for entity in found if entity is not None]
 
 
 def _of_types(

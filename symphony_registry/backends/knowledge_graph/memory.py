@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from symphony_registry.backends.embedded import LONG_READ, Change, EmbeddedBackend
+from symphony_registry.backends.embedded import LONG, Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph.base import (
+    ENTITY_PARTS,
+    RELATION_PARTS,
     Entity,
     EntityInput,
     KnowledgeGraphBackend,
@@ -26,6 +28,7 @@ from symphony_registry.backends.values import (
     JSONObject,
     check_direction,
     check_id,
+    check_items,
     check_limit,
     checked_object,
     copied,
@@ -34,8 +37,9 @@ from symphony_registry.errors import InvalidValueError
 
 T = TypeVar("T")
 
-# What reads cost, in the steps of `LONG_READ`.
+# What work costs, in the steps of `LONG`.
 _ENTITY_STEPS = 10
+_ITEM_STEPS = 50
 _BATCH = 1000
 
 
@@ -63,12 +67,15 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
 
     async def add_entities(self, items: Iterable[EntityInput]) -> None:  # noqa: D102
         self.ensure_open()
-        changes = [_put_entity(id, kind, properties) for id, kind, properties in check_entities(items)]
-        await self._write(lambda: (changes, None))
+        given = check_items(items, ENTITY_PARTS)
+        cost = len(given) * _ITEM_STEPS
+        changes = await self._prepare(lambda: [_put_entity(*item) for item in check_entities(given)], cost)
+        await self._write(lambda: (changes, None), cost)
 
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
-        return self._state.entity(check_id(entity_id, "entity_id"))
+        check_id(entity_id, "entity_id")
+        return await self._read(lambda: self._state.entity(entity_id))
 
     async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:  # noqa: D102
         self.ensure_open()
@@ -92,7 +99,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                 return [], False
             return [{"op": "delete_entity", "id": entity_id}], True
 
-        return await self._write(decide)
+        return await self._write(decide, self._state.degree(entity_id) * _ENTITY_STEPS)
 
     async def add_relation(  # noqa: D102
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
@@ -101,7 +108,9 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:  # noqa: D102
         self.ensure_open()
-        checked = check_relations(items)
+        given = check_items(items, RELATION_PARTS)
+        cost = len(given) * _ITEM_STEPS
+        checked = await self._prepare(lambda: check_relations(given), cost)
 
         def decide() -> tuple[Sequence[Change], None]:
             for from_id, to_id, kind, _ in checked:
@@ -113,7 +122,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                         )
             return [_put_relation(*item) for item in checked], None
 
-        await self._write(decide)
+        await self._write(decide, cost)
 
     async def get_relations(  # noqa: D102
         self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
@@ -180,11 +189,11 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         def count(relations: int) -> None:
             nonlocal touched
             touched += relations
-            if touched > LONG_READ:
+            if touched > LONG:
                 raise _LongWalkError
 
         try:
-            return work(count)
+            return await self._read(lambda: work(count))
         except _LongWalkError:
             return await self._gate.read(lambda: work(lambda _: None))
 
@@ -195,9 +204,9 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         check_optional_id(entity_type, "entity_type")
         condition = parse_filter(property_filter, "property_filter")
         check_limit(limit)
-        entities = self._state.entities
 
         def work() -> list[Entity]:
+            entities = self._state.entities
             found: list[Entity] = []
             for id in sorted(id for id, (kind, _) in entities.items() if entity_type in (None, kind)):
                 kind, properties = entities[id]
@@ -207,21 +216,25 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                         break
             return found
 
-        return await self._read(work, len(entities) * _ENTITY_STEPS)
+        return await self._read(work, len(self._state.entities) * _ENTITY_STEPS)
 
     async def count_entities(self, entity_type: str | None = None) -> int:  # noqa: D102
         self.ensure_open()
         check_optional_id(entity_type, "entity_type")
-        entities = self._state.entities
         if entity_type is None:
-            return len(entities)
-        return await self._read(lambda: sum(kind == entity_type for kind, _ in entities.values()), len(entities))
+            return await self._read(lambda: len(self._state.entities))
+
+        def work() -> int:
+            return sum(kind == entity_type for kind, _ in self._state.entities.values())
+
+        return await self._read(work, len(self._state.entities))
 
     async def count_relations(self, relation_type: str | None = None) -> int:  # noqa: D102
         self.ensure_open()
         check_optional_id(relation_type, "relation_type")
-        counts = self._state.relation_counts
-        return sum(counts.values()) if relation_type is None else counts.get(relation_type, 0)
+        if relation_type is None:
+            return await self._read(lambda: sum(self._state.relation_counts.values()))
+        return await self._read(lambda: self._state.relation_counts.get(relation_type, 0))
 
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
@@ -229,14 +242,12 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
 
     async def scan_entities(self) -> AsyncIterator[Entity]:  # noqa: D102
         self.ensure_open()
-        entities = self._state.entities
-        ids = await self._read(lambda: sorted(entities), len(entities))
+        ids = await self._read(lambda: sorted(self._state.entities), len(self._state.entities))
         for start in range(0, len(ids), _BATCH):
-            await asyncio.sleep(0)  # the event loop's turn
+            await asyncio.sleep(0)  # a short read does not give the event loop a turn
             self.ensure_open()
-            for entity in [self._state.entity(id) for id in ids[start : start + _BATCH]]:
-                if entity is not None:
-                    yield entity
+            for entity in await self._read(partial(self._state.named, ids[start : start + _BATCH])):
+                yield entity
 
 
 class _LongWalkError(Exception):

@@ -23,7 +23,8 @@ from symphony_registry.backends.vector_store.base import (
 from symphony_registry.backends.vector_store.index import VectorIndex
 from symphony_registry.errors import DimensionError
 
-# What reads cost, in the steps of `LONG_READ`.
+# What work costs, in the steps of `LONG`.
+_ITEM_STEPS = 100
 _FILTER_STEPS = 10
 _NUMBERS_A_STEP = 100
 
@@ -55,7 +56,10 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
 
     async def add_many(self, items: Iterable[Item]) -> None:  # noqa: D102
         self.ensure_open()
-        await self._put([self._checked(*item) for item in check_items(items, ITEM_PARTS)])
+        given = check_items(items, ITEM_PARTS)
+        cost = len(given) * _ITEM_STEPS
+        changes = await self._prepare(lambda: [self._checked(*item) for item in given], cost)
+        await self._put(changes, cost)
 
     def _checked(self, id: str, vector: Vector, metadata: JSONObject | None) -> Change:
         return {
@@ -65,7 +69,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             "metadata": checked_object(metadata, "metadata"),
         }
 
-    async def _put(self, changes: Sequence[Change]) -> None:
+    async def _put(self, changes: Sequence[Change], cost: float = 0) -> None:
         def decide() -> tuple[Sequence[Change], None]:
             dimension = self._state.dimension
             for change in changes:
@@ -74,11 +78,12 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
                     raise DimensionError(dimension, change["vector"].size)
             return changes, None
 
-        await self._write(decide)
+        await self._write(decide, cost)
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
         self.ensure_open()
-        return self._item(check_id(id))
+        check_id(id)
+        return await self._read(lambda: self._item(id))
 
     def _item(self, id: str) -> VectorItem | None:
         row = self._state.rows.get(id)
@@ -89,7 +94,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:  # noqa: D102
         self.ensure_open()
         checked = [check_id(id) for id in ids]
-        cost = len(checked) * (self._state.dimension or 0)
+        cost = len(checked) * (self._state.dimension or 0) / 4
         return await self._read(lambda: [self._item(id) for id in checked], cost)
 
     async def delete(self, id: str) -> bool:  # noqa: D102
@@ -103,7 +108,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             changes: list[Change] = [{"op": "delete", "id": id} for id in checked if id in self._state.rows]
             return changes, len(changes)
 
-        return await self._write(decide)
+        return await self._write(decide, len(checked) * _ITEM_STEPS)
 
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
@@ -146,12 +151,12 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         self.ensure_open()
         condition = parse_filter(metadata_filter)
         if not metadata_filter:
-            return len(self._state)
+            return await self._read(lambda: len(self._state))
         return await self._read(lambda: len(self._state.matching(condition)), len(self._state) * _FILTER_STEPS)
 
     async def dimension(self) -> int | None:  # noqa: D102
         self.ensure_open()
-        return self._state.dimension
+        return await self._read(lambda: self._state.dimension)
 
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:  # noqa: D102
         self.ensure_open()

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject
 
 Call: TypeAlias = Callable[[], Awaitable[Any]]
@@ -40,7 +39,7 @@ class WholeWrite:
 class Adapter(ABC):
     """The operations of one backend type in terms that they all have."""
 
-    store: StorageBackend
+    store: Any
     ordered_by_id: ClassVar[bool] = True
 
     async def put(self, id: str, value: JSONObject | None = None) -> None:
