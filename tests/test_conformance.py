@@ -43,9 +43,9 @@ class TestFileCheckpointStore(OnFiles, CheckpointStoreConformance):
 
 
 class OnDictionaries:
-    """What the providers that write only the abstract operations have in common."""
+    """What the custom providers have in common."""
 
-    large: ClassVar[int] = 200  # plain dictionaries, all on the event loop
+    large: ClassVar[int] = 2_000  # they leave bulk writes to the base class, one await after the other
 
 
 class TestCustomVectorStore(OnDictionaries, VectorStoreConformance):

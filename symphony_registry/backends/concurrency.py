@@ -1,10 +1,21 @@
-"""Running one piece of work to its end, and keeping threads that read apart from writes."""
+"""Keeping the event loop free: long work on threads, to its end, and apart from writes."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+# Work is counted in steps of about 0.1 µs: above this, it goes to a thread.
+LONG = 10_000
+# What it takes to check and copy one item of a bulk operation.
+ITEM_STEPS = 100
+
+
+async def computed(work: Callable[[], T], cost: float) -> T:
+    """Return `work()`: here where it is short, else from a thread."""
+    return work() if cost <= LONG else await asyncio.to_thread(work)
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

@@ -9,14 +9,11 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
-from symphony_registry.backends.concurrency import Gate, to_the_end
+from symphony_registry.backends.concurrency import LONG, Gate, computed, to_the_end
 from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
 Change = dict[str, Any]
-
-# Work is counted in steps of about 0.1 µs: above this, it goes to a thread.
-LONG = 10_000
 
 
 class State(Protocol):
@@ -87,10 +84,6 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     def _forget(self) -> None:
         self._state = self._empty_state()
 
-    async def _prepare(self, work: Callable[[], T], cost: float) -> T:
-        """Return `work()`, which does not look at the state: here where it is short, else on a thread."""
-        return work() if cost <= LONG else await asyncio.to_thread(work)
-
     async def _read(self, work: Callable[[], T], cost: float = 0) -> T:
         """Return `work()`, which reads the state: here where it is short, else on a thread."""
         return work() if cost <= LONG and not self._gate.changing else await self._gate.read(work)
@@ -110,7 +103,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     async def _write_in_turn(self, decide: Callable[[], tuple[Sequence[Change], T]], cost: float) -> T:
         async with self._writing:
             self.ensure_open()
-            changes, result = await self._prepare(decide, cost)
+            changes, result = await computed(decide, cost)
             if changes:
                 await self._persist(changes)
                 await self._gate.change(lambda: self._apply(changes), on_thread=cost > LONG)

@@ -61,10 +61,15 @@ def check_direction(value: object) -> Direction:
     raise InvalidValueError(f"There is no direction {value!r}. {hint(value, get_args(Direction))}")
 
 
-def check_items(items: object, parts: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    """Return the items of a bulk operation as tuples of as many parts, else raise."""
+def collected(items: object) -> list[object]:
+    """Return the items of a bulk operation as a list, unchecked."""
     if not isinstance(items, Iterable) or isinstance(items, str | bytes | dict):
-        raise InvalidTypeError(f"items must be an iterable of ({', '.join(parts)}), not {type(items).__name__}.")
+        raise InvalidTypeError(f"items must be an iterable of tuples, not {type(items).__name__}.")
+    return list(items)
+
+
+def check_items(items: list[object], parts: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Return items as tuples of as many parts, else raise."""
     result: list[tuple[Any, ...]] = []
     for item in items:
         if not isinstance(item, tuple | list) or len(item) != len(parts):

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import ClassVar, TypeAlias, TypedDict
 
-from symphony_registry.backends.concurrency import to_the_end
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed, to_the_end
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import (
@@ -14,13 +14,12 @@ from symphony_registry.backends.values import (
     check_items,
     check_limit,
     checked_object,
+    collected,
 )
 from symphony_registry.errors import InvalidTypeError, UnsupportedOperationError
 
 EntityInput: TypeAlias = "tuple[str, str, JSONObject | None]"
 RelationInput: TypeAlias = "tuple[str, str, str, JSONObject | None]"
-ENTITY_PARTS = ("id", "type", "properties")
-RELATION_PARTS = ("from", "to", "type", "properties")
 
 
 class Entity(TypedDict):
@@ -99,7 +98,9 @@ class KnowledgeGraphBackend(StorageBackend):
 
         As defined here, others may see a part of the items while it runs.
         """
-        checked = check_entities(items)
+        self.ensure_open()
+        given = collected(items)
+        checked = await computed(lambda: check_entities(given), len(given) * ITEM_STEPS)
 
         async def add_all() -> None:
             before: list[tuple[str, Entity | None]] = []
@@ -115,7 +116,6 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.add_entity(entity_id, entity["type"], entity["properties"])
                 raise
 
-        self.ensure_open()
         await to_the_end(add_all())
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
@@ -123,7 +123,9 @@ class KnowledgeGraphBackend(StorageBackend):
 
         As defined here, others may see a part of the items while it runs.
         """
-        checked = check_relations(items)
+        self.ensure_open()
+        given = collected(items)
+        checked = await computed(lambda: check_relations(given), len(given) * ITEM_STEPS)
 
         async def add_all() -> None:
             before: list[tuple[tuple[str, str, str, JSONObject], Relation | None]] = []
@@ -139,7 +141,6 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.add_relation(*item[:3], relation["properties"])
                 raise
 
-        self.ensure_open()
         await to_the_end(add_all())
 
     async def _find_relation(self, from_id: str, to_id: str, relation_type: str) -> Relation | None:
@@ -265,15 +266,15 @@ def check_optional_id(value: object, what: str) -> str | None:
     return None if value is None else check_id(value, what)
 
 
-def check_entities(items: object) -> list[tuple[str, str, JSONObject]]:
+def check_entities(items: list[object]) -> list[tuple[str, str, JSONObject]]:
     """Return the items of `add_entities`, checked and copied, else raise."""
     return [
         (check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties"))
-        for id, kind, properties in check_items(items, ENTITY_PARTS)
+        for id, kind, properties in check_items(items, ("id", "type", "properties"))
     ]
 
 
-def check_relations(items: object) -> list[tuple[str, str, str, JSONObject]]:
+def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject]]:
     """Return the items of `add_relations`, checked and copied, else raise."""
     return [
         (
@@ -282,7 +283,7 @@ def check_relations(items: object) -> list[tuple[str, str, str, JSONObject]]:
             check_id(kind, "relation_type"),
             checked_object(properties, "properties"),
         )
-        for from_id, to_id, kind, properties in check_items(items, RELATION_PARTS)
+        for from_id, to_id, kind, properties in check_items(items, ("from", "to", "type", "properties"))
     ]
 
 

@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from symphony_registry.backends.embedded import LONG, Change, EmbeddedBackend
+from symphony_registry.backends.concurrency import ITEM_STEPS, LONG, computed
+from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph.base import (
-    ENTITY_PARTS,
-    RELATION_PARTS,
     Entity,
     EntityInput,
     KnowledgeGraphBackend,
@@ -28,9 +27,9 @@ from symphony_registry.backends.values import (
     JSONObject,
     check_direction,
     check_id,
-    check_items,
     check_limit,
     checked_object,
+    collected,
     copied,
 )
 from symphony_registry.errors import InvalidValueError
@@ -39,8 +38,7 @@ T = TypeVar("T")
 
 # What work costs, in the steps of `LONG`.
 _ENTITY_STEPS = 10
-_ITEM_STEPS = 50
-_BATCH = 1000
+_BATCH = 200
 
 
 class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBackend):
@@ -67,9 +65,9 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
 
     async def add_entities(self, items: Iterable[EntityInput]) -> None:  # noqa: D102
         self.ensure_open()
-        given = check_items(items, ENTITY_PARTS)
-        cost = len(given) * _ITEM_STEPS
-        changes = await self._prepare(lambda: [_put_entity(*item) for item in check_entities(given)], cost)
+        given = collected(items)
+        cost = len(given) * ITEM_STEPS
+        changes = await computed(lambda: [_put_entity(*item) for item in check_entities(given)], cost)
         await self._write(lambda: (changes, None), cost)
 
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
@@ -108,9 +106,9 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:  # noqa: D102
         self.ensure_open()
-        given = check_items(items, RELATION_PARTS)
-        cost = len(given) * _ITEM_STEPS
-        checked = await self._prepare(lambda: check_relations(given), cost)
+        given = collected(items)
+        cost = len(given) * ITEM_STEPS
+        checked = await computed(lambda: check_relations(given), cost)
 
         def decide() -> tuple[Sequence[Change], None]:
             for from_id, to_id, kind, _ in checked:

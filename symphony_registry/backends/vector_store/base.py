@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from symphony_registry.backends.concurrency import to_the_end
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed, to_the_end
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object
+from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
 from symphony_registry.errors import DimensionError, InvalidValueError, UnsupportedOperationError
 
 Metric = Literal["cosine", "dot", "euclidean"]
@@ -96,14 +96,20 @@ class VectorStoreBackend(StorageBackend):
 
         As defined here, others may see a part of the items while it runs.
         """
-        checked = [
-            (check_id(id), check_vector(vector, None, "dot"), checked_object(metadata, "metadata"))
-            for id, vector, metadata in check_items(items, ITEM_PARTS)
-        ]
+        self.ensure_open()
+        given = collected(items)
 
-        for _, vector, _ in checked[1:]:
-            if vector.shape != checked[0][1].shape:
-                raise DimensionError(checked[0][1].size, vector.size)
+        def check() -> list[tuple[str, Float32s, JSONObject]]:
+            checked = [
+                (check_id(id), check_vector(vector, None, "dot"), checked_object(metadata, "metadata"))
+                for id, vector, metadata in check_items(given, ITEM_PARTS)
+            ]
+            for _, vector, _ in checked[1:]:
+                if vector.size != checked[0][1].size:
+                    raise DimensionError(checked[0][1].size, vector.size)
+            return checked
+
+        checked = await computed(check, len(given) * ITEM_STEPS)
 
         async def add_all() -> None:
             before: list[tuple[str, VectorItem | None]] = []
@@ -119,7 +125,6 @@ class VectorStoreBackend(StorageBackend):
                         await self.add(id, item["vector"], item["metadata"])
                 raise
 
-        self.ensure_open()
         await to_the_end(add_all())
 
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:

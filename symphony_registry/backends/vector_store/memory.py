@@ -4,11 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, copied
+from symphony_registry.backends.values import (
+    JSONObject,
+    check_id,
+    check_items,
+    check_limit,
+    checked_object,
+    collected,
+    copied,
+)
 from symphony_registry.backends.vector_store.base import (
     ITEM_PARTS,
     Float32s,
@@ -24,7 +33,6 @@ from symphony_registry.backends.vector_store.index import VectorIndex
 from symphony_registry.errors import DimensionError
 
 # What work costs, in the steps of `LONG`.
-_ITEM_STEPS = 100
 _FILTER_STEPS = 10
 _NUMBERS_A_STEP = 100
 
@@ -56,9 +64,9 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
 
     async def add_many(self, items: Iterable[Item]) -> None:  # noqa: D102
         self.ensure_open()
-        given = check_items(items, ITEM_PARTS)
-        cost = len(given) * _ITEM_STEPS
-        changes = await self._prepare(lambda: [self._checked(*item) for item in given], cost)
+        given = collected(items)
+        cost = len(given) * ITEM_STEPS
+        changes = await computed(lambda: [self._checked(*item) for item in check_items(given, ITEM_PARTS)], cost)
         await self._put(changes, cost)
 
     def _checked(self, id: str, vector: Vector, metadata: JSONObject | None) -> Change:
@@ -108,7 +116,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             changes: list[Change] = [{"op": "delete", "id": id} for id in checked if id in self._state.rows]
             return changes, len(changes)
 
-        return await self._write(decide, len(checked) * _ITEM_STEPS)
+        return await self._write(decide, len(checked) * ITEM_STEPS)
 
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
