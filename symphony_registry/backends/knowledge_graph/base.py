@@ -128,26 +128,24 @@ class KnowledgeGraphBackend(StorageBackend):
         checked = await computed(lambda: check_relations(given), len(given) * ITEM_STEPS)
 
         async def add_all() -> None:
-            before: list[tuple[tuple[str, str, str, JSONObject], Relation | None]] = []
+            before: dict[tuple[str, str, str], JSONObject] = {}
+            for from_id, kind in dict.fromkeys((from_id, kind) for from_id, _, kind, _ in checked):
+                for relation in await self.get_relations(from_id, kind):
+                    before[from_id, relation["to_id"], kind] = relation["properties"]
+            added: list[tuple[str, str, str]] = []
             try:
-                for item in checked:
-                    before.append((item, await self._find_relation(*item[:3])))
-                    await self.add_relation(*item)
+                for from_id, to_id, kind, properties in checked:
+                    added.append((from_id, to_id, kind))
+                    await self.add_relation(from_id, to_id, kind, properties)
             except Exception:
-                for item, relation in reversed(before):
-                    if relation is None:
-                        await self.delete_relation(*item[:3])
+                for key in added:
+                    if key in before:
+                        await self.add_relation(*key, before[key])
                     else:
-                        await self.add_relation(*item[:3], relation["properties"])
+                        await self.delete_relation(*key)
                 raise
 
         await to_the_end(add_all())
-
-    async def _find_relation(self, from_id: str, to_id: str, relation_type: str) -> Relation | None:
-        for relation in await self.get_relations(from_id, relation_type):
-            if relation["to_id"] == to_id:
-                return relation
-        return None
 
     async def find_entities(
         self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
