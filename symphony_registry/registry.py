@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 from dependency_injector.errors import NoSuchProviderError
 
@@ -27,7 +27,6 @@ from symphony_registry.errors import (
 from symphony_registry.registrations import Registrations
 from symphony_registry.services import ServiceMapping
 
-BackendT = TypeVar("BackendT", bound=StorageBackend)
 Config = Mapping[str, Any]
 
 _instance_lock = threading.Lock()
