@@ -33,7 +33,7 @@ def write(directory: Path, *groups: list[dict[str, Any]]) -> Path:
     """Make a journal with these groups of records; return its path."""
     journal = Journal(directory, "test")
     for group in groups:
-        journal.append(group)
+        journal.append([group])
     journal.close()
     return journal.path
 
@@ -199,7 +199,7 @@ class TestDamage:
             expected = [record for group in self.GROUPS[:whole] for record in group]
             journal = Journal(directory, "test")
             assert list(journal.replay()) == expected
-            journal.append([{"n": 9}])
+            journal.append([[{"n": 9}]])
             journal.close()
             assert read(directory) == [*expected, {"n": 9}]
         assert "cut off 1 bytes of a write that was not finished" in caplog.text
@@ -225,10 +225,15 @@ class TestDamage:
 
     async def test_a_change_that_does_not_fit_the_data_is_named(self, directory: Path) -> None:
         journal = Journal(directory, "vector_store")
-        journal.append([{"op": "delete", "id": "never added"}])
+        journal.append([[{"op": "delete", "id": "never added"}]])
         journal.close()
         with pytest.raises(StorageCorruptedError, match=r"a change that does not fit.*KeyError: 'never added'"):
             await FileVectorStore({"path": directory}).connect()
+
+
+def full(*_: Any) -> int:
+    """Fail as a disk does that has no space left."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class TestFailingDisk:
@@ -236,9 +241,6 @@ class TestFailingDisk:
     async def test_a_write_that_fails_is_an_error_and_nothing_is_changed(
         self, call: str, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(*_: Any) -> int:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
         async with FileVectorStore({"path": directory}) as store:
             await store.add("a", [1.0])
             with monkeypatch.context() as disk:
@@ -296,9 +298,6 @@ class TestCompaction:
     async def test_one_that_fails_is_logged_loses_nothing_and_is_tried_again(
         self, directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def full(*_: Any) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
         async with FileCheckpointStore({"path": directory}) as store:
             with monkeypatch.context() as disk, caplog.at_level(logging.WARNING):
                 disk.setattr(os, "fsync", full)
@@ -334,6 +333,52 @@ class TestTasks:
             before = [item async for item in store.scan()]
         async with store:
             assert [item async for item in store.scan()] == before
+
+    async def test_many_tasks_share_a_sync(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        syncs: list[int] = []
+        real = journal_module._sync_data
+
+        def counted(descriptor: int) -> None:
+            syncs.append(1)
+            real(descriptor)
+
+        monkeypatch.setattr(journal_module, "_sync_data", counted)
+        async with FileVectorStore({"path": directory}) as store:
+            await store.add("first", [1.0])
+            syncs.clear()
+            await asyncio.gather(*(store.add(f"{number}", [1.0]) for number in range(64)))
+            assert len(syncs) < 10
+            await asyncio.gather(*(store.add("same", [float(number)]) for number in range(1, 9)))
+            item = await store.get("same")
+            assert item is not None
+            assert item["vector"] == [8.0]
+
+    async def test_a_failed_sync_fails_every_write_of_its_group(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with FileCheckpointStore({"path": directory}) as store:
+            with monkeypatch.context() as disk:
+                disk.setattr(journal_module, "_sync_data", full)
+                saving = (store.save_checkpoint(f"{number}", {}) for number in range(8))
+                errors = await asyncio.gather(*saving, return_exceptions=True)
+                assert {type(error) for error in errors} == {StorageError}
+            assert await store.count() == 0
+            await store.save_checkpoint("a", {})
+        async with store:
+            assert await store.count() == 1
+
+    def test_an_event_loop_that_ends_in_the_middle_of_a_write_does_not_hang(self, directory: Path) -> None:
+        store = FileVectorStore({"path": directory})
+        writes: list[asyncio.Future[None]] = []
+
+        async def leave() -> None:
+            await store.connect()
+            writes.extend(asyncio.ensure_future(store.add(f"{number}", [1.0])) for number in range(20))
+            await asyncio.sleep(0)
+
+        asyncio.run(leave())
+        assert all(write.done() for write in writes)
+        asyncio.run(store.disconnect())
 
     async def test_disconnect_waits_for_the_writes_under_way(self, directory: Path) -> None:
         store = FileVectorStore({"path": directory})

@@ -18,7 +18,7 @@ async def computed(work: Callable[[], T], cost: float) -> T:
     return work() if cost <= LONG else await asyncio.to_thread(work)
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
     """Await `work` so that a cancelled caller neither stops it nor leaves before it has ended."""
     task = asyncio.ensure_future(work)
     try:

@@ -6,14 +6,20 @@ gives itself as changes. Reads that would hold the event loop run on a thread.
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from symphony_registry.backends.concurrency import LONG, Gate, computed, to_the_end
 from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
 Change = dict[str, Any]
+Touches: TypeAlias = Callable[[], Iterable[str] | None]
+Decide: TypeAlias = Callable[[], tuple[Sequence[Change], T]]
+
+
+def anything() -> None:
+    """Stand for all ids there are."""
 
 
 class State(Protocol):
@@ -37,7 +43,6 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     """A backend over a `State` in this process."""
 
     _state: StateT
-    _persists = False
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
@@ -88,34 +93,31 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         """Return `work()`, which reads the state: here where it is short, else on a thread."""
         return work() if cost <= LONG and not self._gate.changing else await self._gate.read(work)
 
-    async def _write(self, decide: Callable[[], tuple[Sequence[Change], T]], cost: float = 0) -> T:
+    async def _write(
+        self,
+        decide: Decide[T],
+        cost: float = 0,
+        touches: Touches = anything,  # noqa: ARG002 - for those that persist
+    ) -> T:
         """Make the changes that `decide` chooses, whole or not at all, and return its result.
 
-        `decide` sees every earlier write and may raise to refuse.
+        `decide` sees every earlier write and may raise to refuse. `touches` gives
+        the ids it looks at and changes.
         """
         self.ensure_open()
-        if self._persists or cost > LONG or self._gate.busy or self._writing.locked():
+        if cost > LONG or self._gate.busy or self._writing.locked():
             return await to_the_end(self._write_in_turn(decide, cost))
         changes, result = decide()
         self._apply(changes)
         return result
 
-    async def _write_in_turn(self, decide: Callable[[], tuple[Sequence[Change], T]], cost: float) -> T:
+    async def _write_in_turn(self, decide: Decide[T], cost: float) -> T:
         async with self._writing:
             self.ensure_open()
             changes, result = await computed(decide, cost)
-            if changes:
-                await self._persist(changes)
-                await self._gate.change(lambda: self._apply(changes), on_thread=cost > LONG)
-                await self._tidy()
+            await self._gate.change(lambda: self._apply(changes), on_thread=cost > LONG)
         return result
 
-    async def _persist(self, changes: Sequence[Change]) -> None:
-        """Make changes durable before they are seen."""
-
-    def _apply(self, changes: Sequence[Change]) -> None:
+    def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
             self._state.apply(change)
-
-    async def _tidy(self) -> None:
-        """Do what is due after a write."""

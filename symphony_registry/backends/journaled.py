@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from symphony_registry.backends.embedded import Change, EmbeddedBackend, State
+from symphony_registry.backends.concurrency import LONG, computed, to_the_end
+from symphony_registry.backends.embedded import Change, Decide, EmbeddedBackend, State, Touches, anything
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.errors import StorageCorruptedError, StorageError
 from symphony_registry.journal import Journal, Record
 
+T = TypeVar("T")
 StateT = TypeVar("StateT", bound=State)
 
 # Compaction is due when this many lines are superseded, and more than those that count.
@@ -27,13 +31,30 @@ class FileOptions(BackendOptions):
     path: Path = Field(description="The directory, for this backend alone; made where it is missing.")
 
 
-class JournaledBackend(EmbeddedBackend[StateT]):
-    """An embedded backend that writes each change to a journal before it is seen."""
+class _Waiting(NamedTuple):
+    """A write that waits for its turn."""
 
-    _persists = True
+    decide: Decide[Any]
+    cost: float
+    touches: Touches
+    done: asyncio.Future[Any]
+
+
+class JournaledBackend(EmbeddedBackend[StateT]):
+    """An embedded backend that writes each change to a journal before it is seen.
+
+    All writes that wait go to the disk together, as long as they touch different
+    ids: each decides on what is stored, and none sees what another is about to do.
+    """
+
     _journal: Journal | None = None
     _failed_at = 0  # lines when compaction failed last
     _path: Path
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self._waiting: deque[_Waiting] = deque()
+        self._committing: asyncio.Task[None] | None = None
 
     async def _load(self) -> StateT:
         opening = asyncio.ensure_future(asyncio.to_thread(self._open_journal))
@@ -68,14 +89,71 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             ) from error
 
     async def _close(self) -> None:
+        while self._committing is not None:
+            await self._committing
         await super()._close()
         if self._journal is not None:
             journal, self._journal = self._journal, None
             await asyncio.to_thread(journal.close)
 
-    async def _persist(self, changes: Sequence[Change]) -> None:
-        journal = self._open()
-        await asyncio.to_thread(lambda: journal.append([self._encode(change) for change in changes]))
+    async def _write(self, decide: Decide[T], cost: float = 0, touches: Touches = anything) -> T:
+        self.ensure_open()
+        loop = asyncio.get_running_loop()
+        write = _Waiting(decide, cost, touches, loop.create_future())
+        self._waiting.append(write)
+        if self._committing is None:
+            self._committing = loop.create_task(self._commit_all())
+        result: T = await to_the_end(write.done)
+        return result
+
+    async def _commit_all(self) -> None:
+        group: list[_Waiting] = []
+        try:
+            while self._waiting:
+                group = self._next_group()
+                await self._commit(group)
+                await self._tidy()
+        finally:
+            self._committing = None
+            for write in (*group, *self._waiting):  # none is left, unless the event loop is ending
+                write.done.cancel()
+            self._waiting.clear()
+
+    def _next_group(self) -> list[_Waiting]:
+        """Take the writes from the front that touch different ids; one that may touch any stands alone."""
+        group = [self._waiting.popleft()]
+        first = group[0].touches()
+        touched = set(first or ())
+        while first is not None and self._waiting:
+            ids = self._waiting[0].touches()
+            if ids is None or not touched.isdisjoint(ids):
+                break
+            touched.update(ids)
+            group.append(self._waiting.popleft())
+        return group
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        decided: list[tuple[_Waiting, Sequence[Change], Any]] = []
+        for write in group:
+            try:
+                decided.append((write, *await computed(write.decide, write.cost)))
+            except Exception as error:
+                write.done.set_exception(error)
+        changes = [changes for _, changes, _ in decided if changes]
+        try:
+            if changes:
+                await asyncio.to_thread(self._append, changes)
+                cost = sum(write.cost for write, _, _ in decided)
+                await self._gate.change(lambda: self._apply(chain.from_iterable(changes)), on_thread=cost > LONG)
+        except Exception as error:
+            for write, _, _ in decided:
+                write.done.set_exception(error)
+        else:
+            for write, _, result in decided:
+                write.done.set_result(result)
+
+    def _append(self, groups: Sequence[Sequence[Change]]) -> None:
+        self._open().append([[self._encode(change) for change in changes] for changes in groups])
 
     def _open(self) -> Journal:
         assert self._journal is not None

@@ -138,20 +138,25 @@ class Journal:
             offset,
         )
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Write records as one group and wait until it is on the disk.
+    def append(self, groups: Sequence[Sequence[Record]]) -> None:
+        """Write groups of records and wait until they are on the disk.
 
-        After an error nothing of the group counts, and the next call tries again.
+        After an error nothing of them counts, and the next call tries again.
         """
+        lines = self.lines
+        data = bytearray()
+        for records in groups:
+            data += encode_group(records, lines)
+            lines += len(records)
         with _failing("written", self.path):
             if self._renamed:
                 self._sync_rename()
             if self._torn:
                 self._cut()
-            self._write(encode_group(records, self.lines))
-        self.lines += len(records)
+            self._write(data)
+        self.lines = lines
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         self._torn = True
         view = memoryview(data)
         written = 0

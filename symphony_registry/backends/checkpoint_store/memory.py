@@ -53,7 +53,11 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
             return orjson.dumps(checked_object(data, "data"))
 
         text = await asyncio.to_thread(encode) if is_large(data, _LARGE_VALUE) else encode()
-        await self._write(lambda: ([save_change(checkpoint_id, text, checked_metadata, time.time())], None))
+
+        def decide() -> tuple[Sequence[Change], None]:
+            return [save_change(checkpoint_id, text, checked_metadata, time.time())], None
+
+        await self._write(decide, touches=lambda: [checkpoint_id])
 
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
@@ -76,7 +80,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
                 return [], False
             return [{"op": "delete", "id": checkpoint_id}], True
 
-        return await self._write(decide)
+        return await self._write(decide, touches=lambda: [checkpoint_id])
 
     async def list_checkpoints(  # noqa: D102
         self, *, metadata_filter: JSONObject | None = None, limit: int | None = None, newest_first: bool = False

@@ -68,7 +68,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         given = collected(items)
         cost = len(given) * ITEM_STEPS
         changes = await computed(lambda: [_put_entity(*item) for item in check_entities(given)], cost)
-        await self._write(lambda: (changes, None), cost)
+        await self._write(lambda: (changes, None), cost, lambda: [change["id"] for change in changes])
 
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
@@ -86,7 +86,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                 return [], False
             return [_put_entity(entity_id, found[0], {**found[1], **merged})], True
 
-        return await self._write(decide)
+        return await self._write(decide, touches=lambda: [entity_id])
 
     async def delete_entity(self, entity_id: str) -> bool:  # noqa: D102
         self.ensure_open()
@@ -97,7 +97,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                 return [], False
             return [{"op": "delete_entity", "id": entity_id}], True
 
-        return await self._write(decide, self._state.degree(entity_id) * _ENTITY_STEPS)
+        return await self._write(decide, self._state.degree(entity_id) * _ENTITY_STEPS, lambda: [entity_id])
 
     async def add_relation(  # noqa: D102
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
@@ -120,7 +120,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                         )
             return [_put_relation(*item) for item in checked], None
 
-        await self._write(decide, cost)
+        await self._write(decide, cost, lambda: [end for item in checked for end in item[:2]])
 
     async def get_relations(  # noqa: D102
         self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
@@ -142,7 +142,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                 return [], False
             return [{"op": "delete_relation", "from": ends[0], "to": ends[1], "type": relation_type}], True
 
-        return await self._write(decide)
+        return await self._write(decide, touches=lambda: ends)
 
     async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:  # noqa: D102
         self.ensure_open()

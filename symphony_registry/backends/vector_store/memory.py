@@ -86,7 +86,10 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
                     raise DimensionError(dimension, change["vector"].size)
             return changes, None
 
-        await self._write(decide, cost)
+        def touches() -> list[str] | None:
+            return None if self._state.dimension is None else [change["id"] for change in changes]
+
+        await self._write(decide, cost, touches)  # the first vector fixes the dimension for all
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
         self.ensure_open()
@@ -116,7 +119,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             changes: list[Change] = [{"op": "delete", "id": id} for id in checked if id in self._state.rows]
             return changes, len(changes)
 
-        return await self._write(decide, len(checked) * ITEM_STEPS)
+        return await self._write(decide, len(checked) * ITEM_STEPS, lambda: checked)
 
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
