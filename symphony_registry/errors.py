@@ -136,6 +136,7 @@ def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - nobody pays for errors that do not happen
 
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=1)
-    question = f'Did you mean "{near[0]}"? ' if near else ""
+    by_lower = {each.lower(): each for each in names}
+    near = get_close_matches(str(name).lower(), by_lower, n=1)
+    question = f'Did you mean "{by_lower[near[0]]}"? ' if near else ""
     return f"{question}{kind}: {', '.join(names) or 'none'}."

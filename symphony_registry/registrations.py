@@ -26,36 +26,43 @@ class Registrations:
 
     def names(self, backend_type: BackendType) -> list[str]:
         """Return the sorted names of a type."""
-        return sorted(self.aggregate(backend_type).providers)
+        names = set(self.aggregate(backend_type).providers)
+        return sorted(names | {"default"} if self._default(backend_type).overridden else names)
+
+    def _default(self, backend_type: BackendType) -> "providers.Provider[Any]":
+        """Return the provider of a type's "default", which may be overridden without being configured."""
+        found: providers.Provider[Any] = getattr(self._container, backend_type)
+        return found
 
     def find(self, backend_type: BackendType, name: str) -> StorageBackend | None:
         """Return the backend of that name, open or not, or `None`.
 
         Raises `ProviderTypeError` where the container gives something else.
         """
-        if name not in self.aggregate(backend_type).providers:
+        if name not in self.names(backend_type):
             return None
-        found = self.aggregate(backend_type)(name)
+        found = self._default(backend_type)() if name == "default" else self.aggregate(backend_type)(name)
         return ensure_backend(self._kinds[backend_type], found, f'container gave for the {backend_type} "{name}"')
 
     def words(self, backend_type: BackendType, name: str) -> Words | None:
-        """Return what the backend was added with; `None` for a configured one."""
-        return self._words.get((backend_type, name))
+        """Return what the backend was added or configured with."""
+        if (backend_type, name) in self._words:
+            return self._words[backend_type, name]
+        configured = self._container.settings().backends(backend_type).get(name)
+        return None if configured is None else (configured.provider, configured.options)
 
     def add(self, backend_type: BackendType, name: str, words: Words) -> StorageBackend:
-        """Build a backend, in place of the one of that name; it is a service too."""
+        """Build a backend, in place of the one of that name."""
         backend: StorageBackend = self._container.factory().build(backend_type, words[0], name, words[1])
         ensure_backend(self._kinds[backend_type], backend, f"provider {words[0]!r} made")
         provider: providers.Provider[Any] = providers.Object(backend)
         if name == "default":
             self._take_out_default(backend_type)
-            default = getattr(self._container, backend_type)
+            default = self._default(backend_type)
             default.override(provider)
             provider = default
         aggregate = self.aggregate(backend_type)
         aggregate.set_providers({**aggregate.providers, name: provider})
-        services = self._container.services
-        services.set_providers({**services.providers, f"{backend_type}_{name}": provider})
         self._words[backend_type, name] = words
         return backend
 
@@ -66,8 +73,8 @@ class Registrations:
         if name == "default":
             self._take_out_default(backend_type)
         del self._words[backend_type, name]
-        _drop(self.aggregate(backend_type), name)
-        _drop(self._container.services, f"{backend_type}_{name}")
+        aggregate = self.aggregate(backend_type)
+        aggregate.set_providers({key: provider for key, provider in aggregate.providers.items() if key != name})
         add_configured_backends(self._container, self._container.settings())
 
     def clear(self) -> None:
@@ -79,10 +86,6 @@ class Registrations:
 
     def _take_out_default(self, backend_type: BackendType) -> None:
         """Undo the override that a "default" added here is."""
-        default = getattr(self._container, backend_type)
+        default = self._default(backend_type)
         if (backend_type, "default") in self._words and default.overridden:
             default.reset_last_overriding()
-
-
-def _drop(aggregate: "providers.Aggregate[Any]", name: str) -> None:
-    aggregate.set_providers({key: provider for key, provider in aggregate.providers.items() if key != name})

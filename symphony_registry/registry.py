@@ -14,6 +14,7 @@ from symphony_registry.backends.base import BackendType, StorageBackend
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.lifecycle import Health, check_health
+from symphony_registry.backends.values import check_id
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer, build_container
 from symphony_registry.containers.registry import add_configured_backends
@@ -22,6 +23,7 @@ from symphony_registry.errors import (
     BackendErrorGroup,
     BackendNotFoundError,
     BackendNotOpenError,
+    InvalidTypeError,
     hint,
 )
 from symphony_registry.registrations import Registrations
@@ -85,7 +87,7 @@ class ServiceRegistry:
     def reset_instance(cls) -> None:
         """Forget the process-wide registry, so that the next `get_instance` makes another.
 
-        For tests, after `await registry.shutdown()`: a backend left open is a `ResourceWarning`.
+        For tests: where backends are open, `await registry.shutdown()` instead, else it is a `ResourceWarning`.
         """
         with _instance_lock:
             current, ServiceRegistry._instance = ServiceRegistry._instance, None
@@ -140,6 +142,9 @@ class ServiceRegistry:
         backend that is open raise `AlreadyRegisteredError`.
         """
         backend_type = BackendType(backend_type)
+        check_id(backend_name, "backend_name")
+        if config is not None and not isinstance(config, Mapping):
+            raise InvalidTypeError(f"config must be a mapping of options, not {type(config).__name__}.")
         words = (provider_name, dict(config or {}))
         backend = self._registrations.find(backend_type, backend_name)
         if backend is None or self._registrations.words(backend_type, backend_name) != words:
@@ -155,6 +160,7 @@ class ServiceRegistry:
             if not backend.is_open and not self._lifecycle.is_opening(backend):
                 self._registrations.remove(backend_type, backend_name, backend)
             raise
+        self.services[f"{backend_type}_{backend_name}"] = self._aggregates[backend_type].providers[backend_name]
         return backend
 
     @overload
@@ -187,6 +193,8 @@ class ServiceRegistry:
         found = self._registrations.find(backend_type, backend_name)
         if found is None:
             raise self._not_found(backend_type, backend_name)
+        if found.is_open:
+            return found
         raise BackendNotOpenError(
             f"{found} is not open. Open everything with `async with registry:` or `await registry.open()`, "
             f"or just this with `await registry.open_backend(BackendType.{backend_type.name}, {backend_name!r})`."
@@ -250,10 +258,17 @@ class ServiceRegistry:
         await self._lifecycle.close_all(self._timeouts.close)
 
     async def shutdown(self) -> None:
-        """Close everything, then forget services, repositories and backends."""
+        """Close everything, then forget services, repositories and backends.
+
+        If it was the process-wide registry, the next `get_instance` makes another.
+        """
         try:
             await self.close()
         finally:
+            with _instance_lock:
+                current = ServiceRegistry._instance
+                if current is not None and current.container is self.container:
+                    ServiceRegistry._instance = None
             self._registrations.clear()
             self.services.clear()
             self.repositories.clear()
@@ -280,6 +295,10 @@ class ServiceRegistry:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+    def __repr__(self) -> str:
+        names = [f"{kind}: {', '.join(self.list_backends(kind)) or 'none'}" for kind in BackendType]
+        return f"<{type(self).__name__}, {'; '.join(names)}>"
 
     # Services and repositories
 

@@ -93,6 +93,22 @@ class TestOverriding:
             assert isinstance(caught.value.exceptions[0], ProviderTypeError)
             assert "InMemoryKnowledgeGraph, which is not a VectorStoreBackend" in str(caught.value.exceptions[0])
 
+    async def test_a_default_that_is_not_configured_can_be_overridden_too(self) -> None:
+        container = build_container(settings={"vector_stores": {"default": None, "docs": {"provider": "memory"}}})
+        registry = container.registry()
+        with container.vector_store.override(InMemoryVectorStore()):
+            async with registry:
+                assert registry.vector_store() is container.vector_store()
+                assert registry.list_backends(BackendType.VECTOR_STORE) == ["default", "docs"]
+        assert registry.list_backends(BackendType.VECTOR_STORE) == ["docs"]
+
+    async def test_a_named_backend_is_overridden_by_its_name(self) -> None:
+        container = build_container(settings={"vector_stores": {"docs": {"provider": "memory"}}})
+        fake = InMemoryVectorStore()
+        with container.vector_stores.docs.override(fake):
+            async with container.registry() as registry:
+                assert registry.vector_store("docs") is fake
+
     def test_a_changed_setting_is_an_override_too(self, tmp_path: Path) -> None:
         container = build_container(environment="test")
         container.config.set("vector_stores.default", {"provider": "file", "options": {"path": tmp_path}})

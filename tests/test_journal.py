@@ -18,7 +18,13 @@ import pytest
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
-from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError, StorageLockedError
+from symphony_registry.errors import (
+    InvalidValueError,
+    StorageCorruptedError,
+    StorageError,
+    StorageFormatError,
+    StorageLockedError,
+)
 from symphony_registry.journal import Journal
 from symphony_registry.journal import journal as journal_module
 from symphony_registry.journal.lines import encode_group, header
@@ -222,6 +228,16 @@ class TestDamage:
             path.write_bytes(b"".join(changed))
             with pytest.raises(StorageCorruptedError, match="lines before it are missing or repeated"):
                 read(directory)
+
+    async def test_options_that_do_not_fit_what_is_stored_are_an_error_that_says_so(self, directory: Path) -> None:
+        async with FileVectorStore({"path": directory, "metric": "dot"}) as store:
+            await store.add("a", [0.0, 0.0])
+        with pytest.raises(InvalidValueError, match="option dimension is 7, but what is stored has dimension 2"):
+            await FileVectorStore({"path": directory, "dimension": 7, "metric": "dot"}).connect()
+        with pytest.raises(
+            InvalidValueError, match="option metric is cosine, but the vector stored under 'a'"
+        ):
+            await FileVectorStore({"path": directory}).connect()
 
     async def test_a_change_that_does_not_fit_the_data_is_named(self, directory: Path) -> None:
         journal = Journal(directory, "vector_store")

@@ -26,6 +26,8 @@ from symphony_registry.errors import (
     BackendNotFoundError,
     BackendNotOpenError,
     BackendTimeoutError,
+    BackendUnavailableError,
+    InvalidTypeError,
     InvalidValueError,
     NotFoundError,
     ProviderNotFoundError,
@@ -86,6 +88,24 @@ class TestRegisteringBackends:
         stores = await asyncio.gather(*calls)
         assert len(set(map(id, stores))) == 1
         await registry.shutdown()
+
+    async def test_the_words_of_the_configuration_count_too(self) -> None:
+        settings = {"vector_stores": {"docs": {"provider": "memory", "options": {"dimension": 3}}}}
+        async with ServiceRegistry.from_config(settings=settings) as registry:
+            for name, config in (("default", None), ("docs", {"dimension": 3})):
+                store = registry.vector_store(name)
+                assert await registry.register_backend(VECTOR, "memory", name, config) is store
+                assert registry.get_service(f"vector_store_{name}") is store
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [("memory", ""), ("memory", None), ("memory", 3), (InMemoryVectorStore, "a"), ("memory", "a", "path")],
+    )
+    async def test_what_is_no_name_or_no_config_is_refused(self, arguments: tuple[Any, ...]) -> None:
+        registry = ServiceRegistry()
+        with pytest.raises((InvalidValueError, InvalidTypeError)):
+            await registry.register_backend(VECTOR, *arguments)
+        assert registry.list_backends(VECTOR) == ["default"]
 
     async def test_other_words_for_an_open_one_are_refused(self) -> None:
         registry = ServiceRegistry()
@@ -170,8 +190,23 @@ class TestGettingBackends:
         async def use() -> None:
             await registry.vector_store().count()
 
-        with pytest.raises(WrongEventLoopError, match=r"opened on another event loop\. .*disconnect\(\) and connect"):
+        with pytest.raises(WrongEventLoopError, match=r"opened on another event loop\. .*await registry\.open\(\)"):
             asyncio.run(use())
+        asyncio.run(registry.close())
+
+    def test_what_an_ended_event_loop_left_open_opens_on_the_next_and_keeps_its_data(self) -> None:
+        registry = ServiceRegistry()
+
+        async def add() -> None:
+            await registry.open()
+            await registry.vector_store().add("a", [1.0])
+
+        async def count() -> int:
+            await registry.open()
+            return await registry.vector_store().count()
+
+        asyncio.run(add())
+        assert asyncio.run(count()) == 1
         asyncio.run(registry.close())
 
 
@@ -206,7 +241,9 @@ class TestOpening:
         registry = registry_with(fake)
         asking = (registry.open_backend(VECTOR, "a") for _ in range(20))
         failed = await asyncio.gather(*asking, return_exceptions=True)
-        assert {str(error) for error in failed} == {"down"}
+        assert {str(error) for error in failed if isinstance(error, BackendUnavailableError)} == {
+            'The vector_store "a" (FakeStore) could not be opened: ConnectionError.'
+        }
         assert fake.connects == 1
         assert await registry.open_backend(VECTOR, "a") is fake
         await registry.close()
@@ -219,7 +256,8 @@ class TestOpening:
         registry = registry_with(*fakes)
         with pytest.raises(BackendErrorGroup) as caught:
             await registry.open()
-        assert [str(error) for error in caught.value.exceptions] == ["b is down", "d is down", "a does not close"]
+        causes = [str(error.__cause__ or error) for error in caught.value.exceptions]
+        assert causes == ["b is down", "d is down", "a does not close"]
         assert isinstance(caught.value, RegistryError)
         assert not any(fake.is_open for fake in fakes)
         await registry.open()
@@ -387,6 +425,13 @@ class TestProcessWideRegistry:
         first = ServiceRegistry.get_instance()
         ServiceRegistry.reset_instance()
         assert ServiceRegistry.get_instance() is not first
+
+    async def test_after_shutdown_there_is_another(self) -> None:
+        first = ServiceRegistry.get_instance()
+        await first.shutdown()
+        async with ServiceRegistry.get_instance() as second:
+            assert second is not first
+            assert second.vector_store().is_open
 
     async def test_reset_with_open_backends_is_a_resource_warning(self) -> None:
         registry = ServiceRegistry.get_instance()

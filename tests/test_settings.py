@@ -349,7 +349,7 @@ checkpoint_stores: 5
             'base.yaml:2: vector_stores.default.provider: the key "provider" is missing.',
             'base.yaml:2: vector_stores.default.provder: there is no key "provder". '
             'Did you mean "provider"? Known: options, provider.',
-            "base.yaml:12: checkpoint_stores: input should be a valid dictionary.",
+            "base.yaml:12: checkpoint_stores: here belongs a mapping.",
             "base.yaml:11: timeouts.open: input should be greater than 0.",
             "base.yaml:11: timeouts.close: input should be a valid number, unable to parse string as a number.",
             'base.yaml:10: knowledge_graph: there is no key "knowledge_graph". '

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from symphony_registry.backends.lifecycle import Lifecycle
 from symphony_registry.backends.providers import ProviderTable
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
+from symphony_registry.backends.values import check_id
 from symphony_registry.errors import AlreadyRegisteredError, ProviderTypeError
 
 __all__ = ["BackendProvider", "BackendType", "StorageBackend", "StorageBackendFactory"]
@@ -53,7 +54,7 @@ class StorageBackendFactory:
 
         Raises `ProviderNotFoundError`, `ProviderImportError` or `ProviderTypeError`.
         """
-        return cls._providers.find(BackendType(backend_type), provider_name)
+        return cls._providers.find(BackendType(backend_type), check_id(provider_name, "provider_name"))
 
     @classmethod
     def build(
@@ -65,6 +66,7 @@ class StorageBackendFactory:
     ) -> StorageBackend:
         """Return a new backend, not connected; nothing is remembered."""
         backend_type = BackendType(backend_type)
+        check_id(backend_name, "backend_name")
         provider = cls.get_provider(backend_type, provider_name)
         backend = provider.create_backend(dict(config or {}))
         ensure_backend(StorageBackend, backend, f"provider {provider_name!r} made")

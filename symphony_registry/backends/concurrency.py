@@ -1,6 +1,7 @@
 """Keeping the event loop free: long work on threads, to its end, and apart from writes."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -11,11 +12,25 @@ T = TypeVar("T")
 LONG = 10_000
 # What it takes to check and copy one item of a bulk operation.
 ITEM_STEPS = 100
+_TURN = 0.003  # seconds
 
 
 async def computed(work: Callable[[], T], cost: float) -> T:
     """Return `work()`: here where it is short, else from a thread."""
     return work() if cost <= LONG else await asyncio.to_thread(work)
+
+
+class Turns:
+    """Gives the event loop its turn in a loop whose steps may never suspend."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    async def give(self) -> None:
+        """Let other tasks run if they have waited for some milliseconds."""
+        if time.perf_counter() - self._last > _TURN:
+            await asyncio.sleep(0)
+            self._last = time.perf_counter()
 
 
 async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:

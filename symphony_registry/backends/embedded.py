@@ -67,8 +67,9 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
 
     async def connect(self) -> None:  # noqa: D102
         async with self._connecting:
-            if not self.is_open:
+            if self._loop is not asyncio.get_running_loop():
                 self._writing, self._gate = asyncio.Lock(), Gate()  # for this event loop
+            if not self.is_open:
                 self._state = await self._load()
             await super().connect()
 

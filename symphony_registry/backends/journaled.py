@@ -13,7 +13,7 @@ from pydantic import Field
 from symphony_registry.backends.concurrency import LONG, computed, to_the_end
 from symphony_registry.backends.embedded import Change, Decide, EmbeddedBackend, State, Touches, anything
 from symphony_registry.backends.options import BackendOptions
-from symphony_registry.errors import StorageCorruptedError, StorageError
+from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
 from symphony_registry.journal import Journal, Record
 
 T = TypeVar("T")
@@ -80,6 +80,8 @@ class JournaledBackend(EmbeddedBackend[StateT]):
     def _replay(self, state: StateT, record: Record, journal: Journal) -> None:
         try:
             state.apply(self._decode(record))
+        except RegistryError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise StorageCorruptedError(
                 f"{journal.path} holds a change that does not fit, in line {journal.lines + 1} or after: "

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 from symphony_registry.backends.storage import BackendType, StorageBackend
-from symphony_registry.errors import BackendErrorGroup, BackendTimeoutError, WrongEventLoopError
+from symphony_registry.errors import (
+    BackendErrorGroup,
+    BackendTimeoutError,
+    BackendUnavailableError,
+    RegistryError,
+    WrongEventLoopError,
+)
 
 
 class Health(TypedDict):
@@ -40,10 +46,17 @@ class Lifecycle:
         return id(backend) in self._opening
 
     async def open(self, backend: StorageBackend, timeout: float | None = None) -> None:
-        """Connect `backend` unless it is open; raise what its `connect` raised."""
-        if backend.is_open and id(backend) in self._opened:
-            return
+        """Connect `backend` unless it is open on this event loop.
+
+        One whose event loop has ended is connected anew. Raises
+        `BackendUnavailableError` where `connect` raised an error that is not ours.
+        """
         loop = asyncio.get_running_loop()
+        if backend.is_open and id(backend) in self._opened:
+            if backend._loop is loop:
+                return
+            if backend._loop is not None and not backend._loop.is_closed():
+                raise WrongEventLoopError(f"{backend} is open on another event loop, which still runs. Close it there.")
         task = self._opening.get(id(backend))
         if task is not None and task.get_loop() is not loop:
             if not task.get_loop().is_closed():
@@ -65,7 +78,10 @@ class Lifecycle:
             await _undo_connect(backend, error)
             if isinstance(error, TimeoutError) and limit.expired():
                 raise BackendTimeoutError(f"{backend} did not open within {timeout} s.") from error
-            raise
+            if not isinstance(error, Exception) or isinstance(error, RegistryError):
+                raise
+            # its text is left to the cause: nobody knows what a driver writes there
+            raise BackendUnavailableError(f"{backend} could not be opened: {type(error).__name__}.") from error
         backend._loop = asyncio.get_running_loop()
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
@@ -81,7 +97,8 @@ class Lifecycle:
 
         Raises an `ExceptionGroup` of every error, the failed closes included.
         """
-        wanted = [backend for backend in backends if not backend.is_open]
+        loop = asyncio.get_running_loop()
+        wanted = [backend for backend in backends if backend._loop is not loop]
         opening = asyncio.gather(*(self.open(backend, timeout) for backend in wanted), return_exceptions=True)
         try:
             results = await opening
@@ -140,6 +157,8 @@ async def check_health(backend: StorageBackend, timeout: float | None) -> Health
     detail = ""
     if not backend.is_open:
         status, detail = "closed", "not open"
+    elif backend._loop is not asyncio.get_running_loop():
+        status, detail = "failing", "open on another event loop"
     else:
         try:
             async with asyncio.timeout(timeout):

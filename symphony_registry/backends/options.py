@@ -19,6 +19,14 @@ class UnknownOptionWarning(UserWarning):
     """An option given in code that the provider does not know, and ignores."""
 
 
+# Where pydantic speaks of its own classes.
+_REASONS = {
+    "missing": "this option is required",
+    "dict_type": "here belongs a mapping",
+    "model_type": "here belongs a mapping",
+    "path_type": "here belongs a path",
+}
+
 OptionsT = TypeVar("OptionsT", bound=BackendOptions)
 
 
@@ -47,7 +55,7 @@ def reason(error: Any) -> str:
     >>> reason({"type": "missing", "msg": "Field required"})
     'this option is required'
     """
-    if error["type"] == "missing":
-        return "this option is required"
+    if error["type"] in _REASONS:
+        return _REASONS[error["type"]]
     message: str = error["msg"].removeprefix("Value error, ")
     return message[:1].lower() + message[1:]

@@ -74,7 +74,8 @@ class StorageBackend(ABC):
             )
         if self._loop is not asyncio.get_running_loop():
             raise WrongEventLoopError(
-                f"{self} was opened on another event loop. Use it there, or await disconnect() and connect() here."
+                f"{self} was opened on another event loop. Use it there, or close it there and open it here: "
+                "await registry.close(), then await registry.open()."
             )
 
     async def __aenter__(self) -> Self:

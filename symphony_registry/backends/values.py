@@ -5,11 +5,13 @@ builtin is refused, because no provider could give it back as it was.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias, get_args
+import reprlib
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, hint
 
+T = TypeVar("T")
 JSONObject: TypeAlias = dict[str, Any]
 
 MAX_ID_BYTES = 512
@@ -62,19 +64,23 @@ def check_direction(value: object) -> Direction:
 
 
 def collected(items: object) -> list[object]:
-    """Return the items of a bulk operation as a list, unchecked."""
+    """Return the arguments of a bulk operation as a list, unchecked."""
     if not isinstance(items, Iterable) or isinstance(items, str | bytes | dict):
-        raise InvalidTypeError(f"items must be an iterable of tuples, not {type(items).__name__}.")
+        raise InvalidTypeError(f"A bulk operation takes a list or another iterable, not {type(items).__name__}.")
     return list(items)
 
 
-def check_items(items: list[object], parts: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    """Return items as tuples of as many parts, else raise."""
-    result: list[tuple[Any, ...]] = []
+def check_items(items: list[object], parts: tuple[str, ...], check: Callable[..., T]) -> list[T]:
+    """Return `check(*item)` of each item, which has these parts; an error names the item."""
+    result: list[T] = []
     for item in items:
         if not isinstance(item, tuple | list) or len(item) != len(parts):
-            raise InvalidValueError(f"items[{len(result)}] must be ({', '.join(parts)}).")
-        result.append(tuple(item))
+            raise InvalidValueError(f"items[{len(result)}] must be ({', '.join(parts)}), not {reprlib.repr(item)}.")
+        try:
+            result.append(check(*item))
+        except (InvalidValueError, InvalidTypeError) as error:
+            error.args = (f"items[{len(result)}]: {error}",)
+            raise
     return result
 
 

@@ -17,6 +17,7 @@ from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT, read_v
 from symphony_registry.settings.yaml_file import read_yaml
 
 SHIPPED = Path(__file__).parent.parent / "config"
+_LAYERS = {"base", "local"}
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -89,8 +90,8 @@ def _files(directory: Path, environment: str | None) -> list[Path]:
     if environment is None:
         return [base, *chosen]
     path = directory / f"{environment}.yaml"
-    if not _ENVIRONMENT_NAME.fullmatch(environment) or not path.exists():
-        known = {file.stem for file in directory.glob("*.yaml")} - {"base", "local"}
+    if not _ENVIRONMENT_NAME.fullmatch(environment) or environment in _LAYERS or not path.exists():
+        known = {file.stem for file in directory.glob("*.yaml")} - _LAYERS
         raise ConfigurationError(
             [f'{path}: there is no file for the environment "{environment}". {hint(environment, known)}']
         )

@@ -9,7 +9,7 @@ class TestMyStore(VectorStoreConformance):
     provider = "my_package.stores:MyStore"
 ```
 
-Without pytest, `await run_conformance(harness)` gives a report.
+Elsewhere, `await run_conformance(harness)` gives a report.
 """
 
 import pkgutil

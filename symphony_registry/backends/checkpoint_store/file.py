@@ -28,7 +28,7 @@ class FileCheckpointStore(JournaledBackend[CheckpointLog], InMemoryCheckpointSto
             return FileCheckpointStore(config)
 
     def _configure(self) -> None:
-        self._path = read_options(FileOptions, self.config, str(self)).path
+        self._path = read_options(FileOptions, self.config, type(self).__name__).path
 
     def _encode(self, change: Change) -> Record:
         return {**change, "data": orjson.Fragment(change["data"])} if change["op"] == "save" else change

@@ -37,7 +37,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
             return InMemoryCheckpointStore(config)
 
     def _configure(self) -> None:
-        read_options(BackendOptions, self.config, str(self))
+        read_options(BackendOptions, self.config, type(self).__name__)
 
     def _empty_state(self) -> CheckpointLog:
         return CheckpointLog()

@@ -2,9 +2,9 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import ClassVar, TypeAlias, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict
 
-from symphony_registry.backends.concurrency import ITEM_STEPS, computed, to_the_end
+from symphony_registry.backends.concurrency import ITEM_STEPS, Turns, computed, to_the_end
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import (
@@ -104,8 +104,10 @@ class KnowledgeGraphBackend(StorageBackend):
 
         async def add_all() -> None:
             before: list[tuple[str, Entity | None]] = []
+            turns = Turns()
             try:
                 for item in checked:
+                    await turns.give()
                     before.append((item[0], await self.get_entity(item[0])))
                     await self.add_entity(*item)
             except Exception:
@@ -128,13 +130,16 @@ class KnowledgeGraphBackend(StorageBackend):
         checked = await computed(lambda: check_relations(given), len(given) * ITEM_STEPS)
 
         async def add_all() -> None:
+            turns = Turns()
             before: dict[tuple[str, str, str], JSONObject] = {}
             for from_id, kind in dict.fromkeys((from_id, kind) for from_id, _, kind, _ in checked):
+                await turns.give()
                 for relation in await self.get_relations(from_id, kind):
                     before[from_id, relation["to_id"], kind] = relation["properties"]
             added: list[tuple[str, str, str]] = []
             try:
                 for from_id, to_id, kind, properties in checked:
+                    await turns.give()
                     added.append((from_id, to_id, kind))
                     await self.add_relation(from_id, to_id, kind, properties)
             except Exception:
@@ -155,7 +160,9 @@ class KnowledgeGraphBackend(StorageBackend):
         check_optional_id(entity_type, "entity_type")
         condition = parse_filter(property_filter, "property_filter")
         found: list[Entity] = []
+        turns = Turns()
         async for entity in self.scan_entities():
+            await turns.give()
             if entity_type in (None, entity["type"]) and condition.matches(entity["properties"]):
                 found.append(entity)
                 if len(found) == limit:
@@ -176,9 +183,11 @@ class KnowledgeGraphBackend(StorageBackend):
         check_limit(limit)
         seen = {entity_id}
         frontier = [entity_id]
+        turns = Turns()
         for _ in range(depth):
             reached: set[str] = set()
             for near in frontier:
+                await turns.give()
                 for relation in await self.get_relations(near, relation_type, direction):
                     reached.update((relation["from_id"], relation["to_id"]))
             frontier = sorted(reached - seen)
@@ -207,11 +216,13 @@ class KnowledgeGraphBackend(StorageBackend):
             return None
         came_from: dict[str, str | None] = {from_entity_id: None}
         frontier = [from_entity_id]
+        turns = Turns()
         for _ in range(max_depth):
             if to_entity_id in came_from or not frontier:
                 break
             following: list[str] = []
             for near in frontier:
+                await turns.give()
                 for relation in await self.get_relations(near):
                     if relation["to_id"] not in came_from and (wanted is None or relation["type"] in wanted):
                         came_from[relation["to_id"]] = near
@@ -221,22 +232,30 @@ class KnowledgeGraphBackend(StorageBackend):
         return None if path is None else await self._entities(path)
 
     async def _entities(self, ids: Iterable[str]) -> list[Entity]:
-        found = [await self.get_entity(entity_id) for entity_id in ids]
-        return [entity for entity in found if entity is not None]
+        turns = Turns()
+        found: list[Entity] = []
+        for entity_id in ids:
+            await turns.give()
+            entity = await self.get_entity(entity_id)
+            if entity is not None:
+                found.append(entity)
+        return found
 
     async def count_entities(self, entity_type: str | None = None) -> int:
         """Return how many entities of a type there are, or how many at all."""
         check_optional_id(entity_type, "entity_type")
-        return sum([entity_type in (None, entity["type"]) async for entity in self.scan_entities()])
+        return await _counted(self.scan_entities(), entity_type)
 
     async def count_relations(self, relation_type: str | None = None) -> int:
         """Return how many relations of a type there are, or how many at all."""
         check_optional_id(relation_type, "relation_type")
-        return sum([relation_type in (None, relation["type"]) async for relation in self.scan_relations()])
+        return await _counted(self.scan_relations(), relation_type)
 
     async def clear(self) -> None:
         """Delete everything."""
+        turns = Turns()
         for entity_id in [entity["id"] async for entity in self.scan_entities()]:
+            await turns.give()
             await self.delete_entity(entity_id)
 
     async def scan_entities(self) -> AsyncIterator[Entity]:
@@ -247,9 +266,21 @@ class KnowledgeGraphBackend(StorageBackend):
 
     async def scan_relations(self) -> AsyncIterator[Relation]:
         """Yield all relations by (from, to, type). What is written meanwhile may be seen or not."""
+        turns = Turns()
         async for entity in self.scan_entities():
+            await turns.give()
             for relation in await self.get_relations(entity["id"]):
                 yield relation
+
+
+async def _counted(found: AsyncIterator[Entity] | AsyncIterator[Relation], kind: str | None) -> int:
+    """Return how many of what is found have a type."""
+    turns = Turns()
+    count = 0
+    async for each in found:
+        await turns.give()
+        count += kind in (None, each["type"])
+    return count
 
 
 def check_path(path: object, what: str = "relation_path") -> list[str]:
@@ -266,23 +297,21 @@ def check_optional_id(value: object, what: str) -> str | None:
 
 def check_entities(items: list[object]) -> list[tuple[str, str, JSONObject]]:
     """Return the items of `add_entities`, checked and copied, else raise."""
-    return [
-        (check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties"))
-        for id, kind, properties in check_items(items, ("id", "type", "properties"))
-    ]
+
+    def check(id: Any, kind: Any, properties: Any) -> tuple[str, str, JSONObject]:
+        return check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties")
+
+    return check_items(items, ("id", "type", "properties"), check)
 
 
 def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject]]:
     """Return the items of `add_relations`, checked and copied, else raise."""
-    return [
-        (
-            check_id(from_id, "from_entity_id"),
-            check_id(to_id, "to_entity_id"),
-            check_id(kind, "relation_type"),
-            checked_object(properties, "properties"),
-        )
-        for from_id, to_id, kind, properties in check_items(items, ("from", "to", "type", "properties"))
-    ]
+
+    def check(from_id: Any, to_id: Any, kind: Any, properties: Any) -> tuple[str, str, str, JSONObject]:
+        ends = check_id(from_id, "from_entity_id"), check_id(to_id, "to_entity_id")
+        return *ends, check_id(kind, "relation_type"), checked_object(properties, "properties")
+
+    return check_items(items, ("from", "to", "type", "properties"), check)
 
 
 def trace(came_from: Mapping[str, str | None], goal: str) -> list[str] | None:

@@ -24,4 +24,4 @@ class FileKnowledgeGraph(JournaledBackend[PropertyGraph], InMemoryKnowledgeGraph
             return FileKnowledgeGraph(config)
 
     def _configure(self) -> None:
-        self._path = read_options(FileOptions, self.config, str(self)).path
+        self._path = read_options(FileOptions, self.config, type(self).__name__).path

@@ -55,7 +55,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
             return InMemoryKnowledgeGraph(config)
 
     def _configure(self) -> None:
-        read_options(BackendOptions, self.config, str(self))
+        read_options(BackendOptions, self.config, type(self).__name__)
 
     def _empty_state(self) -> PropertyGraph:
         return PropertyGraph()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from symphony_registry.backends.concurrency import ITEM_STEPS, computed, to_the_end
+from symphony_registry.backends.concurrency import ITEM_STEPS, Turns, computed, to_the_end
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
@@ -100,10 +100,7 @@ class VectorStoreBackend(StorageBackend):
         given = collected(items)
 
         def check() -> list[tuple[str, Float32s, JSONObject]]:
-            checked = [
-                (check_id(id), check_vector(vector, None, "dot"), checked_object(metadata, "metadata"))
-                for id, vector, metadata in check_items(given, ITEM_PARTS)
-            ]
+            checked = check_items(given, ITEM_PARTS, _checked_item)
             for _, vector, _ in checked[1:]:
                 if vector.size != checked[0][1].size:
                     raise DimensionError(checked[0][1].size, vector.size)
@@ -113,8 +110,10 @@ class VectorStoreBackend(StorageBackend):
 
         async def add_all() -> None:
             before: list[tuple[str, VectorItem | None]] = []
+            turns = Turns()
             try:
                 for id, vector, metadata in checked:
+                    await turns.give()
                     before.append((id, await self.get(id)))
                     await self.add(id, vector, metadata)
             except Exception:
@@ -129,16 +128,23 @@ class VectorStoreBackend(StorageBackend):
 
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
         """Return what is stored under each id, `None` where nothing is, in the order asked."""
-        return [await self.get(id) for id in [check_id(id) for id in ids]]
+        turns = Turns()
+        found: list[VectorItem | None] = []
+        for id in [check_id(id) for id in collected(ids)]:
+            await turns.give()
+            found.append(await self.get(id))
+        return found
 
     async def delete_many(self, ids: Iterable[str]) -> int:
         """Delete all of `ids` and return how many were there."""
-        checked = [check_id(id) for id in ids]
+        checked = [check_id(id) for id in collected(ids)]
 
         async def delete_all() -> int:
             before: list[VectorItem] = []
+            turns = Turns()
             try:
                 for id in checked:
+                    await turns.give()
                     item = await self.get(id)
                     if item is not None and await self.delete(id):
                         before.append(item)
@@ -207,6 +213,10 @@ class VectorStoreBackend(StorageBackend):
                     yield item
 
 
+def _checked_item(id: Any, vector: Any, metadata: Any) -> tuple[str, Float32s, JSONObject]:
+    return check_id(id), check_vector(vector, None, "dot"), checked_object(metadata, "metadata")
+
+
 def check_vector(vector: object, dimension: int | None, metric: Metric, what: str = "vector") -> Float32s:
     """Return a float32 copy of `vector` if it can be stored or searched for, else raise.
 
@@ -218,6 +228,8 @@ def check_vector(vector: object, dimension: int | None, metric: Metric, what: st
         given = np.asarray(vector)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidValueError(f"The {what} is not a 1-D sequence of numbers: {error}.") from error
+    if given.ndim == 0:
+        raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")
     if given.ndim != 1:
         raise InvalidValueError(f"The {what} must have one axis, not {given.ndim} (its shape is {given.shape}).")
     if given.dtype.kind not in "fiu" and given.size:

@@ -32,7 +32,7 @@ class FileVectorStore(JournaledBackend[VectorIndex], InMemoryVectorStore):
             return FileVectorStore(config)
 
     def _configure(self) -> None:
-        self._options = options = read_options(FileVectorOptions, self.config, str(self))
+        self._options = options = read_options(FileVectorOptions, self.config, type(self).__name__)
         self._path = options.path
 
     def _decode(self, record: Record) -> Change:

@@ -10,6 +10,7 @@ from symphony_registry.backends.embedded import Change
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.errors import InvalidValueError
 
 Rows = npt.NDArray[np.intp]
 
@@ -66,9 +67,20 @@ class VectorIndex:
         if self.dimension is None:
             self.dimension = dimension
             self._matrix = np.empty((0, dimension), np.float32)
+        elif dimension != self.dimension:  # other options than when it was stored
+            raise InvalidValueError(
+                f"The option dimension is {self.dimension}, but what is stored has dimension {dimension}. "
+                "Leave the option out, or name another place."
+            )
 
     def _put(self, id: str, vector: Float32s, metadata: JSONObject) -> None:
         self._fix_dimension(vector.size)
+        length = _lengths(vector[np.newaxis])[0]
+        if length == 0 and self._metric == "cosine":  # another metric than when it was stored
+            raise InvalidValueError(
+                f"The option metric is cosine, but the vector stored under {id!r} has length zero. "
+                "Choose dot or euclidean."
+            )
         row = self.rows.get(id)
         if row is None:
             row = len(self._ids)
@@ -80,7 +92,7 @@ class VectorIndex:
         else:
             self._metadata[row] = metadata
         self._matrix[row] = vector
-        self._lengths[row] = _lengths(vector[np.newaxis])[0]
+        self._lengths[row] = length
 
     def _grow(self, capacity: int) -> None:
         rows = len(self._ids)

@@ -53,7 +53,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             return InMemoryVectorStore(config)
 
     def _configure(self) -> None:
-        self._options = read_options(VectorOptions, self.config, str(self))
+        self._options = read_options(VectorOptions, self.config, type(self).__name__)
 
     def _empty_state(self) -> VectorIndex:
         return VectorIndex(self._options.dimension, self._options.metric)
@@ -66,7 +66,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         self.ensure_open()
         given = collected(items)
         cost = len(given) * ITEM_STEPS
-        changes = await computed(lambda: [self._checked(*item) for item in check_items(given, ITEM_PARTS)], cost)
+        changes = await computed(lambda: check_items(given, ITEM_PARTS, self._checked), cost)
         await self._put(changes, cost)
 
     def _checked(self, id: str, vector: Vector, metadata: JSONObject | None) -> Change:
@@ -83,7 +83,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             for change in changes:
                 dimension = dimension or change["vector"].size
                 if change["vector"].size != dimension:
-                    raise DimensionError(dimension, change["vector"].size)
+                    raise DimensionError(dimension, change["vector"].size, f"vector of {change['id']!r}")
             return changes, None
 
         def touches() -> list[str] | None:
@@ -104,7 +104,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
 
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:  # noqa: D102
         self.ensure_open()
-        checked = [check_id(id) for id in ids]
+        checked = [check_id(id) for id in collected(ids)]
         cost = len(checked) * (self._state.dimension or 0) / 4
         return await self._read(lambda: [self._item(id) for id in checked], cost)
 
@@ -113,7 +113,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
 
     async def delete_many(self, ids: Iterable[str]) -> int:  # noqa: D102
         self.ensure_open()
-        checked = dict.fromkeys(check_id(id) for id in ids)
+        checked = dict.fromkeys(check_id(id) for id in collected(ids))
 
         def decide() -> tuple[Sequence[Change], int]:
             changes: list[Change] = [{"op": "delete", "id": id} for id in checked if id in self._state.rows]
