@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_registry.containers.registry import RegistryContainer, add_configured_backends
+from symphony_registry.errors import ConfigurationError, hint
 from symphony_registry.settings import RegistrySettings
 
 
@@ -26,8 +27,13 @@ def build_container(
     """
     from symphony_registry.settings.loading import LayeredSettings  # noqa: PLC0415 - YAML only where it is read
 
+    given = dict(settings or {})
+    if unknown := [key for key in given if key not in RegistrySettings.model_fields]:
+        raise ConfigurationError(
+            [f"an argument: there is no key {key!r}. {hint(key, RegistrySettings.model_fields)}" for key in unknown]
+        )
     directory = None if config_dir is None else Path(config_dir)
-    layered = LayeredSettings(environment=environment, config_dir=directory, **(settings or {}))
+    layered = LayeredSettings(environment=environment, config_dir=directory, **given)
     container = RegistryContainer()
     container.config.from_dict(layered.model_dump(include=set(RegistrySettings.model_fields)))
     add_configured_backends(container, layered)

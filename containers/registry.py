@@ -1,6 +1,6 @@
 """The container of a registry."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dependency_injector import containers, providers
 
@@ -38,6 +38,23 @@ def make_registry(container: Any) -> "ServiceRegistry":
     return ServiceRegistry(container)
 
 
+class RegisteredBackend(NamedTuple):
+    """A backend registered at run time, and the words it was registered with."""
+
+    provider_name: str
+    config: dict[str, Any]
+    backend: StorageBackend
+    provider: providers.Provider[Any]
+
+
+class RegisteredBackends:
+    """The backends registered at run time: in place once they are open, pending before."""
+
+    def __init__(self) -> None:
+        self.placed: dict[tuple[BackendType, str], RegisteredBackend] = {}
+        self.pending: dict[tuple[BackendType, str], RegisteredBackend] = {}
+
+
 class RegistryContainer(containers.DeclarativeContainer):
     """The backends, services and repositories of one registry.
 
@@ -71,9 +88,7 @@ class RegistryContainer(containers.DeclarativeContainer):
     services: providers.Aggregate[Any] = providers.Aggregate({})
     repositories: providers.Aggregate[Any] = providers.Aggregate({})
 
-    registrations: providers.Provider[dict[tuple[BackendType, str], tuple[str, dict[str, Any]]]] = (
-        providers.ThreadSafeSingleton(dict)
-    )
+    registrations = providers.ThreadSafeSingleton(RegisteredBackends)
     lifecycle = providers.ThreadSafeSingleton(Lifecycle)
     registry = providers.ThreadSafeSingleton(make_registry, __self__)
 

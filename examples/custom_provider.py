@@ -12,22 +12,27 @@ import numpy as np
 from symphony.core.registry import ServiceRegistry
 from symphony.core.registry.backends.base import BackendType, StorageBackendFactory
 from symphony.core.registry.backends.filters import parse_filter
+from symphony.core.registry.backends.options import read_options
 from symphony.core.registry.backends.values import JSONObject, check_id, check_limit, checked_object, copied
 from symphony.core.registry.backends.vector_store.base import (
     Float32s,
+    Metric,
     SearchResult,
     Vector,
     VectorItem,
+    VectorOptions,
     VectorStoreBackend,
     check_vector,
 )
 
 
 class MyCustomVectorStore(VectorStoreBackend):
-    """Keeps vectors in a dict as long as the object lives; `similarity` is the cosine."""
+    """Keeps vectors in a dict as long as the object lives."""
 
     class Provider:
-        """Makes the stores."""
+        """Makes the stores; configuration files are checked against `Options`."""
+
+        Options = VectorOptions
 
         @staticmethod
         def create_backend(config: Mapping[str, Any] | None = None) -> VectorStoreBackend:
@@ -36,13 +41,14 @@ class MyCustomVectorStore(VectorStoreBackend):
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
-        self._dimension: int | None = None
+        self._options = read_options(VectorOptions, self.config, "MyCustomVectorStore")
+        self._dimension = self._options.dimension
         self._items: dict[str, tuple[Float32s, JSONObject]] = {}
 
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:
         """Store a vector, once everything about it is known to be right."""
         self.ensure_open()
-        item = check_vector(vector, self._dimension, "cosine"), checked_object(metadata, "metadata")
+        item = check_vector(vector, self._dimension, self._options.metric), checked_object(metadata, "metadata")
         self._items[check_id(id)] = item
         self._dimension = item[0].size
 
@@ -70,10 +76,10 @@ class MyCustomVectorStore(VectorStoreBackend):
         """Compare with everything that matches the filter."""
         self.ensure_open()
         check_limit(limit)
-        query = check_vector(query_vector, self._dimension, "cosine", "query vector")
+        query = check_vector(query_vector, self._dimension, self._options.metric, "query vector")
         condition = parse_filter(metadata_filter)
         scored = [
-            (-cosine(query, vector), id)  # sorts the best first, equals by id
+            (-similarity(query, vector, self._options.metric), id)  # sorts the best first, equals by id
             for id, (vector, metadata) in self._items.items()
             if condition.matches(metadata)
         ]
@@ -96,12 +102,16 @@ class MyCustomVectorStore(VectorStoreBackend):
         """Delete everything, and take vectors of any dimension again."""
         self.ensure_open()
         self._items.clear()
-        self._dimension = None
+        self._dimension = self._options.dimension
 
 
-def cosine(left: Float32s, right: Float32s) -> float:
-    """Return the cosine, added up in float64."""
+def similarity(left: Float32s, right: Float32s, metric: Metric) -> float:
+    """Return how similar two vectors are, added up in float64."""
     a, b = left.astype(np.float64), right.astype(np.float64)
+    if metric == "euclidean":
+        return float(1 / (1 + np.linalg.norm(a - b)))
+    if metric == "dot":
+        return float(a @ b)
     return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 

@@ -1,23 +1,22 @@
-"""The backends of a container by name: those configured, and those added at run time."""
+"""The backends of a container by name: those configured, and those registered at run time."""
 
 from typing import Any
 
 from dependency_injector import providers
 
 from symphony_registry.backends.base import BackendType, StorageBackend, ensure_backend
-from symphony_registry.containers.registry import KINDS, RegistryContainer, add_configured_backends
-
-# What a backend was added with: the provider's name and the config.
-Words = tuple[str, dict[str, Any]]
+from symphony_registry.backends.values import copied
+from symphony_registry.containers.registry import KINDS, RegisteredBackend, RegistryContainer
+from symphony_registry.errors import AlreadyRegisteredError
 
 
 class Registrations:
-    """Adds backends to a container and takes them out; all state is the container's."""
+    """Finds backends in a container and adds to them; all state is the container's."""
 
     def __init__(self, container: RegistryContainer) -> None:
         self._container = container
         self._kinds = {kind.backend_type: kind for kind in KINDS}
-        self._words: dict[tuple[BackendType, str], Words] = container.registrations()
+        self._state = container.registrations()
 
     def aggregate(self, backend_type: BackendType) -> "providers.Aggregate[Any]":
         """Return the container's providers of a type by name."""
@@ -29,11 +28,6 @@ class Registrations:
         names = set(self.aggregate(backend_type).providers)
         return sorted(names | {"default"} if self._default(backend_type).overridden else names)
 
-    def _default(self, backend_type: BackendType) -> "providers.Provider[Any]":
-        """Return the provider of a type's "default", which may be overridden without being configured."""
-        found: providers.Provider[Any] = getattr(self._container, backend_type)
-        return found
-
     def find(self, backend_type: BackendType, name: str) -> StorageBackend | None:
         """Return the backend of that name, open or not, or `None`.
 
@@ -41,51 +35,79 @@ class Registrations:
         """
         if name not in self.names(backend_type):
             return None
-        found = self._default(backend_type)() if name == "default" else self.aggregate(backend_type)(name)
+        found = self.provider(backend_type, name)()
         return ensure_backend(self._kinds[backend_type], found, f'container gave for the {backend_type} "{name}"')
 
-    def words(self, backend_type: BackendType, name: str) -> Words | None:
-        """Return what the backend was added or configured with."""
-        if (backend_type, name) in self._words:
-            return self._words[backend_type, name]
-        configured = self._container.settings().backends(backend_type).get(name)
-        return None if configured is None else (configured.provider, configured.options)
+    def provider(self, backend_type: BackendType, name: str) -> "providers.Provider[Any]":
+        """Return the container's provider of a backend."""
+        return self._default(backend_type) if name == "default" else self.aggregate(backend_type).providers[name]
 
-    def add(self, backend_type: BackendType, name: str, words: Words) -> StorageBackend:
-        """Build a backend, in place of the one of that name."""
-        backend: StorageBackend = self._container.factory().build(backend_type, words[0], name, words[1])
-        ensure_backend(self._kinds[backend_type], backend, f"provider {words[0]!r} made")
-        provider: providers.Provider[Any] = providers.Object(backend)
-        if name == "default":
-            self._take_out_default(backend_type)
-            default = self._default(backend_type)
-            default.override(provider)
-            provider = default
-        aggregate = self.aggregate(backend_type)
-        aggregate.set_providers({**aggregate.providers, name: provider})
-        self._words[backend_type, name] = words
+    def _default(self, backend_type: BackendType) -> "providers.Provider[Any]":
+        """Return the provider of a type's "default", which may be overridden without being configured."""
+        found: providers.Provider[Any] = getattr(self._container, backend_type)
+        return found
+
+    def claim(self, backend_type: BackendType, name: str, provider_name: str, config: dict[str, Any]) -> StorageBackend:
+        """Return the backend that is, or is to be, registered with these words.
+
+        Raises `AlreadyRegisteredError` where another that is open has the name.
+        """
+        key = backend_type, name
+        current = self.find(backend_type, name)
+        if current is not None and self._words(backend_type, name, current) == (provider_name, config):
+            return current
+        pending = self._state.pending.get(key)
+        if pending is not None and (pending.provider_name, pending.config) == (provider_name, config):
+            return pending.backend
+        lifecycle = self._container.lifecycle()
+        for other in (current, None if pending is None else pending.backend):
+            if other is not None and (other.is_open or lifecycle.is_opening(other)):
+                raise AlreadyRegisteredError(
+                    f"{other} is open already, with another provider or config. Close it first, or choose another "
+                    f"name than {name!r}."
+                )
+        backend: StorageBackend = self._container.factory().build(backend_type, provider_name, name, config)
+        ensure_backend(self._kinds[backend_type], backend, f"provider {provider_name!r} made")
+        self._state.pending[key] = RegisteredBackend(provider_name, copied(config), backend, providers.Object(backend))
         return backend
 
-    def remove(self, backend_type: BackendType, name: str, backend: StorageBackend) -> None:
-        """Take a backend out again that was added, unless another has its place by now."""
-        if self.find(backend_type, name) is not backend:
-            return
-        if name == "default":
-            self._take_out_default(backend_type)
-        del self._words[backend_type, name]
-        aggregate = self.aggregate(backend_type)
-        aggregate.set_providers({key: provider for key, provider in aggregate.providers.items() if key != name})
-        add_configured_backends(self._container, self._container.settings())
+    def _words(
+        self, backend_type: BackendType, name: str, current: StorageBackend
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Return the provider and the config of a backend; `None` where an override gives it."""
+        placed = self._state.placed.get((backend_type, name))
+        if placed is not None:
+            return (placed.provider_name, placed.config) if placed.backend is current else None
+        configured = self._container.settings().backends(backend_type).get(name)
+        if configured is None or self.provider(backend_type, name).overridden:
+            return None
+        return configured.provider, configured.options
+
+    def place(self, backend_type: BackendType, name: str, backend: StorageBackend) -> None:
+        """Put a claimed backend, which is open now, into the container."""
+        pending = self._state.pending.get((backend_type, name))
+        if pending is not None and pending.backend is backend:
+            if name == "default":
+                self._take_out_default(backend_type)
+                self._default(backend_type).override(pending.provider)
+            provider = self._default(backend_type) if name == "default" else pending.provider
+            aggregate = self.aggregate(backend_type)
+            aggregate.set_providers({**aggregate.providers, name: provider})
+            self._state.placed[backend_type, name] = self._state.pending.pop((backend_type, name))
+        services = self._container.services
+        services.set_providers({**services.providers, f"{backend_type}_{name}": self.provider(backend_type, name)})
 
     def clear(self) -> None:
         """Forget all backends, the configured ones too."""
         for backend_type in BackendType:
             self._take_out_default(backend_type)
             self.aggregate(backend_type).set_providers({})
-        self._words.clear()
+        self._state.placed.clear()
+        self._state.pending.clear()
 
     def _take_out_default(self, backend_type: BackendType) -> None:
-        """Undo the override that a "default" added here is."""
+        """Undo the override that a registered "default" is, unless something lies over it."""
+        placed = self._state.placed.get((backend_type, "default"))
         default = self._default(backend_type)
-        if (backend_type, "default") in self._words and default.overridden:
+        if placed is not None and default.overridden and default.last_overriding is placed.provider:
             default.reset_last_overriding()

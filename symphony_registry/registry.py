@@ -19,7 +19,6 @@ from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer, build_container
 from symphony_registry.containers.registry import add_configured_backends
 from symphony_registry.errors import (
-    AlreadyRegisteredError,
     BackendErrorGroup,
     BackendNotFoundError,
     BackendNotOpenError,
@@ -31,7 +30,7 @@ from symphony_registry.services import ServiceMapping
 
 Config = Mapping[str, Any]
 
-_instance_lock = threading.Lock()
+_instance_lock = threading.RLock()
 
 
 class ServiceRegistry:
@@ -145,22 +144,9 @@ class ServiceRegistry:
         check_id(backend_name, "backend_name")
         if config is not None and not isinstance(config, Mapping):
             raise InvalidTypeError(f"config must be a mapping of options, not {type(config).__name__}.")
-        words = (provider_name, dict(config or {}))
-        backend = self._registrations.find(backend_type, backend_name)
-        if backend is None or self._registrations.words(backend_type, backend_name) != words:
-            if backend is not None and (backend.is_open or self._lifecycle.is_opening(backend)):
-                raise AlreadyRegisteredError(
-                    f"{backend} is open already, with another provider or config. Close it first, or choose another "
-                    f"name than {backend_name!r}."
-                )
-            backend = self._registrations.add(backend_type, backend_name, words)
-        try:
-            await self._lifecycle.open(backend, self._timeouts.open)
-        except BaseException:
-            if not backend.is_open and not self._lifecycle.is_opening(backend):
-                self._registrations.remove(backend_type, backend_name, backend)
-            raise
-        self.services[f"{backend_type}_{backend_name}"] = self._aggregates[backend_type].providers[backend_name]
+        backend = self._registrations.claim(backend_type, backend_name, provider_name, dict(config or {}))
+        await self._lifecycle.open(backend, self._timeouts.open)
+        self._registrations.place(backend_type, backend_name, backend)
         return backend
 
     @overload
@@ -284,7 +270,8 @@ class ServiceRegistry:
         except Exception as error:
             detail = f"{type(error).__name__}: {error}"
             return {"type": backend_type, "name": name, "status": "failing", "latency": 0.0, "detail": detail}
-        assert backend is not None
+        if backend is None:  # forgotten meanwhile
+            return {"type": backend_type, "name": name, "status": "closed", "latency": 0.0, "detail": "not open"}
         return {**await check_health(backend, self._timeouts.health), "name": name}
 
     async def __aenter__(self) -> Self:

@@ -33,9 +33,16 @@ class ServiceMapping(MutableMapping[str, Any]):
             raise ServiceNotFoundError(f"There is no {self._kind} {name!r}. {hint(name, map(str, self))}")
         self._aggregate.set_providers({key: item for key, item in self._aggregate.providers.items() if key != name})
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._aggregate.providers
+
+    def clear(self) -> None:
+        """Forget everything, without making anything."""
+        self._aggregate.set_providers({})
+
     def replace(self, values: Mapping[str, Any]) -> None:
         """Forget everything and take `values` instead."""
-        kept = dict(values)
+        kept = dict(values._aggregate.providers if isinstance(values, ServiceMapping) else values)
         self.clear()
         self.update(kept)
 

@@ -48,6 +48,11 @@ class OnDictionaries:
     large: ClassVar[int] = 200  # plain dictionaries, all on the event loop
 
 
+class TestExampleVectorStore(VectorStoreConformance):
+    provider = "custom_provider:MyCustomVectorStore"
+    large = 1_000  # it compares in Python, on the event loop
+
+
 class TestCustomVectorStore(OnDictionaries, VectorStoreConformance):
     provider = custom_providers.DictVectorStore
 

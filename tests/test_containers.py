@@ -120,6 +120,11 @@ class TestOverriding:
             container.registry()
 
 
+def test_a_setting_that_does_not_exist_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="no key 'vector_store'"):
+        build_container(settings={"vector_store": {}})
+
+
 class TestNesting:
     class Application(containers.DeclarativeContainer):
         config = providers.Configuration()

@@ -53,9 +53,10 @@ class TestProviders:
     def test_a_taken_name_is_refused_unless_replaced(self) -> None:
         StorageBackendFactory.register_provider(VECTOR, "x", FakeProvider)
         StorageBackendFactory.register_provider(VECTOR, "x", FakeProvider)  # the same again is harmless
-        for name in ("x", "memory"):
+        StorageBackendFactory.register_provider(VECTOR, "memory", InMemoryVectorStore)
+        for name, other in (("x", InMemoryVectorStore.Provider), ("memory", FakeProvider)):
             with pytest.raises(AlreadyRegisteredError, match="pass replace=True"):
-                StorageBackendFactory.register_provider(VECTOR, name, InMemoryVectorStore.Provider)
+                StorageBackendFactory.register_provider(VECTOR, name, other)
         StorageBackendFactory.register_provider(VECTOR, "memory", FakeProvider, replace=True)
         assert isinstance(StorageBackendFactory.build(VECTOR, "memory"), FakeStore)
 

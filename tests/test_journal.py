@@ -234,9 +234,7 @@ class TestDamage:
             await store.add("a", [0.0, 0.0])
         with pytest.raises(InvalidValueError, match="option dimension is 7, but what is stored has dimension 2"):
             await FileVectorStore({"path": directory, "dimension": 7, "metric": "dot"}).connect()
-        with pytest.raises(
-            InvalidValueError, match="option metric is cosine, but the vector stored under 'a'"
-        ):
+        with pytest.raises(InvalidValueError, match="option metric is cosine, but the vector stored under 'a'"):
             await FileVectorStore({"path": directory}).connect()
 
     async def test_a_change_that_does_not_fit_the_data_is_named(self, directory: Path) -> None:
@@ -266,6 +264,9 @@ class TestFailingDisk:
                 with pytest.raises(StorageError, match=r"journal\.jsonl could not be written: No space left") as caught:
                     await store.add("b", [1.0])
                 assert isinstance(caught.value.__cause__, OSError)
+            assert [item["id"] async for item in store.scan()] == ["a"]
+            await store.disconnect()
+            await store.connect()
             assert [item["id"] async for item in store.scan()] == ["a"]
             await store.add("c", [1.0])  # the disk works again
         async with store:
@@ -336,6 +337,77 @@ class TestCompaction:
 
 
 class TestTasks:
+    def test_writes_of_tasks_that_are_cancelled_with_everything_else_are_whole(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An event loop that ends cancels every task, ours too."""
+        store = FileCheckpointStore({"path": directory})
+        acknowledged: list[str] = []
+
+        async def save(id: str) -> None:
+            await store.save_checkpoint(id, {"n": 1})
+            acknowledged.append(id)
+
+        async def work() -> None:
+            try:
+                await save("step")
+            finally:
+                await save("last")
+                await save("after")
+
+        async def main() -> None:
+            await store.connect()
+            task = asyncio.ensure_future(work())
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert not task.done()
+
+        asyncio.run(main())
+        asyncio.run(store.disconnect())
+        assert {"last", "after"} <= set(acknowledged)
+
+        async def stored() -> list[str]:
+            async with store:
+                return [info["checkpoint_id"] for info in await store.list_checkpoints()]
+
+        assert set(acknowledged) <= set(asyncio.run(stored()))
+
+    async def test_calls_from_all_threads_of_the_default_executor_do_not_block(self, directory: Path) -> None:
+        loop = asyncio.get_running_loop()
+
+        async with FileCheckpointStore({"path": directory}) as store:
+
+            def tool(number: int) -> None:
+                saving = store.save_checkpoint(f"{number}", {})
+                asyncio.run_coroutine_threadsafe(saving, loop).result(timeout=30)
+
+            await asyncio.gather(*(asyncio.to_thread(tool, number) for number in range(40)))
+            assert await store.count() == 40
+
+    async def test_data_changed_while_they_are_saved_are_saved_as_they_were(self, directory: Path) -> None:
+        async with FileCheckpointStore({"path": directory}) as store:
+            data = {f"{number}": [number] for number in range(20_000)}
+            saving = asyncio.ensure_future(store.save_checkpoint("a", data))
+            await asyncio.sleep(0)
+            data["0"].append(1)
+            data.clear()
+            await saving
+            saved = await store.get_checkpoint("a")
+            assert saved is not None
+            assert saved["data"] == {f"{number}": [number] for number in range(20_000)}
+
+    def test_a_forked_child_does_not_keep_the_lock(self, directory: Path) -> None:
+        journal = Journal(directory, "test")
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        try:
+            journal.close()
+            assert read(directory) == []
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
     async def test_a_cancelled_write_is_whole_or_not_there(self, directory: Path) -> None:
         async with FileVectorStore({"path": directory}) as store:
             for number in range(50):

@@ -243,8 +243,8 @@ class PrunesInSteps(InMemoryCheckpointStore):
 class WritesAtDisconnect(FileCheckpointStore):
     """Returns before anything is on the disk."""
 
-    async def _persist(self, changes):
-        self.waiting = [*getattr(self, "waiting", ()), *changes]
+    def _persist(self, groups):
+        self.waiting = [*getattr(self, "waiting", ()), *groups]
 
     async def _tidy(self):
         pass
@@ -252,7 +252,7 @@ class WritesAtDisconnect(FileCheckpointStore):
     async def _close(self):
         waiting, self.waiting = getattr(self, "waiting", []), []
         if waiting and self._journal is not None:
-            await super()._persist(waiting)
+            super()._persist(waiting)
         await super()._close()
 
 
@@ -260,10 +260,10 @@ class WritesAtDisconnect(FileCheckpointStore):
 class ForgetsDeletes(FileKnowledgeGraph):
     """Does not persist that something was deleted."""
 
-    async def _persist(self, changes):
-        kept = [change for change in changes if change["op"] != "delete_entity"]
-        if kept:
-            await super()._persist(kept)
+    def _persist(self, groups):
+        kept = [[change for change in group if change["op"] != "delete_entity"] for group in groups]
+        if kept := [group for group in kept if group]:
+            super()._persist(kept)
 
 
 @fault("order")

@@ -135,6 +135,28 @@ class TestRegisteringBackends:
         assert isinstance(registry.vector_store(), InMemoryVectorStore)
         await registry.close()
 
+    async def test_one_that_failed_does_not_take_the_place_of_an_earlier_one(self, tmp_path: Path) -> None:
+        (tmp_path / "occupied").write_text("a file")
+        registry = ServiceRegistry()
+        store = await registry.register_backend(VECTOR, "memory", "default", {"dimension": 7})
+        await registry.close()
+        with pytest.raises(OSError, match="occupied"):
+            await registry.register_backend(VECTOR, "file", "default", {"path": tmp_path / "occupied"})
+        await registry.open()
+        assert registry.vector_store() is store
+        await registry.shutdown()
+
+    async def test_an_override_by_a_test_is_not_taken_for_what_was_registered(self) -> None:
+        registry = ServiceRegistry()
+        store = await registry.register_backend(VECTOR, "memory", "default", {"dimension": 2})
+        async with InMemoryVectorStore() as fake:
+            with registry.container.vector_store.override(fake):
+                assert registry.vector_store() is fake
+                with pytest.raises(AlreadyRegisteredError):
+                    await registry.register_backend(VECTOR, "memory", "default", {"dimension": 2})
+            assert registry.vector_store() is store
+        await registry.shutdown()
+
     async def test_an_unknown_option_is_a_warning_that_names_the_nearest(self) -> None:
         registry = ServiceRegistry()
         with pytest.warns(UnknownOptionWarning, match=r"no option 'dimnsion'. Did you mean \"dimension\"\?"):
@@ -308,6 +330,53 @@ class TestOpening:
             await registry.open()
         assert isinstance(caught.value.exceptions[0], ProviderTypeError)
         assert fake.connects == 0
+
+    async def test_one_that_hangs_when_it_is_given_up_does_not_hold_the_others(self) -> None:
+        fake = FakeStore()
+        fake.may_open.clear()
+        fake.hangs_on_close = True
+        registry = registry_with(fake, open=0.01, close=0.01)
+        with pytest.raises(BackendTimeoutError):
+            await registry.open_backend(VECTOR, "a")
+
+    async def test_one_that_another_task_opens_is_not_closed_when_open_fails(self) -> None:
+        slow, broken = FakeStore(), FakeStore()
+        slow.may_open.clear()
+        broken.open_errors = [ConnectionError("down")]
+        registry = registry_with(slow, broken)
+        owner = asyncio.ensure_future(registry.open_backend(VECTOR, "a"))
+        await asyncio.sleep(0)
+        opening = asyncio.ensure_future(registry.open())
+        await asyncio.sleep(0)
+        slow.may_open.set()
+        assert await owner is slow
+        with pytest.raises(BackendErrorGroup):
+            await opening
+        assert slow.is_open
+        await registry.close()
+
+    async def test_a_connect_that_is_cancelled_inside_is_a_failure(self) -> None:
+        class Cancelled(FakeStore):
+            async def connect(self) -> None:
+                raise asyncio.CancelledError
+
+        registry = registry_with(Cancelled())
+        with pytest.raises(BackendErrorGroup) as caught:
+            await registry.open()
+        assert isinstance(caught.value.exceptions[0], BackendUnavailableError)
+
+    def test_what_was_being_opened_on_an_ended_event_loop_does_not_hold_a_close(self) -> None:
+        fake = FakeStore()
+        registry = registry_with(fake)
+
+        async def give_up() -> None:
+            fake.may_open = asyncio.Event()
+            async with asyncio.timeout(0.01):
+                await registry.open_backend(VECTOR, "a")
+
+        with pytest.raises(TimeoutError):
+            asyncio.run(give_up())
+        asyncio.run(registry.close())
 
 
 class TestClosing:
@@ -486,6 +555,19 @@ class TestServices:
             registry.get_service("mailr")
         with pytest.raises(caught, match=r"There is no repository 'x'\. Known: orders\."):
             registry.get_repository("x")
+
+    async def test_forgetting_them_makes_none_of_them(self) -> None:
+        def fail() -> None:
+            raise KeyError("made")
+
+        registry = ServiceRegistry()
+        registry.register_service("a", providers.Singleton(fail))
+        assert "a" in registry.services
+        registry.services = registry.services
+        registry.register_repository("b", 1)
+        await registry.shutdown()
+        assert not registry.services
+        assert not registry.repositories
 
     def test_they_are_mutable_mappings(self, mapping: Any) -> None:
         mapping.update(a=1, b=2)

@@ -284,7 +284,7 @@ class TestFiles:
             ("\tx: 1", "base.yaml:1: this is not YAML"),
             ("timeouts:\n  open: 1\n  open: 2\n", "base.yaml:3: timeouts: the key open stands in line 2 already"),
             ("timeouts: !!python/object/apply:os.getcwd []", "base.yaml:1: timeouts: the tag !!python/object/apply"),
-            ("timeouts: {open: !secret x}", "base.yaml:1: timeouts.open: the tag !secret is not allowed"),
+            ("timeouts: {open: !secret x}", "base.yaml:1: timeouts.open: the word after !, a tag, is not allowed"),
             ("timeouts: {open: !!binary aGk=}", "base.yaml:1: timeouts.open: the tag !!binary is not allowed"),
             ("1: 2", "base.yaml:1: a key must be text: put 1 in quotes"),
             ("a: &x [*x]", "base.yaml: the file stands for more than"),
@@ -293,6 +293,41 @@ class TestFiles:
     )
     def test_a_broken_file_is_one_clear_error(self, text: str, message: str, write: Write) -> None:
         assert problems(write(base=text))[0].startswith(message)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "vector_stores: {default: {provider: memory, options: {metric: *hunter2}}}",
+            "vector_stores: {default: {provider: memory, options: {metric: !hunter2 x}}}",
+            "vector_stores: {default: {provider: memory, options: {metric: 0b_}}, x: {provider: hunter2@x}}",
+            "vector_stores: {default: {provider: 'postgresql://u:hunter2@h/db'}}",
+            "vector_stores: {default: {provider: memory, options: {metric: '${DB-URL:-hunter2}'}}}",
+        ],
+    )
+    def test_no_word_that_may_be_a_secret_is_repeated(self, text: str, write: Write) -> None:
+        assert "hunter2" not in "".join(problems(write(base=text)))
+
+    def test_a_file_nested_too_deep_is_refused(self, write: Write) -> None:
+        assert "nested" in problems(write(base=f"a: {'[' * 3000}"))[0]
+
+    def test_merge_keys_count_as_often_as_they_are_used(self, write: Write) -> None:
+        text = "{x: 1}"
+        for level in range(8):
+            text = f"{{<<: [&a{level} {text}{f', *a{level}' * 8}]}}"
+        assert "stands for more than" in problems(write(base=f"a: {text}"))[0]
+
+    def test_an_alias_to_a_mapping_with_a_merge_key_can_be_used_twice(self, write: Write) -> None:
+        directory = write(
+            base="""
+                vector_stores:
+                  default: &a {provider: memory, options: {metric: dot}}
+                  docs: &b
+                    <<: *a
+                    options: {metric: cosine}
+                  more: *b
+            """
+        )
+        assert load(directory).vector_stores["more"].options == {"metric": "cosine"}
 
     def test_an_alias_bomb_is_refused(self, write: Write) -> None:
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]

@@ -1,12 +1,13 @@
 """The public names that every backend builds on, and the factory that makes backends."""
 
+import threading
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from symphony_registry.backends.lifecycle import Lifecycle
 from symphony_registry.backends.providers import ProviderTable
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
-from symphony_registry.backends.values import check_id
+from symphony_registry.backends.values import check_id, copied
 from symphony_registry.errors import AlreadyRegisteredError, ProviderTypeError
 
 __all__ = ["BackendProvider", "BackendType", "StorageBackend", "StorageBackendFactory"]
@@ -31,6 +32,7 @@ class StorageBackendFactory:
     _providers: ClassVar = ProviderTable()
     _remembered: ClassVar[dict[tuple[BackendType, str], _Remembered]] = {}
     _lifecycle: ClassVar = Lifecycle()
+    _lock: ClassVar = threading.RLock()
 
     @classmethod
     def register_provider(
@@ -68,7 +70,7 @@ class StorageBackendFactory:
         backend_type = BackendType(backend_type)
         check_id(backend_name, "backend_name")
         provider = cls.get_provider(backend_type, provider_name)
-        backend = provider.create_backend(dict(config or {}))
+        backend = provider.create_backend(copied(dict(config or {})))
         ensure_backend(StorageBackend, backend, f"provider {provider_name!r} made")
         if backend.backend_type is not backend_type:
             raise ProviderTypeError(
@@ -91,21 +93,28 @@ class StorageBackendFactory:
         provider or config. Concurrent calls build one.
         """
         key = BackendType(backend_type), backend_name
-        wanted = dict(config or {})
+        wanted = copied(dict(config or {}))
+        with cls._lock:
+            known = cls._find_or_build(key, provider_name, wanted)
+        await cls._lifecycle.open(known.backend)
+        return known.backend
+
+    @classmethod
+    def _find_or_build(cls, key: tuple[BackendType, str], provider_name: str, wanted: dict[str, Any]) -> _Remembered:
+        backend_type, backend_name = key
         known = cls._remembered.get(key)
         if known is not None and not known.backend.is_open and not cls._lifecycle.is_opening(known.backend):
             del cls._remembered[key]
             known = None
         if known is None:
-            backend = cls.build(key[0], provider_name, backend_name, wanted)
+            backend = cls.build(backend_type, provider_name, backend_name, wanted)
             known = cls._remembered[key] = _Remembered(provider_name, wanted, backend)
         elif (known.provider_name, known.config) != (provider_name, wanted):
             raise AlreadyRegisteredError(
                 f"{known.backend} is open already, with the provider {known.provider_name!r} and other words than "
                 f"these. Disconnect it first, or choose another name than {backend_name!r}."
             )
-        await cls._lifecycle.open(known.backend)
-        return known.backend
+        return known
 
     @classmethod
     def get_backend(cls, backend_type: BackendType, backend_name: str = "default") -> StorageBackend | None:

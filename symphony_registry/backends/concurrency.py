@@ -1,12 +1,13 @@
 """Keeping the event loop free: long work on threads, to its end, and apart from writes."""
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 T = TypeVar("T")
-
 
 # Work is counted in steps of about 0.1 µs: above this, it goes to a thread.
 LONG = 10_000
@@ -14,10 +15,51 @@ LONG = 10_000
 ITEM_STEPS = 100
 _TURN = 0.003  # seconds
 
+# Threads of our own: an application may block all of the default executor's on calls to us.
+_threads = ThreadPoolExecutor(8, "symphony-registry")
+
+
+def _renew_threads() -> None:
+    global _threads  # noqa: PLW0603
+    _threads = ThreadPoolExecutor(8, "symphony-registry")
+
+
+os.register_at_fork(after_in_child=_renew_threads)  # threads do not survive a fork
+
+
+def start(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Begin `work()` on a thread. Await what is returned by `settled` or `to_the_end`."""
+    return asyncio.get_running_loop().run_in_executor(_threads, work)
+
+
+async def settled(future: asyncio.Future[T]) -> T:
+    """Return the result of `future`, whoever tries to cancel the wait."""
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError:
+            continue
+    return future.result()
+
+
+async def to_the_end(future: asyncio.Future[T]) -> T:
+    """Return the result of `future`; a cancelled caller stays until it is there."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return future.result()
+    if not future.cancelled():
+        future.exception()  # the cancellation is what the caller sees
+    raise cancelled
+
 
 async def computed(work: Callable[[], T], cost: float) -> T:
     """Return `work()`: here where it is short, else from a thread."""
-    return work() if cost <= LONG else await asyncio.to_thread(work)
+    return work() if cost <= LONG else await to_the_end(start(work))
 
 
 class Turns:
@@ -33,64 +75,53 @@ class Turns:
             self._last = time.perf_counter()
 
 
-async def to_the_end(work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
-    """Await `work` so that a cancelled caller neither stops it nor leaves before it has ended."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()  # the cancellation is what the caller sees
-        raise
-
-
 class Gate:
     """Keeps threads that read a structure and changes of it apart.
 
-    Any number of threads read at once, and a change is alone. One that waits goes
-    before reads that come later, so that neither side starves. The event loop
-    itself may read unless a thread is `changing` the structure, and change it
-    unless the gate is `busy`.
+    Any number of threads read at once; a change, of which there is one at a time,
+    is alone. It goes before reads that come later, so that neither side starves.
+    The event loop itself may read unless a thread is `changing` the structure, and
+    change it unless the gate is `busy`.
     """
 
     def __init__(self) -> None:
         self.changing = False
         self._readers = 0
-        self._turn = asyncio.Lock()
-        self._idle = asyncio.Event()
+        self._idle: asyncio.Future[None] | None = None  # a change waits for the readers to leave
+        self._changed: asyncio.Future[None] | None = None  # readers wait for the change to be made
 
     @property
     def busy(self) -> bool:
         """Whether a change would have to wait."""
-        return self._readers > 0 or self._turn.locked()
+        return self._readers > 0 or self._changed is not None
 
     async def read(self, work: Callable[[], T]) -> T:
         """Return `work()`, run on a thread."""
-        return await to_the_end(self._read(work))
-
-    async def _read(self, work: Callable[[], T]) -> T:
-        async with self._turn:
-            self._readers += 1
-            self._idle.clear()
+        while self._changed is not None:
+            await asyncio.wait([self._changed])
+        self._readers += 1
         try:
-            return await asyncio.to_thread(work)
+            return await to_the_end(start(work))
         finally:
             self._readers -= 1
-            if not self._readers:
-                self._idle.set()
+            if not self._readers and self._idle is not None:
+                self._idle.set_result(None)
 
-    async def change(self, work: Callable[[], None], *, on_thread: bool = False) -> None:
-        """Call `work()` when no thread reads. Not to be cancelled: see `to_the_end`."""
-        async with self._turn:
+    async def change(self, work: Callable[[], None], *, on_thread: bool) -> None:
+        """Call `work()` when no thread reads; cannot be cancelled."""
+        loop = asyncio.get_running_loop()
+        self._changed = loop.create_future()
+        try:
             if self._readers:
-                await self._idle.wait()
-            if not on_thread:
+                self._idle = loop.create_future()
+                await settled(self._idle)
+                self._idle = None
+            if on_thread:
+                self.changing = True
+                await settled(start(work))
+            else:
                 work()
-                return
-            self.changing = True
-            try:
-                await asyncio.to_thread(work)
-            finally:
-                self.changing = False
+        finally:
+            self.changing = False
+            self._changed.set_result(None)
+            self._changed = None

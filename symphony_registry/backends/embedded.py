@@ -6,11 +6,14 @@ gives itself as changes. Reads that would hold the event loop run on a thread.
 
 import asyncio
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from itertools import chain
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from symphony_registry.backends.concurrency import LONG, Gate, computed, to_the_end
+from symphony_registry.backends.concurrency import LONG, Gate, settled, start, to_the_end
 from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.errors import WrongEventLoopError
 
 T = TypeVar("T")
 Change = dict[str, Any]
@@ -39,18 +42,34 @@ class State(Protocol):
 StateT = TypeVar("StateT", bound=State)
 
 
+class _Write(NamedTuple):
+    """A write that waits for its turn."""
+
+    decide: Decide[Any]
+    cost: float
+    touches: Touches
+    done: asyncio.Future[Any]
+
+
 class EmbeddedBackend(StorageBackend, Generic[StateT]):
-    """A backend over a `State` in this process."""
+    """A backend over a `State` in this process.
+
+    Writes are made by one task, in the order in which they were asked for; it
+    cannot be cancelled. Those that wait and touch different ids are persisted
+    together: each decides on what is stored, none on what another is about to do.
+    """
 
     _state: StateT
+    _persists = False
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
         self._configure()
         self._state = self._empty_state()
         self._connecting = asyncio.Lock()
-        self._writing = asyncio.Lock()
         self._gate = Gate()
+        self._waiting: deque[_Write] = deque()
+        self._writing: asyncio.Task[None] | None = None
 
     async def initialize(self, config: Mapping[str, Any] | None = None) -> None:  # noqa: D102
         if config is not None and dict(config) != self.config:
@@ -66,26 +85,28 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         """Return a state without data."""
 
     async def connect(self) -> None:  # noqa: D102
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            if not self._loop.is_closed():
+                raise WrongEventLoopError(f"{self} is open on another event loop, which still runs. Close it there.")
+            self._connecting, self._gate, self._writing = asyncio.Lock(), Gate(), None
         async with self._connecting:
-            if self._loop is not asyncio.get_running_loop():
-                self._writing, self._gate = asyncio.Lock(), Gate()  # for this event loop
             if not self.is_open:
                 self._state = await self._load()
             await super().connect()
 
     async def disconnect(self) -> None:  # noqa: D102
         async with self._connecting:
-            if self.is_open:
-                await to_the_end(self._close())
+            await to_the_end(asyncio.ensure_future(self._close()))
 
     async def _load(self) -> StateT:
         """Return the state to begin with, holding what it is kept in."""
         return self._empty_state()
 
     async def _close(self) -> None:
-        async with self._writing:
-            await super().disconnect()
-            await self._gate.change(self._forget)
+        while self._writing is not None:
+            await settled(self._writing)
+        await super().disconnect()
+        await self._gate.change(self._forget, on_thread=False)
 
     def _forget(self) -> None:
         self._state = self._empty_state()
@@ -94,31 +115,72 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         """Return `work()`, which reads the state: here where it is short, else on a thread."""
         return work() if cost <= LONG and not self._gate.changing else await self._gate.read(work)
 
-    async def _write(
-        self,
-        decide: Decide[T],
-        cost: float = 0,
-        touches: Touches = anything,  # noqa: ARG002 - for those that persist
-    ) -> T:
+    async def _write(self, decide: Decide[T], cost: float = 0, touches: Touches = anything) -> T:
         """Make the changes that `decide` chooses, whole or not at all, and return its result.
 
         `decide` sees every earlier write and may raise to refuse. `touches` gives
         the ids it looks at and changes.
         """
         self.ensure_open()
-        if cost > LONG or self._gate.busy or self._writing.locked():
-            return await to_the_end(self._write_in_turn(decide, cost))
-        changes, result = decide()
-        self._apply(changes)
-        return result
+        if not self._persists and cost <= LONG and self._writing is None and not self._gate.busy:
+            changes, result = decide()
+            self._apply(changes)
+            return result
+        loop = asyncio.get_running_loop()
+        write = _Write(decide, cost, touches, loop.create_future())
+        self._waiting.append(write)
+        if self._writing is None:
+            self._writing = loop.create_task(self._write_all())
+        return await to_the_end(write.done)
 
-    async def _write_in_turn(self, decide: Decide[T], cost: float) -> T:
-        async with self._writing:
-            self.ensure_open()
-            changes, result = await computed(decide, cost)
-            await self._gate.change(lambda: self._apply(changes), on_thread=cost > LONG)
-        return result
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._write_group(self._next_group())
+                await self._tidy()
+        finally:
+            self._writing = None
+
+    def _next_group(self) -> list[_Write]:
+        """Take the writes from the front that touch different ids; one that may touch any stands alone."""
+        group = [self._waiting.popleft()]
+        first = group[0].touches()
+        touched = set(first or ())
+        while first is not None and self._waiting:
+            ids = self._waiting[0].touches()
+            if ids is None or not touched.isdisjoint(ids):
+                break
+            touched.update(ids)
+            group.append(self._waiting.popleft())
+        return group
+
+    async def _write_group(self, group: list[_Write]) -> None:
+        decided: list[tuple[_Write, Sequence[Change], Any]] = []
+        for write in group:
+            try:
+                decided.append((write, *(await settled(start(write.decide)) if write.cost > LONG else write.decide())))
+            except Exception as error:
+                write.done.set_exception(error)
+        groups = [changes for _, changes, _ in decided if changes]
+        try:
+            if groups:
+                if self._persists:
+                    await settled(start(lambda: self._persist(groups)))
+                cost = sum(write.cost for write, _, _ in decided)
+                await self._gate.change(lambda: self._apply(chain.from_iterable(groups)), on_thread=cost > LONG)
+        except Exception as error:
+            for write, _, _ in decided:
+                write.done.set_exception(error)
+        else:
+            for write, _, result in decided:
+                write.done.set_result(result)
+
+    def _persist(self, groups: Sequence[Sequence[Change]]) -> None:
+        """Make groups of changes durable before they are seen; on a thread."""
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
             self._state.apply(change)
+
+    async def _tidy(self) -> None:
+        """Do what is due after a write."""

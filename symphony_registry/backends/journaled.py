@@ -2,25 +2,24 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from symphony_registry.backends.concurrency import LONG, computed, to_the_end
-from symphony_registry.backends.embedded import Change, Decide, EmbeddedBackend, State, Touches, anything
+from symphony_registry.backends.concurrency import settled, start, to_the_end
+from symphony_registry.backends.embedded import Change, EmbeddedBackend, State
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
 from symphony_registry.journal import Journal, Record
 
-T = TypeVar("T")
 StateT = TypeVar("StateT", bound=State)
 
-# Compaction is due when this many lines are superseded, and more than those that count.
+# Compaction is due when more lines are superseded than count, and they are many or large.
+_FEW_LINES = 8
 _MANY_LINES = 1_000
+_MANY_BYTES = 1_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -30,44 +29,38 @@ class FileOptions(BackendOptions):
 
     path: Path = Field(description="The directory, for this backend alone; made where it is missing.")
 
-
-class _Waiting(NamedTuple):
-    """A write that waits for its turn."""
-
-    decide: Decide[Any]
-    cost: float
-    touches: Touches
-    done: asyncio.Future[Any]
+    @field_validator("path")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        if "\0" in str(path):
+            raise ValueError("a path cannot hold U+0000")
+        try:
+            return path.expanduser()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
 
 
 class JournaledBackend(EmbeddedBackend[StateT]):
-    """An embedded backend that writes each change to a journal before it is seen.
+    """An embedded backend that writes each change to a journal before it is seen."""
 
-    All writes that wait go to the disk together, as long as they touch different
-    ids: each decides on what is stored, and none sees what another is about to do.
-    """
-
+    _persists = True
+    _path: Path
     _journal: Journal | None = None
     _failed_at = 0  # lines when compaction failed last
-    _path: Path
-
-    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        super().__init__(config)
-        self._waiting: deque[_Waiting] = deque()
-        self._committing: asyncio.Task[None] | None = None
 
     async def _load(self) -> StateT:
-        opening = asyncio.ensure_future(asyncio.to_thread(self._open_journal))
+        opening = start(self._open_journal)
         try:
-            self._journal, state = await asyncio.shield(opening)
+            journal, state = await to_the_end(opening)
         except asyncio.CancelledError:
-            journal, _ = await opening
-            journal.close()
+            if opening.exception() is None:
+                opening.result()[0].close()
             raise
+        self._journal = journal
         return state
 
     def _open_journal(self) -> tuple[Journal, StateT]:
-        journal = Journal(self._path.expanduser(), self.backend_type)
+        journal = Journal(self._path, self.backend_type)
         try:
             state = self._empty_state()
             for record in journal.replay():
@@ -91,94 +84,37 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             ) from error
 
     async def _close(self) -> None:
-        while self._committing is not None:
-            await self._committing
         await super()._close()
         if self._journal is not None:
             journal, self._journal = self._journal, None
-            await asyncio.to_thread(journal.close)
+            await settled(start(journal.close))
 
-    async def _write(self, decide: Decide[T], cost: float = 0, touches: Touches = anything) -> T:
-        self.ensure_open()
-        loop = asyncio.get_running_loop()
-        write = _Waiting(decide, cost, touches, loop.create_future())
-        self._waiting.append(write)
-        if self._committing is None:
-            self._committing = loop.create_task(self._commit_all())
-        result: T = await to_the_end(write.done)
-        return result
+    def _persist(self, groups: Sequence[Sequence[Change]]) -> None:
+        self._opened_journal().append([[self._encode(change) for change in changes] for changes in groups])
 
-    async def _commit_all(self) -> None:
-        group: list[_Waiting] = []
-        try:
-            while self._waiting:
-                group = self._next_group()
-                await self._commit(group)
-                await self._tidy()
-        finally:
-            self._committing = None
-            for write in (*group, *self._waiting):  # none is left, unless the event loop is ending
-                write.done.cancel()
-            self._waiting.clear()
-
-    def _next_group(self) -> list[_Waiting]:
-        """Take the writes from the front that touch different ids; one that may touch any stands alone."""
-        group = [self._waiting.popleft()]
-        first = group[0].touches()
-        touched = set(first or ())
-        while first is not None and self._waiting:
-            ids = self._waiting[0].touches()
-            if ids is None or not touched.isdisjoint(ids):
-                break
-            touched.update(ids)
-            group.append(self._waiting.popleft())
-        return group
-
-    async def _commit(self, group: list[_Waiting]) -> None:
-        decided: list[tuple[_Waiting, Sequence[Change], Any]] = []
-        for write in group:
-            try:
-                decided.append((write, *await computed(write.decide, write.cost)))
-            except Exception as error:
-                write.done.set_exception(error)
-        changes = [changes for _, changes, _ in decided if changes]
-        try:
-            if changes:
-                await asyncio.to_thread(self._append, changes)
-                cost = sum(write.cost for write, _, _ in decided)
-                await self._gate.change(lambda: self._apply(chain.from_iterable(changes)), on_thread=cost > LONG)
-        except Exception as error:
-            for write, _, _ in decided:
-                write.done.set_exception(error)
-        else:
-            for write, _, result in decided:
-                write.done.set_result(result)
-
-    def _append(self, groups: Sequence[Sequence[Change]]) -> None:
-        self._open().append([[self._encode(change) for change in changes] for changes in groups])
-
-    def _open(self) -> Journal:
+    def _opened_journal(self) -> Journal:
         assert self._journal is not None
         return self._journal
 
     async def _tidy(self) -> None:
-        """Compact the journal when most of its lines are superseded.
+        """Compact the journal when most of it is superseded.
 
         The write that made it due is durable, so that a failure here is only
         logged; compaction is tried again when the journal has doubled.
         """
-        journal = self._open()
-        live = len(self._state)
-        if journal.lines - live > max(live, _MANY_LINES) and journal.lines > 2 * self._failed_at:
+        journal = self._opened_journal()
+        superseded = journal.lines - len(self._state)
+        due = superseded > len(self._state) + _FEW_LINES and (superseded > _MANY_LINES or journal.end > _MANY_BYTES)
+        if due and journal.lines > 2 * self._failed_at:
             try:
-                await asyncio.to_thread(journal.rewrite, map(self._encode, self._state.changes()))
+                await settled(start(lambda: journal.rewrite(map(self._encode, self._state.changes()))))
                 self._failed_at = 0
             except StorageError as error:
                 self._failed_at = journal.lines
                 logger.warning("%s could not be compacted: %s", journal.path, error)
 
     async def health_check(self) -> bool:  # noqa: D102
-        return self._journal is not None and await asyncio.to_thread(self._journal.is_intact)
+        return self._journal is not None and await to_the_end(start(self._journal.is_intact))
 
     def _encode(self, change: Change) -> Record:
         """Return a change as the journal keeps it."""

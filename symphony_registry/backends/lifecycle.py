@@ -39,7 +39,9 @@ class Lifecycle:
 
     def __bool__(self) -> bool:
         """Say whether anything is open or about to be."""
-        return bool(self._opening) or any(backend.is_open for backend in self._opened.values())
+        return any(not task.get_loop().is_closed() for task in self._opening.values()) or any(
+            backend.is_open for backend in self._opened.values()
+        )
 
     def is_opening(self, backend: StorageBackend) -> bool:
         """Say whether `backend` is about to be open."""
@@ -75,7 +77,7 @@ class Lifecycle:
                 await backend.initialize(dict(backend.config or {}))
                 await backend.connect()
         except BaseException as error:
-            await _undo_connect(backend, error)
+            await _undo_connect(backend, error, timeout)
             if isinstance(error, TimeoutError) and limit.expired():
                 raise BackendTimeoutError(f"{backend} did not open within {timeout} s.") from error
             if not isinstance(error, Exception) or isinstance(error, RegistryError):
@@ -99,15 +101,17 @@ class Lifecycle:
         """
         loop = asyncio.get_running_loop()
         wanted = [backend for backend in backends if backend._loop is not loop]
+        ours = [backend for backend in wanted if not self.is_opening(backend)]
         opening = asyncio.gather(*(self.open(backend, timeout) for backend in wanted), return_exceptions=True)
         try:
             results = await opening
         except asyncio.CancelledError:
-            await self._settle()
-            await self._close(wanted, timeout)
+            await self._settle(timeout)
+            await self._close(ours, timeout)
             raise
-        if errors := [result for result in results if isinstance(result, Exception)]:
-            errors += await self._close(wanted, timeout)
+        errors = [_as_error(result, backend) for backend, result in zip(wanted, results, strict=True) if result]
+        if errors:
+            errors += await self._close(ours, timeout)
             raise BackendErrorGroup("Not all backends could be opened, so none is", errors)
 
     async def close_all(self, timeout: float | None = None) -> None:
@@ -115,39 +119,58 @@ class Lifecycle:
 
         Raises an `ExceptionGroup` of every error, after all were tried.
         """
-        await self._settle()
+        await self._settle(timeout)
         if errors := await self._close(self._opened.values(), timeout):
             raise BackendErrorGroup("Not all backends closed cleanly", errors)
 
-    async def _settle(self) -> None:
-        """Wait until nothing is being opened."""
-        if self._opening:
-            await asyncio.wait(self._opening.values())
+    async def _settle(self, timeout: float | None) -> None:
+        """Wait until nothing is being opened here; what takes longer than `timeout` seconds is cancelled."""
+        loop = asyncio.get_running_loop()
+        opening = [task for task in self._opening.values() if task.get_loop() is loop]
+        if opening:
+            _, late = await asyncio.wait(opening, timeout=timeout)
+            for task in late:
+                task.cancel()
 
     async def _close(self, backends: Iterable[StorageBackend], timeout: float | None) -> list[Exception]:
         """Close those of `backends` that were opened here, and return what went wrong."""
         errors: list[Exception] = []
         chosen = set(map(id, backends))
         for backend in [backend for key, backend in reversed(self._opened.items()) if key in chosen]:
-            limit = asyncio.timeout(timeout)
-            try:
-                async with limit:
-                    await backend.disconnect()
-            except Exception as error:
-                if isinstance(error, TimeoutError) and limit.expired():
-                    error = BackendTimeoutError(f"{backend} did not close within {timeout} s.")
+            if error := await _disconnected(backend, timeout):
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
-            backend._loop = None
             self._opened.pop(id(backend), None)
         return errors
 
 
-async def _undo_connect(backend: StorageBackend, error: BaseException) -> None:
-    try:
-        await backend.disconnect()
-    except Exception as second:
-        error.add_note(f"Closing it again failed too: {type(second).__name__}: {second}")
+def _as_error(result: BaseException, backend: StorageBackend) -> Exception:
+    if isinstance(result, Exception):
+        return result
+    error = BackendUnavailableError(f"{backend} could not be opened: {type(result).__name__}.")
+    error.__cause__ = result
+    return error
+
+
+async def _undo_connect(backend: StorageBackend, error: BaseException, timeout: float | None) -> None:
+    if second := await _disconnected(backend, timeout):
+        error.add_note(f"Closing it again failed too: {type(second).__name__}")
+
+
+async def _disconnected(backend: StorageBackend, timeout: float | None) -> Exception | None:
+    """Disconnect and return what went wrong; one that hangs is left to itself after `timeout` seconds."""
+    task = asyncio.ensure_future(backend.disconnect())
+    await asyncio.wait([task], timeout=timeout)
+    backend._loop = None
+    if not task.done():
+        task.cancel()
+        return BackendTimeoutError(f"{backend} did not close within {timeout} s.")
+    if task.cancelled():
+        return BackendUnavailableError(f"{backend} did not close: its disconnect was cancelled.")
+    error = task.exception()
+    if error is None or isinstance(error, Exception):
+        return error
+    raise error
 
 
 async def check_health(backend: StorageBackend, timeout: float | None) -> Health:
@@ -160,14 +183,15 @@ async def check_health(backend: StorageBackend, timeout: float | None) -> Health
     elif backend._loop is not asyncio.get_running_loop():
         status, detail = "failing", "open on another event loop"
     else:
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with limit:
                 status = "ok" if await backend.health_check() else "failing"
             if status == "failing":
                 detail = "health_check() says so"
-        except TimeoutError:
-            status, detail = "timeout", f"no answer within {timeout} s"
         except Exception as error:
             status, detail = "failing", f"{type(error).__name__}: {error}"
+            if limit.expired():
+                status, detail = "timeout", f"no answer within {timeout} s"
     latency = time.perf_counter() - started
     return {"type": backend.backend_type, "name": backend.name, "status": status, "latency": latency, "detail": detail}

@@ -1,5 +1,6 @@
 """Where provider names lead: registered ones, the built-in table, entry points, dotted paths."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -16,6 +17,9 @@ from symphony_registry.errors import (
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+_DOTTED = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")  # package.module:Class
+_PLAIN = re.compile(r"[\w.:-]{1,100}")
 
 _BACKENDS = "symphony_registry.backends"
 
@@ -49,7 +53,7 @@ class ProviderTable:
             raise ProviderTypeError(f"A provider cannot be named {name!r}: choose a name without a colon.")
         if not replace:
             taken = self._registered.get((backend_type, name), BUILT_IN[backend_type].get(name))
-            if taken is not None and taken != found:
+            if taken is not None and taken != found and _describe(found) not in (taken, f"{taken}.Provider"):
                 raise AlreadyRegisteredError(
                     f"There is a {backend_type} provider {name!r} already: {_describe(taken)}. "
                     "Choose another name, or pass replace=True."
@@ -73,7 +77,7 @@ class ProviderTable:
             return provider
         if path := BUILT_IN[backend_type].get(name):
             return as_provider(backend_type, _import(path, f"provider {name!r}"), f"provider {name!r}")
-        if ":" in name:
+        if _DOTTED.fullmatch(name):
             return as_provider(backend_type, _import(name, f"provider {name!r}"), f"provider {name!r}")
         points = [point for point in _entry_points(backend_type) if point.name == name]
         if len(points) > 1:
@@ -84,8 +88,9 @@ class ProviderTable:
         if points:
             what = f"provider {name!r} ({_origin(points[0])})"
             return as_provider(backend_type, _import(points[0].value, what), what)
+        shown = repr(name) if _PLAIN.fullmatch(name) else "of that name (it is not shown: it may hold a secret)"
         raise ProviderNotFoundError(
-            f"There is no {backend_type} provider {name!r}. {hint(name, self.names(backend_type))} "
+            f"There is no {backend_type} provider {shown}. {hint(name, self.names(backend_type))} "
             "Install the package that brings it, register it with StorageBackendFactory.register_provider, "
             "or name a class as package.module:Class."
         )

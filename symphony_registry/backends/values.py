@@ -101,6 +101,8 @@ def checked_value(value: object, what: str) -> Any:
     """Return a checked copy of any JSON value, as `checked_object` does."""
     try:
         return _checked(value, MAX_DEPTH)
+    except RuntimeError as error:
+        raise InvalidValueError(f"{what} was changed while it was being stored.") from error
     except _NotJSONError as error:
         shown = error.steps[: -_SHOWN_STEPS - 1 : -1]
         place = "".join(f"[{step}]" if type(step) is int else f".{step}" for step in shown)

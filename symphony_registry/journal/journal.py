@@ -4,7 +4,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 
@@ -153,7 +153,12 @@ class Journal:
                 self._sync_rename()
             if self._torn:
                 self._cut()
-            self._write(data)
+            try:
+                self._write(data)
+            except OSError:
+                with suppress(OSError):  # the next write or close tries again
+                    self._cut()
+                raise
         self.lines = lines
 
     def _write(self, data: bytes | bytearray) -> None:
@@ -178,25 +183,36 @@ class Journal:
         """
         new = self.directory / _NEW_NAME
         with _failing("rewritten", self.path):
-            lines = 0
-            with new.open("wb") as file:
-                for record in chain([header(self._kind)], records):
-                    file.write(encode_group([record], lines))
-                    lines += 1
-                end = file.tell()
-                file.flush()
-                os.fsync(file.fileno())
-            descriptor = os.open(new, os.O_RDWR)
             try:
-                new.rename(self.path)
+                descriptor, end, lines = self._write_new(new, records)
+                try:
+                    new.rename(self.path)
+                except BaseException:
+                    os.close(descriptor)
+                    raise
             except BaseException:
-                os.close(descriptor)
+                with suppress(OSError):
+                    new.unlink(missing_ok=True)
                 raise
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-            self._descriptor, self.end, self.lines = descriptor, end, lines
+            old, self._descriptor = self._descriptor, descriptor
+            self.end, self.lines = end, lines
             self._torn, self._renamed = False, True
+            if old >= 0:
+                with suppress(OSError):  # nothing in it counts any more
+                    os.close(old)
             self._sync_rename()
+
+    def _write_new(self, path: Path, records: Iterable[Record]) -> tuple[int, int, int]:
+        """Write a whole journal; return its open descriptor, its size and its lines."""
+        lines = 0
+        with path.open("w+b") as file:
+            for record in chain([header(self._kind)], records):
+                file.write(encode_group([record], lines))
+                lines += 1
+            end = file.tell()
+            file.flush()
+            os.fsync(file.fileno())
+            return os.dup(file.fileno()), end, lines
 
     def _sync_rename(self) -> None:
         """Make a rename durable: before that, nothing more may be acknowledged."""
@@ -206,18 +222,21 @@ class Journal:
     def is_intact(self) -> bool:
         """Say whether the journal still is the file at its path."""
         try:
-            found = self.path.stat()
+            return os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
         except OSError:
             return False
-        held = os.fstat(self._descriptor)
-        return (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino)
 
     def close(self) -> None:
         """Let go of the files and of the lock."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        self._lock.release()
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            if descriptor >= 0:
+                with _failing("closed", self.path):
+                    if self._torn:
+                        os.ftruncate(descriptor, self.end)
+                    os.close(descriptor)
+        finally:
+            self._lock.release()
 
     def __del__(self) -> None:
         if getattr(self, "_descriptor", -1) >= 0:

@@ -19,6 +19,7 @@ class DirectoryLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._pid = os.getpid()
 
     @classmethod
     def acquire(cls, directory: Path) -> Self:
@@ -47,5 +48,7 @@ class DirectoryLock:
         return cls(descriptor)
 
     def release(self) -> None:
-        """Give the directory free."""
+        """Give the directory free; in a forked child, leave it to the parent."""
+        if os.getpid() == self._pid:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child may hold the descriptor too
         os.close(self._descriptor)

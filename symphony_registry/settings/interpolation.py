@@ -62,7 +62,8 @@ def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
         return _read(directory / body.removeprefix("file:"))
     match = _NAME.fullmatch(body)
     if match is None:
-        raise InterpolationError(f"${{{body}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{file:PATH}}.")
+        shown = body.partition(":-")[0]  # a default may be a secret
+        raise InterpolationError(f"${{{shown}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{file:PATH}}.")
     value = variables.get(match["name"])
     if match["default"] is not None:
         return value or match["default"]

@@ -1,5 +1,6 @@
 """Reading one YAML file: plain values only, each with its line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,10 @@ def read_yaml(path: Path, problems: list[str]) -> Branch:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        problems.append(f"{path}{line}: this is not YAML: {error.problem or error.context}.")
+        problems.append(f"{path}{line}: this is not YAML: {_without_tokens(error.problem or error.context or '')}.")
+        return empty
+    except RecursionError:
+        problems.append(f"{path}: the file is nested too deep.")
         return empty
     except yaml.YAMLError as error:
         problems.append(f"{path}: this is not YAML: {str(error).splitlines()[0]}.")
@@ -54,6 +58,11 @@ def read_yaml(path: Path, problems: list[str]) -> Branch:
         return empty
 
 
+def _without_tokens(problem: str) -> str:
+    """Return what the parser says without the words of the file that it quotes: one may be a secret."""
+    return re.sub(r"'[^']{2,}'", "...", problem)
+
+
 class _TooLargeError(Exception):
     pass
 
@@ -69,17 +78,30 @@ class _Reader:
 
     def mapping(self, node: yaml.MappingNode, where: str, depth: int) -> Branch:
         self._refuse_duplicates(node, where)
-        self._constructor.flatten_mapping(node)  # merge keys, `<<: *defaults`
         children: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
         for key_node, value_node in node.value:
             key = key_node.value
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _AS_TEXT:
+            if key_node.tag == f"{_TAG}merge":
+                merged = {**self._merged(value_node, where, depth + 1), **merged}
+            elif not isinstance(key_node, yaml.ScalarNode) or key_node.tag not in _AS_TEXT:
                 self._problem(
                     key_node, where, f"a key must be text: put {key if isinstance(key, str) else 'it'} in quotes"
                 )
-                continue
-            children[key] = self._node(value_node, f"{where}.{key}".lstrip("."), depth + 1)
-        return Branch(children, self._origin(node))
+            else:
+                children[key] = self._node(value_node, f"{where}.{key}".lstrip("."), depth + 1)
+        return Branch({**merged, **children}, self._origin(node))
+
+    def _merged(self, node: Any, where: str, depth: int) -> dict[str, Node]:
+        """Return what a merge key, `<<: *defaults` or a list of them, brings."""
+        self._count(depth)
+        if isinstance(node, yaml.SequenceNode):
+            parts = [self._merged(part, where, depth + 1) for part in reversed(node.value)]
+            return {key: child for part in parts for key, child in part.items()}
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, where, depth).children
+        self._problem(node, where, "a merge key takes a mapping or a list of mappings")
+        return {}
 
     def _node(self, node: Any, where: str, depth: int) -> Node:
         self._count(depth)
@@ -99,9 +121,12 @@ class _Reader:
             try:
                 return self._constructor.construct_object(node)
             except (ValueError, yaml.YAMLError):
-                self._problem(node, where, f"{node.value!r} cannot be read; put it in quotes if text is meant")
+                self._problem(
+                    node, where, f"this is no {node.tag.replace(_TAG, '')}; put it in quotes if text is meant"
+                )
                 return None
-        self._problem(node, where, f"the tag {node.tag.replace(_TAG, '!!')} is not allowed: only plain values are")
+        tag = f"tag {node.tag.replace(_TAG, '!!')}" if node.tag.startswith(_TAG) else "word after !, a tag,"
+        self._problem(node, where, f"the {tag} is not allowed: only plain values are")
         return None
 
     def _refuse_duplicates(self, node: yaml.MappingNode, where: str) -> None:

@@ -1,6 +1,6 @@
 """Checkpoints in memory, no persistence."""
 
-import asyncio
+import marshal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import orjson
 
 from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
-from symphony_registry.backends.checkpoint_store.log import CheckpointLog, save_change
+from symphony_registry.backends.checkpoint_store.log import CheckpointLog, SavedCheckpoint, save_change
+from symphony_registry.backends.concurrency import start, to_the_end
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
@@ -49,10 +50,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         if type(data) is not dict:
             raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
 
-        def encode() -> bytes:
-            return orjson.dumps(checked_object(data, "data"))
-
-        text = await asyncio.to_thread(encode) if is_large(data, _LARGE_VALUE) else encode()
+        text = await _encoded(data)
 
         def decide() -> tuple[Sequence[Change], None]:
             return [save_change(checkpoint_id, text, checked_metadata, time.time())], None
@@ -61,14 +59,16 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
 
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
-        return await self._read_checkpoint(check_id(checkpoint_id, "checkpoint_id"))
+        check_id(checkpoint_id, "checkpoint_id")
+        saved = await self._read(lambda: self._state.saved.get(checkpoint_id))
+        return None if saved is None else await self._loaded((checkpoint_id, saved))
 
-    async def _read_checkpoint(self, id: str) -> Checkpoint | None:
-        saved = await self._read(lambda: self._state.saved.get(id))
-        if saved is None:
+    async def _loaded(self, found: tuple[str, SavedCheckpoint] | None) -> Checkpoint | None:
+        if found is None:
             return None
+        id, saved = found
         large = len(saved.data) > _LARGE_TEXT
-        data = await asyncio.to_thread(orjson.loads, saved.data) if large else orjson.loads(saved.data)
+        data = await to_the_end(start(lambda: orjson.loads(saved.data))) if large else orjson.loads(saved.data)
         return {"checkpoint_id": id, "data": data, "metadata": saved.described(id)}
 
     async def delete_checkpoint(self, checkpoint_id: str) -> bool:  # noqa: D102
@@ -97,8 +97,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
 
     async def get_latest_checkpoint(self) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
-        newest = await self._read(lambda: next(reversed(self._state.saved), None))
-        return None if newest is None else await self._read_checkpoint(newest)
+        return await self._loaded(await self._read(lambda: next(reversed(self._state.saved.items()), None)))
 
     async def prune(self, keep_last: int) -> int:  # noqa: D102
         self.ensure_open()
@@ -119,6 +118,18 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         self.ensure_open()
         for id in await self._read(lambda: list(self._state.saved)):
             self.ensure_open()
-            checkpoint = await self._read_checkpoint(id)
+            checkpoint = await self.get_checkpoint(id)
             if checkpoint is not None:
                 yield checkpoint
+
+
+async def _encoded(data: JSONObject) -> bytes:
+    """Return checked data as JSON text."""
+    if is_large(data, _LARGE_VALUE):
+        try:
+            snapshot = marshal.dumps(data)  # at once: the caller may change the data while a thread checks them
+        except ValueError:
+            pass  # it holds what is refused, and the check says what
+        else:
+            return await to_the_end(start(lambda: orjson.dumps(checked_object(marshal.loads(snapshot), "data"))))  # noqa: S302
+    return orjson.dumps(checked_object(data, "data"))

@@ -1,5 +1,6 @@
 """The contract of a knowledge graph."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias, TypedDict
@@ -118,7 +119,7 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.add_entity(entity_id, entity["type"], entity["properties"])
                 raise
 
-        await to_the_end(add_all())
+        await to_the_end(asyncio.ensure_future(add_all()))
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
         """Store `(from, to, type, properties)` items, all or none; the last of equal ones wins.
@@ -150,7 +151,7 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.delete_relation(*key)
                 raise
 
-        await to_the_end(add_all())
+        await to_the_end(asyncio.ensure_future(add_all()))
 
     async def find_entities(
         self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
@@ -252,11 +253,15 @@ class KnowledgeGraphBackend(StorageBackend):
         return await _counted(self.scan_relations(), relation_type)
 
     async def clear(self) -> None:
-        """Delete everything."""
-        turns = Turns()
-        for entity_id in [entity["id"] async for entity in self.scan_entities()]:
-            await turns.give()
-            await self.delete_entity(entity_id)
+        """Delete everything. As defined here, others may see a part of it while it runs."""
+
+        async def delete_all() -> None:
+            turns = Turns()
+            for entity_id in [entity["id"] async for entity in self.scan_entities()]:
+                await turns.give()
+                await self.delete_entity(entity_id)
+
+        await to_the_end(asyncio.ensure_future(delete_all()))
 
     async def scan_entities(self) -> AsyncIterator[Entity]:
         """Yield all entities by id. What is written meanwhile may be seen or not."""

@@ -91,7 +91,7 @@ class PropertyGraph:
     def degree(self, id: str) -> int:
         """Return how many relations touch the entity; one to itself counts twice."""
         sides = self._outgoing.get(id, {}), self._incoming.get(id, {})
-        return sum(len(ends) for side in sides for ends in side.values())
+        return sum(len(ends) for side in sides for ends in list(side.values()))  # a thread may change them
 
     def relations(self, id: str, kind: str | None, direction: Direction) -> list[Relation]:
         """Return copies of the entity's relations by (from, to, type)."""
@@ -162,7 +162,7 @@ class PropertyGraph:
                 for ends in chosen:
                     touch(len(ends) + 1)
                     reached.update(ends)
-                for id in sorted(reached - came_from.keys()):
+                for id in sorted(id for id in reached if id not in came_from):
                     came_from[id] = near
                     following.append(id)
             frontier = following

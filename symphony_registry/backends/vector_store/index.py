@@ -14,8 +14,10 @@ from symphony_registry.errors import InvalidValueError
 
 Rows = npt.NDArray[np.intp]
 
-# Twice the relative error of a float32 dot product of up to some thousand terms.
-_TOLERANCE = 1e-5
+# Bounds the relative error of a float32 dot product, in any order of summation: per term, and at least.
+_TERM_ERROR, _LEAST_ERROR = 1.2e-7, 1e-5
+# Similarities by distance that differ by less are equal as float64.
+_SAME_DISTANCE = 4e-16
 # Lengths between which squares and products stay inside float32.
 _SAFE_LENGTHS = (1e-15, 1e15)
 # Cosines are rounded here, so that vectors of one direction are equals, whatever their lengths.
@@ -153,14 +155,15 @@ class VectorIndex:
             scores = matrix.astype(np.float64) @ query.astype(np.float64)
         else:
             scores = (matrix @ query).astype(np.float64)
-        error = _TOLERANCE * query_length * lengths
+        tolerance = max(_LEAST_ERROR, _TERM_ERROR * query.size)
+        error = tolerance * query_length * lengths
         if self._metric == "cosine":
             scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
             scores *= scale
             error *= scale
         elif self._metric == "euclidean":
             scores = 2 * scores - lengths**2
-            error = 2 * error + _TOLERANCE * lengths**2
+            error = 2 * error + tolerance * lengths**2 + _SAME_DISTANCE * (query_length + lengths + _SAME_DISTANCE)
         floor = np.partition(scores - error, len(scores) - limit)[len(scores) - limit]
         chosen: Rows = rows[scores + error >= floor]
         return chosen
