@@ -115,10 +115,9 @@ class TestDirectory:
     def test_a_journal_of_another_kind_or_program_or_version_is_refused_and_not_touched(self, directory: Path) -> None:
         path = write(directory, [{"n": 1}])
         content = path.read_bytes()
-        journal = Journal(directory, "other")
+        (directory / "LOCK").unlink()
         with pytest.raises(StorageFormatError, match="holds a test, not a other"):
-            list(journal.replay())
-        journal.close()
+            Journal(directory, "other")
         assert path.read_bytes() == content
         for other, message in (
             ({**header("test"), "version": 2}, "has the format version 2; this package reads 1"),
@@ -128,6 +127,7 @@ class TestDirectory:
             with pytest.raises(StorageFormatError, match=message):
                 read(directory)
             assert path.read_bytes() == content
+        assert [each.name for each in directory.iterdir()] == ["journal.jsonl"]
 
     def test_some_other_json_lines_are_refused_and_not_touched(self, directory: Path) -> None:
         directory.mkdir()
@@ -137,6 +137,7 @@ class TestDirectory:
             with pytest.raises((StorageCorruptedError, StorageFormatError)):
                 read(directory)
             assert path.read_bytes() == content
+        assert [each.name for each in directory.iterdir()] == ["journal.jsonl"]
 
 
 HOLD = """

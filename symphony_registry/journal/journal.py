@@ -68,7 +68,9 @@ class Journal:
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             _sync_directory(path.parent)
-        if not self.path.exists():
+        if self.path.exists():
+            self._check_first_line()
+        else:
             names = {entry.name for entry in self.directory.iterdir()} - {LOCK_NAME, _NEW_NAME}
             if names:
                 raise StorageFormatError(
@@ -76,6 +78,15 @@ class Journal:
                     f"{JOURNAL_NAME}. Name an empty or a new directory.",
                     self.directory,
                 )
+
+    def _check_first_line(self) -> None:
+        """Refuse another format before anything is touched."""
+        with self.path.open("rb") as file:
+            try:
+                record, _ = decode_line(file.readline(), 0)
+            except DamagedLineError as error:
+                raise self._corrupted(0, str(error)) from error
+        self._check_header(record)
 
     def replay(self) -> Iterator[Record]:
         """Yield every record, from the first; to be read to the end before `append`.
@@ -96,8 +107,7 @@ class Journal:
                     break
                 offset += len(line)
                 ended = line.endswith(b"\n")
-                if self.end == 0:
-                    self._check_header(record)
+                if self.end == 0:  # the header, which was checked
                     self.end, self.lines = offset, 1
                     continue
                 group.append(record)
@@ -107,8 +117,6 @@ class Journal:
                     self.lines += len(group)
                     group = []
             size = file.seek(0, os.SEEK_END)
-        if self.end == 0:
-            raise self._corrupted(0, "it has no header")
         if size != self.end:
             logger.warning("%s: cut off %d bytes of a write that was not finished", self.path, size - self.end)
             self._cut()

@@ -3,21 +3,25 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias, TypedDict
+from typing import ClassVar, TypeAlias, TypedDict
 
 from symphony_registry.backends.concurrency import ITEM_STEPS, Turns, computed, to_the_end
 from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.knowledge_graph.checks import (
+    check_entities,
+    check_optional_id,
+    check_path,
+    check_relations,
+)
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import (
     Direction,
     JSONObject,
     check_id,
-    check_items,
     check_limit,
-    checked_object,
     collected,
 )
-from symphony_registry.errors import InvalidTypeError, UnsupportedOperationError
+from symphony_registry.errors import UnsupportedOperationError
 
 EntityInput: TypeAlias = "tuple[str, str, JSONObject | None]"
 RelationInput: TypeAlias = "tuple[str, str, str, JSONObject | None]"
@@ -286,37 +290,6 @@ async def _counted(found: AsyncIterator[Entity] | AsyncIterator[Relation], kind:
         await turns.give()
         count += kind in (None, each["type"])
     return count
-
-
-def check_path(path: object, what: str = "relation_path") -> list[str]:
-    """Return a sequence of relation types as a list, else raise."""
-    if not isinstance(path, list | tuple):
-        raise InvalidTypeError(f"{what} must be a list or tuple of relation types, not {type(path).__name__}.")
-    return [check_id(step, f"{what}[{index}]") for index, step in enumerate(path)]
-
-
-def check_optional_id(value: object, what: str) -> str | None:
-    """Return `value` if it is `None` or an id."""
-    return None if value is None else check_id(value, what)
-
-
-def check_entities(items: list[object]) -> list[tuple[str, str, JSONObject]]:
-    """Return the items of `add_entities`, checked and copied, else raise."""
-
-    def check(id: Any, kind: Any, properties: Any) -> tuple[str, str, JSONObject]:
-        return check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties")
-
-    return check_items(items, ("id", "type", "properties"), check)
-
-
-def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject]]:
-    """Return the items of `add_relations`, checked and copied, else raise."""
-
-    def check(from_id: Any, to_id: Any, kind: Any, properties: Any) -> tuple[str, str, str, JSONObject]:
-        ends = check_id(from_id, "from_entity_id"), check_id(to_id, "to_entity_id")
-        return *ends, check_id(kind, "relation_type"), checked_object(properties, "properties")
-
-    return check_items(items, ("from", "to", "type", "properties"), check)
 
 
 def trace(came_from: Mapping[str, str | None], goal: str) -> list[str] | None:

@@ -14,6 +14,8 @@ from symphony_registry.backends.knowledge_graph.base import (
     KnowledgeGraphBackend,
     Relation,
     RelationInput,
+)
+from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
     check_optional_id,
     check_path,

@@ -1,0 +1,37 @@
+"""Checking the arguments of a knowledge graph's operations."""
+
+from typing import Any
+
+from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object
+from symphony_registry.errors import InvalidTypeError
+
+
+def check_path(path: object, what: str = "relation_path") -> list[str]:
+    """Return a sequence of relation types as a list, else raise."""
+    if not isinstance(path, list | tuple):
+        raise InvalidTypeError(f"{what} must be a list or tuple of relation types, not {type(path).__name__}.")
+    return [check_id(step, f"{what}[{index}]") for index, step in enumerate(path)]
+
+
+def check_optional_id(value: object, what: str) -> str | None:
+    """Return `value` if it is `None` or an id."""
+    return None if value is None else check_id(value, what)
+
+
+def check_entities(items: list[object]) -> list[tuple[str, str, JSONObject]]:
+    """Return the items of `add_entities`, checked and copied, else raise."""
+
+    def check(id: Any, kind: Any, properties: Any) -> tuple[str, str, JSONObject]:
+        return check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties")
+
+    return check_items(items, ("id", "type", "properties"), check)
+
+
+def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject]]:
+    """Return the items of `add_relations`, checked and copied, else raise."""
+
+    def check(from_id: Any, to_id: Any, kind: Any, properties: Any) -> tuple[str, str, str, JSONObject]:
+        ends = check_id(from_id, "from_entity_id"), check_id(to_id, "to_entity_id")
+        return *ends, check_id(kind, "relation_type"), checked_object(properties, "properties")
+
+    return check_items(items, ("from", "to", "type", "properties"), check)
