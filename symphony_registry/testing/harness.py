@@ -67,6 +67,11 @@ class Harness(Generic[BackendT]):
         """Open an empty store, with further options."""
         return self.storage(**extra).open()
 
+    def inherits(self, operation: str) -> bool:
+        """Say whether the provider leaves an operation to the base class."""
+        defined = getattr(type(self.storage().build()), operation, None)
+        return defined is getattr(_KINDS[self.backend_type], operation, None)
+
     @property
     def lists_entities(self) -> bool:
         """Whether the backend can list what it holds; of a knowledge graph's class this is optional."""

@@ -18,6 +18,10 @@ Rows = npt.NDArray[np.intp]
 _TERM_ERROR, _LEAST_ERROR = 1.2e-7, 1e-5
 # Similarities by distance that differ by less are equal as float64.
 _SAME_DISTANCE = 4e-16
+# Fewer rows than one in so many are gathered before they are scored, more are picked from the scores of all.
+_GATHER = 8
+# Rows that are scored exactly at a time, and scores of which the best is looked for.
+_CHUNK, _BLOCK = 4096, 64
 # Lengths between which squares and products stay inside float32.
 _SAFE_LENGTHS = (1e-15, 1e15)
 # Cosines are rounded here, so that vectors of one direction are equals, whatever their lengths.
@@ -43,6 +47,8 @@ class VectorIndex:
         self._metadata: list[JSONObject] = []
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: npt.NDArray[np.float64] = np.empty(0)
+        self._inverse: Float32s = np.empty(0, np.float32)  # 1 / length
+        self._extreme = False  # a length was not safe
 
     def apply(self, change: Change) -> None:
         """Make one change: put, delete, dimension or clear."""
@@ -77,7 +83,7 @@ class VectorIndex:
 
     def _put(self, id: str, vector: Float32s, metadata: JSONObject) -> None:
         self._fix_dimension(vector.size)
-        length = _lengths(vector[np.newaxis])[0]
+        length: np.float64 = _lengths(vector[np.newaxis])[0]
         if length == 0 and self._metric == "cosine":  # another metric than when it was stored
             raise InvalidValueError(
                 f"The option metric is cosine, but the vector stored under {id!r} has length zero. "
@@ -95,14 +101,17 @@ class VectorIndex:
             self._metadata[row] = metadata
         self._matrix[row] = vector
         self._lengths[row] = length
+        self._inverse[row] = 1.0 / length if _SAFE_LENGTHS[0] < length < _SAFE_LENGTHS[1] else 0.0
+        self._extreme = self._extreme or not _is_safe(length)
 
     def _grow(self, capacity: int) -> None:
         rows = len(self._ids)
         matrix = np.empty((capacity, self._matrix.shape[1]), np.float32)
         matrix[:rows] = self._matrix[:rows]
-        lengths = np.empty(capacity)
+        lengths, inverse = np.empty(capacity), np.empty(capacity, np.float32)
         lengths[:rows] = self._lengths[:rows]
-        self._matrix, self._lengths = matrix, lengths
+        inverse[:rows] = self._inverse[:rows]
+        self._matrix, self._lengths, self._inverse = matrix, lengths, inverse
 
     def _delete(self, id: str) -> None:
         row = self.rows.pop(id)
@@ -110,7 +119,8 @@ class VectorIndex:
         if last_id != id:
             last = len(self._ids)
             self._ids[row], self._metadata[row] = last_id, last_metadata
-            self._matrix[row], self._lengths[row] = self._matrix[last], self._lengths[last]
+            for array in (self._matrix, self._lengths, self._inverse):
+                array[row] = array[last]
             self.rows[last_id] = row
 
     def vector(self, row: int) -> list[float]:
@@ -134,42 +144,55 @@ class VectorIndex:
         the rounding error are scored again in float64, so that the result does
         not depend on where a row stands in the matrix.
         """
-        count = len(self._ids)
-        if rows is None and count > limit:
-            rows = self._candidates(query, limit, np.arange(count))
-        elif rows is None:
-            rows = np.arange(count)
-        elif len(rows) > limit:
+        if len(self._ids if rows is None else rows) > limit:
             rows = self._candidates(query, limit, rows)
+        elif rows is None:
+            rows = np.arange(len(self._ids))
         similarities = self._similarities(query, rows).tolist()
         best = sorted(zip(similarities, (self._ids[row] for row in rows.tolist()), strict=True), key=_best_first)
         return best[:limit]
 
-    def _candidates(self, query: Float32s, limit: int, rows: Rows) -> Rows:
+    def _candidates(self, query: Float32s, limit: int, rows: Rows | None) -> Rows:
         """Return the rows that can be among the `limit` best: `limit` and a few more."""
-        count = len(self._ids)
-        lengths = self._lengths[rows]
-        query_length = _lengths(query[np.newaxis])[0]
-        matrix = self._matrix[:count] if len(rows) == count else self._matrix[rows]
-        if not (_are_safe(lengths) and _are_safe(query_length)):
-            scores = matrix.astype(np.float64) @ query.astype(np.float64)
-        else:
-            scores = (matrix @ query).astype(np.float64)
+        query_length: np.float64 = _lengths(query[np.newaxis])[0]
+        scores = self._dots(query, query_length, rows)
         tolerance = max(_LEAST_ERROR, _TERM_ERROR * query.size)
-        error = tolerance * query_length * lengths
         if self._metric == "cosine":
-            scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-            scores *= scale
-            error *= scale
-        elif self._metric == "euclidean":
-            scores = 2 * scores - lengths**2
-            error = 2 * error + tolerance * lengths**2 + _SAME_DISTANCE * (query_length + lengths + _SAME_DISTANCE)
-        floor = np.partition(scores - error, len(scores) - limit)[len(scores) - limit]
-        chosen: Rows = rows[scores + error >= floor]
-        return chosen
+            scores = scores / self._of(self._lengths, rows) if self._extreme else scores * self._of(self._inverse, rows)
+            chosen = np.flatnonzero(scores >= _floor(scores, limit) - 2 * tolerance * query_length)
+        else:
+            lengths = self._of(self._lengths, rows)
+            errors = tolerance * query_length * lengths
+            if self._metric == "euclidean":
+                scores = 2 * scores.astype(np.float64) - lengths**2
+                errors = 2 * errors + tolerance * lengths**2
+                errors += _SAME_DISTANCE * (query_length + lengths + _SAME_DISTANCE)
+            chosen = np.flatnonzero(scores + errors >= _floor(scores - errors, limit))
+        return chosen if rows is None else rows[chosen]
+
+    def _of(self, values: npt.NDArray[Any], rows: Rows | None) -> npt.NDArray[Any]:
+        """Return the values of some rows, or of all."""
+        return values[: len(self._ids)] if rows is None else values[rows]
+
+    def _dots(self, query: Float32s, query_length: np.float64, rows: Rows | None) -> npt.NDArray[Any]:
+        """Return the dot product of the query with each row: in float32 where that is safe."""
+        matrix = self._matrix[: len(self._ids)]
+        few = rows is not None and len(rows) < len(matrix) // _GATHER
+        if few:
+            matrix = matrix[rows]
+        dots: npt.NDArray[Any]
+        if self._extreme or not _is_safe(query_length):
+            dots = matrix.astype(np.float64) @ query.astype(np.float64)
+        else:
+            dots = matrix @ query
+        return dots if rows is None or few else dots[rows]
 
     def _similarities(self, query: Float32s, rows: Rows) -> npt.NDArray[np.float64]:
         """Return exact similarities; a row's does not depend on the others."""
+        parts = [self._exact(query, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _exact(self, query: Float32s, rows: Rows) -> npt.NDArray[np.float64]:
         matrix = self._matrix[rows].astype(np.float64)
         wide = query.astype(np.float64)
         result: npt.NDArray[np.float64]
@@ -179,8 +202,7 @@ class VectorIndex:
         result = (matrix * wide).sum(axis=1)
         if self._metric == "cosine":
             scale = self._lengths[rows] * _lengths(query[np.newaxis])[0]
-            result = np.divide(result, scale, out=np.zeros_like(result), where=scale > 0)
-            result = np.clip(result.round(_COSINE_DIGITS), -1.0, 1.0)
+            result = np.clip((result / scale).round(_COSINE_DIGITS), -1.0, 1.0)
         return result
 
     def __len__(self) -> int:
@@ -193,9 +215,18 @@ def _lengths(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return result
 
 
-def _are_safe(lengths: npt.NDArray[np.float64]) -> bool:
-    least, most = _SAFE_LENGTHS
-    return bool(((lengths == 0) | ((least < lengths) & (lengths < most))).all())
+def _is_safe(length: np.float64) -> bool:
+    return bool(length == 0 or _SAFE_LENGTHS[0] < length < _SAFE_LENGTHS[1])
+
+
+def _floor(scores: npt.NDArray[Any], limit: int) -> float:
+    """Return a bound that at least `limit` scores reach, near the `limit`-th best.
+
+    Of many scores only the best of each block are ordered.
+    """
+    if len(scores) > _BLOCK * limit:
+        scores = np.maximum.reduceat(scores, np.arange(0, len(scores), _BLOCK))
+    return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])
 
 
 def _best_first(result: tuple[float, str]) -> tuple[float, str]:
