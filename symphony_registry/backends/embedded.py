@@ -158,7 +158,8 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         decided: list[tuple[_Write, Sequence[Change], Any]] = []
         for write in group:
             try:
-                decided.append((write, *(await settled(start(write.decide)) if write.cost > LONG else write.decide())))
+                changes, result = await settled(start(write.decide)) if write.cost > LONG else write.decide()
+                decided.append((write, changes, result))
             except Exception as error:
                 write.done.set_exception(error)
         groups = [changes for _, changes, _ in decided if changes]
