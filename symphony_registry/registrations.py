@@ -53,23 +53,27 @@ class Registrations:
         Raises `AlreadyRegisteredError` where another that is open has the name.
         """
         key = backend_type, name
-        current = self.find(backend_type, name)
-        if current is not None and self._words(backend_type, name, current) == (provider_name, config):
-            return current
         pending = self._state.pending.get(key)
         if pending is not None and (pending.provider_name, pending.config) == (provider_name, config):
             return pending.backend
-        lifecycle = self._container.lifecycle()
-        for other in (current, None if pending is None else pending.backend):
-            if other is not None and (other.is_open or lifecycle.is_opening(other)):
-                raise AlreadyRegisteredError(
-                    f"{other} is open already, with another provider or config. Close it first, or choose another "
-                    f"name than {name!r}."
-                )
+        if pending is not None:
+            self._refuse_if_open(pending.backend)
+        current = self.find(backend_type, name)
+        if current is not None and self._words(backend_type, name, current) == (provider_name, config):
+            return current
+        if current is not None:
+            self._refuse_if_open(current)
         backend: StorageBackend = self._container.factory().build(backend_type, provider_name, name, config)
         ensure_backend(self._kinds[backend_type], backend, f"provider {provider_name!r} made")
         self._state.pending[key] = RegisteredBackend(provider_name, copied(config), backend, providers.Object(backend))
         return backend
+
+    def _refuse_if_open(self, other: StorageBackend) -> None:
+        if other.is_open or self._container.lifecycle().is_opening(other):
+            raise AlreadyRegisteredError(
+                f"{other} is open already, with another provider or config. Close it first, or choose another "
+                f"name than {other.name!r}."
+            )
 
     def _words(
         self, backend_type: BackendType, name: str, current: StorageBackend
@@ -84,9 +88,15 @@ class Registrations:
         return configured.provider, configured.options
 
     def place(self, backend_type: BackendType, name: str, backend: StorageBackend) -> None:
-        """Put a claimed backend, which is open now, into the container."""
+        """Put a claimed backend, which is open now, into the container.
+
+        Raises `AlreadyRegisteredError` where another was opened under its name meanwhile.
+        """
         pending = self._state.pending.get((backend_type, name))
         if pending is not None and pending.backend is backend:
+            current = self.find(backend_type, name)
+            if current is not None:
+                self._refuse_if_open(current)
             if name == "default":
                 self._take_out_default(backend_type)
                 self._default(backend_type).override(pending.provider)

@@ -19,6 +19,7 @@ from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer, build_container
 from symphony_registry.containers.registry import add_configured_backends
 from symphony_registry.errors import (
+    AlreadyRegisteredError,
     BackendErrorGroup,
     BackendNotFoundError,
     BackendNotOpenError,
@@ -146,7 +147,11 @@ class ServiceRegistry:
             raise InvalidTypeError(f"config must be a mapping of options, not {type(config).__name__}.")
         backend = self._registrations.claim(backend_type, backend_name, provider_name, dict(config or {}))
         await self._lifecycle.open(backend, self._timeouts.open)
-        self._registrations.place(backend_type, backend_name, backend)
+        try:
+            self._registrations.place(backend_type, backend_name, backend)
+        except AlreadyRegisteredError:
+            await self._lifecycle.close(backend, self._timeouts.close)
+            raise
         return backend
 
     @overload

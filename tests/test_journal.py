@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
 from symphony_registry.errors import (
+    BackendNotOpenError,
     InvalidValueError,
     StorageCorruptedError,
     StorageError,
@@ -372,6 +374,94 @@ class TestTasks:
                 return [info["checkpoint_id"] for info in await store.list_checkpoints()]
 
         assert set(acknowledged) <= set(asyncio.run(stored()))
+
+    def test_a_write_that_had_not_begun_when_the_event_loop_ends_does_not_hang(self, directory: Path) -> None:
+        store = FileVectorStore({"path": directory})
+        writes: list[asyncio.Future[None]] = []
+
+        async def leave() -> None:
+            await store.connect()
+            writes.append(asyncio.ensure_future(store.add("a", [1.0])))
+            await asyncio.sleep(0)
+
+        asyncio.run(leave())
+        assert writes[0].done()
+
+        async def count() -> int:
+            await store.connect()
+            await store.add("b", [1.0])
+            return await store.count()
+
+        assert asyncio.run(count()) in (1, 2)
+        asyncio.run(store.disconnect())
+
+    def test_what_was_written_on_an_event_loop_that_was_closed_is_taken_up_on_the_next(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = journal_module._sync_data
+
+        def slow(descriptor: int) -> None:
+            time.sleep(0.05)  # the disk
+            real(descriptor)
+
+        monkeypatch.setattr(journal_module, "_sync_data", slow)
+        store = FileVectorStore({"path": directory})
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(store.connect())
+        abandoned = [loop.create_task(store.add("a", [float(number)])) for number in (1, 2)]
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+        async def go_on() -> list[str]:
+            await store.connect()
+            await store.add("b", [1.0])
+            return [item["id"] async for item in store.scan()]
+
+        seen = asyncio.run(go_on())
+        assert "b" in seen
+
+        async def stored() -> list[str]:
+            await store.disconnect()
+            async with store:
+                return [item["id"] async for item in store.scan()]
+
+        assert asyncio.run(stored()) == seen
+        for task in abandoned:
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            task.get_coro().close()
+
+    async def test_disconnect_does_not_wait_for_writers_without_end(self, directory: Path) -> None:
+        store = FileVectorStore({"path": directory})
+        await store.connect()
+
+        async def write(name: str) -> None:
+            for number in range(1_000_000):
+                await store.add(f"{name}{number}", [1.0])
+
+        writers = [asyncio.ensure_future(write(name)) for name in "abc"]
+        await asyncio.sleep(0)
+        await store.disconnect()
+        results = await asyncio.gather(*writers, return_exceptions=True)
+        assert {type(result) for result in results} == {BackendNotOpenError}
+
+    async def test_an_unforeseen_error_leaves_no_write_waiting_and_no_lock(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any) -> None:
+            raise MemoryError
+
+        async with FileCheckpointStore({"path": directory}) as store:
+            with monkeypatch.context() as patch:
+                patch.setattr(Journal, "append", fail)
+                saving = (store.save_checkpoint(f"{number}", {}) for number in range(5))
+                errors = await asyncio.gather(*saving, return_exceptions=True)
+            assert {type(error) for error in errors} == {MemoryError}
+            with monkeypatch.context() as patch:
+                patch.setattr(Journal, "rewrite", fail)
+                for number in range(1_500):
+                    await store.save_checkpoint("a", {"n": number})
+        async with store:
+            assert await store.count() == 1
 
     async def test_calls_from_all_threads_of_the_default_executor_do_not_block(self, directory: Path) -> None:
         loop = asyncio.get_running_loop()

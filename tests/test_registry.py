@@ -146,6 +146,31 @@ class TestRegisteringBackends:
         assert registry.vector_store() is store
         await registry.shutdown()
 
+    async def test_of_two_registrations_of_a_name_at_once_one_is_refused(self, tmp_path: Path) -> None:
+        registry = ServiceRegistry()
+        results = await asyncio.gather(
+            registry.register_backend(VECTOR, "file", "default", {"path": tmp_path / "v"}),
+            registry.register_backend(VECTOR, "memory", "default", {"dimension": 3}),
+            return_exceptions=True,
+        )
+        assert isinstance(results[0], FileVectorStore)
+        assert isinstance(results[1], AlreadyRegisteredError)
+        assert registry.vector_store() is results[0]
+        await registry.shutdown()
+
+    async def test_what_was_opened_under_the_name_meanwhile_stays(self, tmp_path: Path) -> None:
+        registry = ServiceRegistry()
+        registering = asyncio.ensure_future(
+            registry.register_backend(VECTOR, "file", "default", {"path": tmp_path / "v"})
+        )
+        await asyncio.sleep(0)
+        configured = await registry.open_backend(VECTOR)
+        with pytest.raises(AlreadyRegisteredError):
+            await registering
+        assert registry.vector_store() is configured
+        await registry.register_backend(VECTOR, "file", "other", {"path": tmp_path / "v"})  # it was closed
+        await registry.shutdown()
+
     async def test_an_override_by_a_test_is_not_taken_for_what_was_registered(self) -> None:
         registry = ServiceRegistry()
         store = await registry.register_backend(VECTOR, "memory", "default", {"dimension": 2})

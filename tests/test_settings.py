@@ -250,6 +250,7 @@ class TestInterpolation:
         [
             ("${UNSET}", "the variable UNSET is not set"),
             ("${UNSET", "is not closed"),
+            ("${UNSET:-${HOME}}", "cannot stand inside another"),
             ("${1x}", "is none of"),
             ("${}", "is none of"),
             ("${file:nowhere}", "nowhere cannot be read: No such file or directory"),

@@ -85,27 +85,39 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         """Return a state without data."""
 
     async def connect(self) -> None:  # noqa: D102
-        if self._loop is not None and self._loop is not asyncio.get_running_loop():
-            if not self._loop.is_closed():
-                raise WrongEventLoopError(f"{self} is open on another event loop, which still runs. Close it there.")
-            self._connecting, self._gate, self._writing = asyncio.Lock(), Gate(), None
+        await self._leave_ended_loop()
         async with self._connecting:
             if not self.is_open:
                 self._state = await self._load()
             await super().connect()
 
     async def disconnect(self) -> None:  # noqa: D102
+        await self._leave_ended_loop()
         async with self._connecting:
             await to_the_end(asyncio.ensure_future(self._close()))
+
+    async def _leave_ended_loop(self) -> None:
+        """Forget an event loop that has ended, and the writes that ended with it."""
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return
+        if not self._loop.is_closed():
+            raise WrongEventLoopError(f"{self} is open on another event loop, which still runs. Close it there.")
+        interrupted = self._writing is not None
+        self._connecting, self._gate, self._waiting, self._writing = asyncio.Lock(), Gate(), deque(), None
+        if interrupted:
+            await self._recover()
+
+    async def _recover(self) -> None:
+        """Begin anew with what is persisted: nobody knows how far the writes came."""
 
     async def _load(self) -> StateT:
         """Return the state to begin with, holding what it is kept in."""
         return self._empty_state()
 
     async def _close(self) -> None:
+        await super().disconnect()  # no more writes from here on
         while self._writing is not None:
-            await settled(self._writing)
-        await super().disconnect()
+            await asyncio.wait([self._writing])
         await self._gate.change(self._forget, on_thread=False)
 
     def _forget(self) -> None:
@@ -130,23 +142,32 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         write = _Write(decide, cost, touches, loop.create_future())
         self._waiting.append(write)
         if self._writing is None:
-            self._writing = loop.create_task(self._write_all())
+            self._start_writing(loop)
         return await to_the_end(write.done)
 
-    async def _write_all(self) -> None:
-        try:
-            while self._waiting:
-                await self._write_group(self._next_group())
-                await self._tidy()
-        finally:
+    def _start_writing(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._writing = loop.create_task(self._write_all(), name=f"write {self.name}")
+        self._writing.add_done_callback(self._end_writing)
+
+    def _end_writing(self, task: asyncio.Task[None]) -> None:
+        if self._writing is task:
             self._writing = None
+            if self._waiting:  # the task was cancelled before it began, as all are when the event loop ends
+                self._start_writing(task.get_loop())
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await self._write_group(self._next_group())
+            await self._tidy()
 
     def _next_group(self) -> list[_Write]:
         """Take the writes from the front that touch different ids; one that may touch any stands alone."""
         group = [self._waiting.popleft()]
+        if not self._waiting or group[0].cost > LONG:
+            return group
         first = group[0].touches()
         touched = set(first or ())
-        while first is not None and self._waiting:
+        while first is not None and self._waiting and self._waiting[0].cost <= LONG:
             ids = self._waiting[0].touches()
             if ids is None or not touched.isdisjoint(ids):
                 break

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field, field_validator
 
-from symphony_registry.backends.concurrency import settled, start, to_the_end
+from symphony_registry.backends.concurrency import settled, start
 from symphony_registry.backends.embedded import Change, EmbeddedBackend, State
 from symphony_registry.backends.options import BackendOptions
-from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
+from symphony_registry.errors import RegistryError, StorageCorruptedError
 from symphony_registry.journal import Journal, Record
 
 StateT = TypeVar("StateT", bound=State)
@@ -51,12 +51,10 @@ class JournaledBackend(EmbeddedBackend[StateT]):
     async def _load(self) -> StateT:
         opening = start(self._open_journal)
         try:
-            journal, state = await to_the_end(opening)
+            self._journal, state = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            if opening.exception() is None:
-                opening.result()[0].close()
+            opening.add_done_callback(_close_abandoned)  # a timeout does not wait for a disk
             raise
-        self._journal = journal
         return state
 
     def _open_journal(self) -> tuple[Journal, StateT]:
@@ -84,10 +82,19 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             ) from error
 
     async def _close(self) -> None:
-        await super()._close()
+        try:
+            await super()._close()
+        finally:
+            await self._close_journal()
+
+    async def _close_journal(self) -> None:
         if self._journal is not None:
             journal, self._journal = self._journal, None
             await settled(start(journal.close))
+
+    async def _recover(self) -> None:
+        await self._close_journal()
+        self._state = await self._load()
 
     def _persist(self, groups: Sequence[Sequence[Change]]) -> None:
         self._opened_journal().append([[self._encode(change) for change in changes] for changes in groups])
@@ -109,12 +116,12 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             try:
                 await settled(start(lambda: journal.rewrite(map(self._encode, self._state.changes()))))
                 self._failed_at = 0
-            except StorageError as error:
+            except Exception as error:
                 self._failed_at = journal.lines
                 logger.warning("%s could not be compacted: %s", journal.path, error)
 
     async def health_check(self) -> bool:  # noqa: D102
-        return self._journal is not None and await to_the_end(start(self._journal.is_intact))
+        return self._journal is not None and await start(self._journal.is_intact)
 
     def _encode(self, change: Change) -> Record:
         """Return a change as the journal keeps it."""
@@ -123,3 +130,9 @@ class JournaledBackend(EmbeddedBackend[StateT]):
     def _decode(self, record: Record) -> Change:
         """Return the change that a record of the journal is."""
         return record
+
+
+def _close_abandoned(opening: asyncio.Future[tuple[Journal, Any]]) -> None:
+    """Close a journal that was opened after all, when nobody waits for it."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result()[0].close()

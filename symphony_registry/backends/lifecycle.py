@@ -68,7 +68,13 @@ class Lifecycle:
             task = loop.create_task(self._open(backend, timeout), name=f"open {backend.name}")
             self._opening[id(backend)] = task
             task.add_done_callback(lambda done: self._forget(backend, done))
-        await asyncio.shield(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and not (caller and caller.cancelling()):
+                raise BackendUnavailableError(f"{backend} could not be opened: it was closed meanwhile.") from None
+            raise
 
     async def _open(self, backend: StorageBackend, timeout: float | None) -> None:
         limit = asyncio.timeout(timeout)
@@ -114,6 +120,11 @@ class Lifecycle:
             errors += await self._close(ours, timeout)
             raise BackendErrorGroup("Not all backends could be opened, so none is", errors)
 
+    async def close(self, backend: StorageBackend, timeout: float | None = None) -> None:
+        """Disconnect one backend; raises a `BackendErrorGroup` of what went wrong."""
+        if errors := await self._close([backend], timeout):
+            raise BackendErrorGroup(f"{backend} did not close cleanly", errors)
+
     async def close_all(self, timeout: float | None = None) -> None:
         """Disconnect all, the last opened first, each within `timeout` seconds.
 
@@ -131,16 +142,18 @@ class Lifecycle:
             _, late = await asyncio.wait(opening, timeout=timeout)
             for task in late:
                 task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=timeout)
 
     async def _close(self, backends: Iterable[StorageBackend], timeout: float | None) -> list[Exception]:
         """Close those of `backends` that were opened here, and return what went wrong."""
         errors: list[Exception] = []
         chosen = set(map(id, backends))
         for backend in [backend for key, backend in reversed(self._opened.items()) if key in chosen]:
+            del self._opened[id(backend)]
             if error := await _disconnected(backend, timeout):
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
-            self._opened.pop(id(backend), None)
         return errors
 
 
@@ -159,11 +172,18 @@ async def _undo_connect(backend: StorageBackend, error: BaseException, timeout: 
 
 async def _disconnected(backend: StorageBackend, timeout: float | None) -> Exception | None:
     """Disconnect and return what went wrong; one that hangs is left to itself after `timeout` seconds."""
-    task = asyncio.ensure_future(backend.disconnect())
+
+    async def disconnect() -> None:
+        try:
+            await backend.disconnect()
+        finally:
+            backend._loop = None  # for a provider that did not call super()
+
+    task = asyncio.ensure_future(disconnect())
     await asyncio.wait([task], timeout=timeout)
-    backend._loop = None
     if not task.done():
         task.cancel()
+        backend._loop = None
         return BackendTimeoutError(f"{backend} did not close within {timeout} s.")
     if task.cancelled():
         return BackendUnavailableError(f"{backend} did not close: its disconnect was cancelled.")

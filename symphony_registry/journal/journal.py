@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -48,6 +49,7 @@ class Journal:
         self.end = 0
         self._renamed = False  # and the directory not synced yet
         self._torn = False  # bytes of a failed write may stand after the end
+        self._busy = threading.Lock()  # an event loop may end and leave a thread at work
         with _failing("opened", self.path):
             self._prepare_directory()
         self._lock = DirectoryLock.acquire(directory)
@@ -151,12 +153,12 @@ class Journal:
 
         After an error nothing of them counts, and the next call tries again.
         """
-        lines = self.lines
-        data = bytearray()
-        for records in groups:
-            data += encode_group(records, lines)
-            lines += len(records)
-        with _failing("written", self.path):
+        with self._busy, _failing("written", self.path):
+            lines = self.lines
+            data = bytearray()
+            for records in groups:
+                data += encode_group(records, lines)
+                lines += len(records)
             if self._renamed:
                 self._sync_rename()
             if self._torn:
@@ -190,7 +192,7 @@ class Journal:
         After an error the old journal is still there and still used.
         """
         new = self.directory / _NEW_NAME
-        with _failing("rewritten", self.path):
+        with self._busy, _failing("rewritten", self.path):
             try:
                 descriptor, end, lines = self._write_new(new, records)
                 try:
@@ -236,13 +238,15 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the files and of the lock."""
-        descriptor, self._descriptor = self._descriptor, -1
         try:
+            descriptor, self._descriptor = self._descriptor, -1
             if descriptor >= 0:
-                with _failing("closed", self.path):
-                    if self._torn:
-                        os.ftruncate(descriptor, self.end)
-                    os.close(descriptor)
+                with self._busy, _failing("closed", self.path):
+                    try:
+                        if self._torn and self._lock.is_held:
+                            os.ftruncate(descriptor, self.end)
+                    finally:
+                        os.close(descriptor)
         finally:
             self._lock.release()
 

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -14,12 +16,12 @@ class DirectoryLock:
     """A lock of a directory against other processes and other backends of this one.
 
     The file `LOCK` names the holder for people; what counts is the kernel's lock
-    on it, which a dead process cannot leave behind.
+    on it, which a dead process cannot leave behind. A forked child does not hold it.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._pid = os.getpid()
+        _held.add(self)
 
     @classmethod
     def acquire(cls, directory: Path) -> Self:
@@ -31,8 +33,6 @@ class DirectoryLock:
             raise StorageError(f"The lock {path} cannot be opened: {error.strerror}.", path) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         except BlockingIOError as error:
             pid = os.pread(descriptor, 20, 0).strip().decode("ascii", "replace")
             os.close(descriptor)
@@ -45,10 +45,34 @@ class DirectoryLock:
         except OSError as error:
             os.close(descriptor)
             raise StorageError(f"The directory {directory} cannot be locked: {error.strerror}.", path) from error
+        with suppress(OSError):  # the pid is for people only, and the disk may be full
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
         return cls(descriptor)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._descriptor >= 0
+
     def release(self) -> None:
-        """Give the directory free; in a forked child, leave it to the parent."""
-        if os.getpid() == self._pid:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child may hold the descriptor too
+        """Give the directory free."""
+        if self.is_held:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child just forked may have the descriptor still
+            self._forget()
+
+    def _forget(self) -> None:
         os.close(self._descriptor)
+        self._descriptor = -1
+
+
+_held: "weakref.WeakSet[DirectoryLock]" = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in list(_held):
+        if lock.is_held:
+            lock._forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)  # the lock stays with the parent

@@ -58,6 +58,8 @@ def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:
 
 
 def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
+    if "${" in body:
+        raise InterpolationError("a reference cannot stand inside another.")
     if body.startswith("file:"):
         return _read(directory / body.removeprefix("file:"))
     match = _NAME.fullmatch(body)

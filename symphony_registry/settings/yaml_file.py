@@ -98,7 +98,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             parts = [self._merged(part, where, depth + 1) for part in reversed(node.value)]
             return {key: child for part in parts for key, child in part.items()}
-        if isinstance(node, yaml.MappingNode):
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
             return self.mapping(node, where, depth).children
         self._problem(node, where, "a merge key takes a mapping or a list of mappings")
         return {}

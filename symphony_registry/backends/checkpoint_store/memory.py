@@ -129,7 +129,8 @@ async def _encoded(data: JSONObject) -> bytes:
         try:
             snapshot = marshal.dumps(data)  # at once: the caller may change the data while a thread checks them
         except ValueError:
-            pass  # it holds what is refused, and the check says what
+            # it holds what is refused, and the check says what
+            return await to_the_end(start(lambda: orjson.dumps(checked_object(data, "data"))))
         else:
             return await to_the_end(start(lambda: orjson.dumps(checked_object(marshal.loads(snapshot), "data"))))  # noqa: S302
     return orjson.dumps(checked_object(data, "data"))

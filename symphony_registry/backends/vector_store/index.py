@@ -166,7 +166,8 @@ class VectorIndex:
             if self._metric == "euclidean":
                 scores = 2 * scores.astype(np.float64) - lengths**2
                 errors = 2 * errors + tolerance * lengths**2
-                errors += _SAME_DISTANCE * (query_length + lengths + _SAME_DISTANCE)
+                reach = query_length + lengths
+                errors += _SAME_DISTANCE * (reach + reach**2 + _SAME_DISTANCE)
             chosen = np.flatnonzero(scores + errors >= _floor(scores - errors, limit))
         return chosen if rows is None else rows[chosen]
 
