@@ -140,6 +140,16 @@ class TestMerging:
         monkeypatch.setenv("SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__PROVIDER", "memory")
         assert load(directory).vector_stores["default"].options == {}
 
+    def test_the_same_provider_by_a_reference_keeps_them(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        directory = write(
+            base='vector_stores: {default: {provider: "${P:-file}", options: {path: somewhere}}}',
+            test="vector_stores: {default: {provider: file, options: {metric: dot}}}",
+        )
+        assert load(directory, "test").vector_stores["default"].options == {"path": "somewhere", "metric": "dot"}
+        monkeypatch.setenv("P", "memory")
+        with pytest.raises(ConfigurationError, match='option "path" of the provider file is missing'):
+            load(directory, "test")
+
 
 class TestVariables:
     def test_a_variable_sets_one_option_and_erases_nothing(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

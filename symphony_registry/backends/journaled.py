@@ -118,7 +118,7 @@ class JournaledBackend(EmbeddedBackend[StateT]):
                 self._failed_at = 0
             except Exception as error:
                 self._failed_at = journal.lines
-                logger.warning("%s could not be compacted: %s", journal.path, error)
+                logger.warning("%s could not be compacted: %r", journal.path, error)
 
     async def health_check(self) -> bool:  # noqa: D102
         return self._journal is not None and await start(self._journal.is_intact)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from symphony_registry.settings.tree import Branch, Leaf, Node
+from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Node
 
 _REFERENCE = re.compile(r"\$(?:\$|\{(?P<body>[^}]*)(?P<end>\}?))")
 _NAME = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
@@ -36,6 +37,26 @@ def interpolated(tree: Branch, variables: Mapping[str, str], problems: list[str]
             return node
 
     result = visit(tree, "")
+    assert isinstance(result, Branch)
+    return result
+
+
+def with_providers_named(layer: Branch, variables: Mapping[str, str]) -> Branch:
+    """Return a layer whose providers are names already, so that layers can be compared by them.
+
+    One that cannot be resolved stays as it is: `interpolated` says so, if it is used.
+    """
+
+    def visit(node: Node, path: tuple[str, ...]) -> Node:
+        if isinstance(node, Branch):
+            return Branch({key: visit(child, (*path, key)) for key, child in node.children.items()}, node.origin)
+        is_provider = len(path) == 3 and path[0] in SECTIONS and path[2] == "provider"  # noqa: PLR2004
+        if is_provider and isinstance(node.value, str) and node.origin.file is not None:
+            with suppress(InterpolationError):
+                return Leaf(expand(node.value, variables, node.origin.file.parent), node.origin)
+        return node
+
+    result = visit(layer, ())
     assert isinstance(result, Branch)
     return result
 

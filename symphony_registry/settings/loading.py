@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from symphony_registry.errors import ConfigurationError, hint
-from symphony_registry.settings.interpolation import interpolated
+from symphony_registry.settings.interpolation import interpolated, with_providers_named
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, RegistrySettings
 from symphony_registry.settings.tree import Branch, Origin, merge, to_plain, tree_of
 from symphony_registry.settings.validation import validated
@@ -66,7 +66,7 @@ class _Layers(PydanticBaseSettingsSource):
             tree = merge(tree, tree_of(EMBEDDED_DEFAULT, "the embedded default"))
         else:
             for path in _files(directory, self._environment):
-                tree = merge(tree, read_yaml(path, problems))
+                tree = merge(tree, with_providers_named(read_yaml(path, problems), os.environ))
         tree = merge(tree, read_variables(os.environ, tree, problems))
         tree = interpolated(merge(tree, tree_of(self._arguments, "an argument")), os.environ, problems)
         validated(tree, problems)
