@@ -70,6 +70,14 @@ class Comparison(NamedTuple):
 Condition: TypeAlias = AllOf | AnyOf | Not | Comparison
 
 
+def comparisons(condition: Condition) -> int:
+    """Return how many values a condition compares with a document at the most."""
+    if isinstance(condition, Comparison):
+        return len(condition.operand) + 1 if isinstance(condition.operand, list | dict) else 1
+    parts = (condition.condition,) if isinstance(condition, Not) else condition.conditions
+    return sum(map(comparisons, parts)) + 1
+
+
 def parse_filter(metadata_filter: object, what: str = "metadata_filter") -> Condition:
     """Return the condition that a filter means; `None` and `{}` match everything.
 

@@ -63,7 +63,7 @@ def check_direction(value: object) -> Direction:
     raise InvalidValueError(f"There is no direction {value!r}. {hint(value, get_args(Direction))}")
 
 
-def collected(items: object) -> list[object]:
+def collected(items: object) -> list[Any]:
     """Return the arguments of a bulk operation as a list, unchecked."""
     if not isinstance(items, Iterable) or isinstance(items, str | bytes | dict):
         raise InvalidTypeError(f"A bulk operation takes a list or another iterable, not {type(items).__name__}.")

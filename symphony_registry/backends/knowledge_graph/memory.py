@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from symphony_registry.backends.concurrency import ITEM_STEPS, LONG, computed
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
-from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.filters import comparisons, parse_filter
 from symphony_registry.backends.knowledge_graph.base import (
     Entity,
     EntityInput,
@@ -216,7 +216,8 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                         break
             return found
 
-        return await self._read(work, len(self._state.entities) * _ENTITY_STEPS)
+        cost = len(self._state.entities) * _ENTITY_STEPS * comparisons(condition)
+        return await self._read(work, cost)
 
     async def count_entities(self, entity_type: str | None = None) -> int:  # noqa: D102
         self.ensure_open()

@@ -167,10 +167,12 @@ class VectorStoreBackend(StorageBackend):
         include_vectors: bool = True,
     ) -> list[list[SearchResult]]:
         """Return the results of `search` for each query vector."""
-        return [
-            await self.search(query, limit, metadata_filter, include_vectors=include_vectors)
-            for query in list(query_vectors)
-        ]
+        turns = Turns()
+        found: list[list[SearchResult]] = []
+        for query in collected(query_vectors):
+            await turns.give()
+            found.append(await self.search(query, limit, metadata_filter, include_vectors=include_vectors))
+        return found
 
     async def clear(self) -> None:
         """Delete everything; the next vector stored fixes the dimension, unless the option does.

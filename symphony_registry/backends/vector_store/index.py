@@ -123,6 +123,10 @@ class VectorIndex:
                 array[row] = array[last]
             self.rows[last_id] = row
 
+    def growth(self, more: int) -> int:
+        """Return how many numbers are moved when that many rows are added."""
+        return self._matrix.size if len(self._ids) + more > len(self._matrix) else 0
+
     def vector(self, row: int) -> list[float]:
         """Return the vector of a row, as it was stored."""
         result: list[float] = self._matrix[row].tolist()

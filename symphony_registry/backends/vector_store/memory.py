@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from symphony_registry.backends.concurrency import ITEM_STEPS, computed
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
-from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.filters import comparisons, parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import (
@@ -89,6 +89,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         def touches() -> list[str] | None:
             return None if self._state.dimension is None else [change["id"] for change in changes]
 
+        cost += self._state.growth(len(changes)) / _NUMBERS_A_STEP
         await self._write(decide, cost, touches)  # the first vector fixes the dimension for all
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
@@ -148,7 +149,8 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
             best = self._state.search(query, limit, rows)
             return [self._result(id, similarity, include_vectors=include_vectors) for similarity, id in best]
 
-        cost = len(self._state) * (query.size / _NUMBERS_A_STEP + (_FILTER_STEPS if condition else 0))
+        filtering = _FILTER_STEPS * comparisons(condition) if condition else 0
+        cost = len(self._state) * (query.size / _NUMBERS_A_STEP + filtering)
         return await self._read(work, cost + min(limit, len(self._state)) * query.size)
 
     def _result(self, id: str, similarity: float, *, include_vectors: bool) -> SearchResult:
@@ -163,7 +165,8 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         condition = parse_filter(metadata_filter)
         if not metadata_filter:
             return await self._read(lambda: len(self._state))
-        return await self._read(lambda: len(self._state.matching(condition)), len(self._state) * _FILTER_STEPS)
+        cost = len(self._state) * _FILTER_STEPS * comparisons(condition)
+        return await self._read(lambda: len(self._state.matching(condition)), cost)
 
     async def dimension(self) -> int | None:  # noqa: D102
         self.ensure_open()
