@@ -91,7 +91,7 @@ class ServiceRegistry:
         """
         with _instance_lock:
             current, ServiceRegistry._instance = ServiceRegistry._instance, None
-        if current is not None and current._lifecycle:
+        if current is not None and current._lifecycle.holds_any:
             warnings.warn("The process-wide registry was forgotten with open backends", ResourceWarning, stacklevel=2)
 
     # Backends

@@ -427,6 +427,26 @@ class TestClosing:
         assert not any(fake.is_open for fake in fakes)
         await registry.close()  # has nothing left to do
 
+    async def test_two_closes_at_once_close_once(self) -> None:
+        fakes = [FakeStore(), FakeStore()]
+        registry = registry_with(*fakes)
+        await registry.open()
+        await asyncio.gather(registry.close(), registry.close())
+        assert sorted(fakes[0].log[2:]) == ["close a", "close b"]
+
+    def test_what_is_open_on_a_running_event_loop_cannot_be_closed_from_another(self, tmp_path: Path) -> None:
+        registry = ServiceRegistry()
+        loop = asyncio.new_event_loop()
+        path = tmp_path / "v"
+        store = loop.run_until_complete(registry.register_backend(VECTOR, "file", "default", {"path": path}))
+        with pytest.raises(BackendErrorGroup) as caught:
+            asyncio.run(registry.close())
+        assert isinstance(caught.value.exceptions[0], WrongEventLoopError)
+        loop.run_until_complete(store.add("a", [1.0]))
+        loop.run_until_complete(registry.close())
+        loop.close()
+        assert not store.is_open
+
     async def test_a_closed_registry_opens_again_and_finds_what_was_persisted(self, tmp_path: Path) -> None:
         settings = {"vector_stores": {"default": {"provider": "file", "options": {"path": tmp_path / "v"}}}}
         registry = ServiceRegistry.from_config(settings=settings)

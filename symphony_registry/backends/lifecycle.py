@@ -37,8 +37,9 @@ class Lifecycle:
         self._opened: dict[int, StorageBackend] = {}  # by identity, in the order opened
         self._opening: dict[int, asyncio.Task[None]] = {}
 
-    def __bool__(self) -> bool:
-        """Say whether anything is open or about to be."""
+    @property
+    def holds_any(self) -> bool:
+        """Whether anything is open or about to be."""
         return any(not task.get_loop().is_closed() for task in self._opening.values()) or any(
             backend.is_open for backend in self._opened.values()
         )
@@ -150,10 +151,13 @@ class Lifecycle:
         errors: list[Exception] = []
         chosen = set(map(id, backends))
         for backend in [backend for key, backend in reversed(self._opened.items()) if key in chosen]:
-            del self._opened[id(backend)]
+            if self._opened.pop(id(backend), None) is None:
+                continue  # another call closes it
             if error := await _disconnected(backend, timeout):
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
+                if isinstance(error, WrongEventLoopError):
+                    self._opened[id(backend)] = backend  # it is still open there
         return errors
 
 
@@ -176,8 +180,12 @@ async def _disconnected(backend: StorageBackend, timeout: float | None) -> Excep
     async def disconnect() -> None:
         try:
             await backend.disconnect()
-        finally:
-            backend._loop = None  # for a provider that did not call super()
+        except WrongEventLoopError:
+            raise  # it is still open there
+        except BaseException:
+            backend._loop = None
+            raise
+        backend._loop = None  # for a provider that did not call super()
 
     task = asyncio.ensure_future(disconnect())
     await asyncio.wait([task], timeout=timeout)
