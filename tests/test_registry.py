@@ -380,6 +380,25 @@ class TestOpening:
         assert slow.is_open
         await registry.close()
 
+    async def test_one_that_another_task_asked_for_meanwhile_is_not_closed_either(self) -> None:
+        wanted, broken = FakeStore(), FakeStore()
+        wanted.may_open.clear()
+        broken.may_open.clear()
+        broken.open_errors = [ConnectionError("down")]
+        registry = registry_with(wanted, broken)
+        opening = asyncio.ensure_future(registry.open())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking = asyncio.ensure_future(registry.open_backend(VECTOR, "a"))
+        await asyncio.sleep(0)
+        wanted.may_open.set()
+        await asking
+        broken.may_open.set()
+        with pytest.raises(BackendErrorGroup):
+            await opening
+        assert wanted.is_open
+        await registry.close()
+
     async def test_a_connect_that_is_cancelled_inside_is_a_failure(self) -> None:
         class Cancelled(FakeStore):
             async def connect(self) -> None:

@@ -36,6 +36,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self._opened: dict[int, StorageBackend] = {}  # by identity, in the order opened
         self._opening: dict[int, asyncio.Task[None]] = {}
+        self._shared: set[int] = set()  # asked for more than once since they were opened
 
     @property
     def holds_any(self) -> bool:
@@ -57,6 +58,7 @@ class Lifecycle:
         loop = asyncio.get_running_loop()
         if backend.is_open and id(backend) in self._opened:
             if backend._loop is loop:
+                self._shared.add(id(backend))
                 return
             if backend._loop is not None and not backend._loop.is_closed():
                 raise WrongEventLoopError(f"{backend} is open on another event loop, which still runs. Close it there.")
@@ -65,7 +67,9 @@ class Lifecycle:
             if not task.get_loop().is_closed():
                 raise WrongEventLoopError(f"{backend} is being opened on another event loop.")
             task = None
-        if task is None:
+        if task is not None:
+            self._shared.add(id(backend))
+        else:
             task = loop.create_task(self._open(backend, timeout), name=f"open {backend.name}")
             self._opening[id(backend)] = task
             task.add_done_callback(lambda done: self._forget(backend, done))
@@ -98,12 +102,13 @@ class Lifecycle:
     def _forget(self, backend: StorageBackend, done: "asyncio.Task[None]") -> None:
         if self._opening.get(id(backend)) is done:
             del self._opening[id(backend)]
-        if not done.cancelled():
-            done.exception()  # mark it as seen where every waiter was cancelled
+        if done.cancelled() or done.exception() is not None:  # which marks it as seen, if nobody waits
+            self._shared.discard(id(backend))
 
     async def open_all(self, backends: Iterable[StorageBackend], timeout: float | None = None) -> None:
         """Open all at once, or none: where one fails, those opened here are closed again.
 
+        One that somebody else asked for meanwhile stays open.
         Raises an `ExceptionGroup` of every error, the failed closes included.
         """
         loop = asyncio.get_running_loop()
@@ -114,12 +119,15 @@ class Lifecycle:
             results = await opening
         except asyncio.CancelledError:
             await self._settle(timeout)
-            await self._close(ours, timeout)
+            await self._close(self._unshared(ours), timeout)
             raise
         errors = [_as_error(result, backend) for backend, result in zip(wanted, results, strict=True) if result]
         if errors:
-            errors += await self._close(ours, timeout)
+            errors += await self._close(self._unshared(ours), timeout)
             raise BackendErrorGroup("Not all backends could be opened, so none is", errors)
+
+    def _unshared(self, backends: list[StorageBackend]) -> list[StorageBackend]:
+        return [backend for backend in backends if id(backend) not in self._shared]
 
     async def close(self, backend: StorageBackend, timeout: float | None = None) -> None:
         """Disconnect one backend; raises a `BackendErrorGroup` of what went wrong."""
@@ -153,6 +161,7 @@ class Lifecycle:
         for backend in [backend for key, backend in reversed(self._opened.items()) if key in chosen]:
             if self._opened.pop(id(backend), None) is None:
                 continue  # another call closes it
+            self._shared.discard(id(backend))
             if error := await _disconnected(backend, timeout):
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
