@@ -255,6 +255,14 @@ class TestInterpolation:
             "list": ["x: {y: 1}", 3],
         }
 
+    def test_what_is_put_in_for_a_provider_is_not_looked_at_again(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("P", "${OTHER}")
+        monkeypatch.setenv("OTHER", "memory")
+        found = problems(write(base='vector_stores: {default: {provider: "${P}"}}'))
+        assert "there is no vector_store provider" in found[0].lower()
+
     @pytest.mark.parametrize(
         ("value", "message"),
         [

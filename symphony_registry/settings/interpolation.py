@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Node
+from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Path_, with_leaves
 
 _REFERENCE = re.compile(r"\$(?:\$|\{(?P<body>[^}]*)(?P<end>\}?))")
 _NAME = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
@@ -23,22 +23,14 @@ def interpolated(tree: Branch, variables: Mapping[str, str], problems: list[str]
     from variables and arguments are taken literally.
     """
 
-    def visit(node: Node, where: str) -> Node:
-        if isinstance(node, Branch):
-            children = {key: visit(child, f"{where}.{key}".lstrip(".")) for key, child in node.children.items()}
-            return Branch(children, node.origin)
-        if node.origin.file is None:
-            return node
-        directory = node.origin.file.parent
+    def resolve(path: Path_, leaf: Leaf) -> Leaf:
         try:
-            return Leaf(_replace_in(node.value, lambda text: expand(text, variables, directory)), node.origin)
+            return _resolved(leaf, variables)
         except InterpolationError as error:
-            problems.append(f"{node.origin}: {where}: {error}")
-            return node
+            problems.append(f"{leaf.origin}: {'.'.join(path)}: {error}")
+            return leaf
 
-    result = visit(tree, "")
-    assert isinstance(result, Branch)
-    return result
+    return with_leaves(tree, resolve)
 
 
 def with_providers_named(layer: Branch, variables: Mapping[str, str]) -> Branch:
@@ -47,18 +39,22 @@ def with_providers_named(layer: Branch, variables: Mapping[str, str]) -> Branch:
     One that cannot be resolved stays as it is: `interpolated` says so, if it is used.
     """
 
-    def visit(node: Node, path: tuple[str, ...]) -> Node:
-        if isinstance(node, Branch):
-            return Branch({key: visit(child, (*path, key)) for key, child in node.children.items()}, node.origin)
-        is_provider = len(path) == 3 and path[0] in SECTIONS and path[2] == "provider"  # noqa: PLR2004
-        if is_provider and isinstance(node.value, str) and node.origin.file is not None:
+    def resolve(path: Path_, leaf: Leaf) -> Leaf:
+        if path[0] in SECTIONS and path[2:] == ("provider",):
             with suppress(InterpolationError):
-                return Leaf(expand(node.value, variables, node.origin.file.parent), node.origin)
-        return node
+                return _resolved(leaf, variables)
+        return leaf
 
-    result = visit(layer, ())
-    assert isinstance(result, Branch)
-    return result
+    return with_leaves(layer, resolve)
+
+
+def _resolved(leaf: Leaf, variables: Mapping[str, str]) -> Leaf:
+    """Return a leaf without references; those that were replaced once are not looked at again."""
+    if leaf.origin.file is None:
+        return leaf
+    directory = leaf.origin.file.parent
+    value = _replace_in(leaf.value, lambda text: expand(text, variables, directory))
+    return Leaf(value, leaf.origin._replace(file=None))
 
 
 def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:

@@ -1,16 +1,21 @@
 """Settings as a tree in which every value knows where it was written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from symphony_registry.backends.base import BackendType
+
 Path_ = tuple[str, ...]
 
-SECTIONS = ("vector_stores", "knowledge_graphs", "checkpoint_stores")
+SECTIONS = tuple(backend_type.section for backend_type in BackendType)
 
 
 class Origin(NamedTuple):
-    """Where a value was written: a line of a file, a variable, or an argument."""
+    """Where a value was written: a line of a file, a variable, or an argument.
+
+    `file` is there for as long as the value may hold references.
+    """
 
     source: str
     line: int | None = None
@@ -42,14 +47,6 @@ class Branch(NamedTuple):
             node = node.children[key]
         return node
 
-    def leaves(self, path: Path_ = ()) -> Iterator[tuple[Path_, Leaf]]:
-        """Yield every leaf with its path."""
-        for key, node in self.children.items():
-            if isinstance(node, Branch):
-                yield from node.leaves((*path, key))
-            else:
-                yield (*path, key), node
-
 
 Node = Branch | Leaf
 
@@ -73,6 +70,15 @@ def to_plain(node: Node) -> Any:
     if isinstance(node, Branch):
         return {key: to_plain(child) for key, child in node.children.items()}
     return node.value
+
+
+def with_leaves(branch: Branch, change: Callable[[Path_, Leaf], Leaf], path: Path_ = ()) -> Branch:
+    """Return a tree whose leaves are what `change` makes of them and of their paths."""
+    children: dict[str, Node] = {}
+    for key, node in branch.children.items():
+        here = (*path, key)
+        children[key] = with_leaves(node, change, here) if isinstance(node, Branch) else change(here, node)
+    return Branch(children, branch.origin)
 
 
 def merge(lower: Branch, higher: Branch, path: Path_ = ()) -> Branch:
