@@ -20,17 +20,19 @@ class ServiceMapping(MutableMapping[str, Any]):
         self._aggregate = aggregate
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self._aggregate.providers:
-            raise ServiceNotFoundError(f"There is no {self._kind} {name!r}. {hint(name, map(str, self))}")
+        self._ensure_known(name)
         return self._aggregate(name)
+
+    def _ensure_known(self, name: str) -> None:
+        if name not in self:
+            raise ServiceNotFoundError(f"There is no {self._kind} {name!r}. {hint(name, map(str, self))}")
 
     def __setitem__(self, name: str, value: Any) -> None:
         provider = value if isinstance(value, providers.Provider) else providers.Object(value)
         self._aggregate.set_providers({**self._aggregate.providers, name: provider})
 
     def __delitem__(self, name: str) -> None:
-        if name not in self._aggregate.providers:
-            raise ServiceNotFoundError(f"There is no {self._kind} {name!r}. {hint(name, map(str, self))}")
+        self._ensure_known(name)
         self._aggregate.set_providers({key: item for key, item in self._aggregate.providers.items() if key != name})
 
     def __contains__(self, name: object) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -34,27 +34,30 @@ def start(work: Callable[[], T]) -> asyncio.Future[T]:
 
 async def settled(future: asyncio.Future[T]) -> T:
     """Return the result of `future`, whoever tries to cancel the wait."""
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError:
-            continue
+    await _wait(future)
     return future.result()
 
 
-async def to_the_end(future: asyncio.Future[T]) -> T:
-    """Return the result of `future`; a cancelled caller stays until it is there."""
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Return the result of `work`; a cancelled caller neither stops it nor leaves before it is there."""
+    future = asyncio.ensure_future(work)
+    cancelled = await _wait(future)
+    if cancelled is None:
+        return future.result()
+    if not future.cancelled():
+        future.exception()  # the cancellation is what the caller sees
+    raise cancelled
+
+
+async def _wait(future: asyncio.Future[T]) -> asyncio.CancelledError | None:
+    """Wait until `future` is done, and return the last attempt to cancel that."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():
         try:
             await asyncio.wait([future])
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is None:
-        return future.result()
-    if not future.cancelled():
-        future.exception()  # the cancellation is what the caller sees
-    raise cancelled
+    return cancelled
 
 
 async def computed(work: Callable[[], T], cost: float) -> T:

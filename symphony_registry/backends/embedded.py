@@ -13,7 +13,6 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from symphony_registry.backends.concurrency import LONG, Gate, settled, start, to_the_end
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.errors import WrongEventLoopError
 
 T = TypeVar("T")
 Change = dict[str, Any]
@@ -94,14 +93,13 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     async def disconnect(self) -> None:  # noqa: D102
         await self._leave_ended_loop()
         async with self._connecting:
-            await to_the_end(asyncio.ensure_future(self._close()))
+            await to_the_end(self._close())
 
     async def _leave_ended_loop(self) -> None:
         """Forget an event loop that has ended, and the writes that ended with it."""
+        self.ensure_no_other_loop()
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return
-        if not self._loop.is_closed():
-            raise WrongEventLoopError(f"{self} is open on another event loop, which still runs. Close it there.")
         interrupted = self._writing is not None
         self._connecting, self._gate, self._waiting, self._writing = asyncio.Lock(), Gate(), deque(), None
         if interrupted:

@@ -56,12 +56,11 @@ class Lifecycle:
         `BackendUnavailableError` where `connect` raised an error that is not ours.
         """
         loop = asyncio.get_running_loop()
-        if backend.is_open and id(backend) in self._opened:
+        if id(backend) in self._opened:
+            backend.ensure_no_other_loop()
             if backend._loop is loop:
                 self._shared.add(id(backend))
                 return
-            if backend._loop is not None and not backend._loop.is_closed():
-                raise WrongEventLoopError(f"{backend} is open on another event loop, which still runs. Close it there.")
         task = self._opening.get(id(backend))
         if task is not None and task.get_loop() is not loop:
             if not task.get_loop().is_closed():

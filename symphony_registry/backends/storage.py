@@ -78,6 +78,11 @@ class StorageBackend(ABC):
                 "await registry.close(), then await registry.open()."
             )
 
+    def ensure_no_other_loop(self) -> None:
+        """Raise `WrongEventLoopError` where another event loop, which still runs, has it open."""
+        if self._loop is not None and self._loop is not asyncio.get_running_loop() and not self._loop.is_closed():
+            raise WrongEventLoopError(f"{self} is open on another event loop, which still runs. Close it there.")
+
     async def __aenter__(self) -> Self:
         await self.connect()
         return self

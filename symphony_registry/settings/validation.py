@@ -25,9 +25,10 @@ def validated(tree: Branch, problems: list[str]) -> RegistrySettings:
 
     Raises `ConfigurationError` with everything that is wrong, `problems` included.
     """
+    settings = RegistrySettings()
     cause: RegistryError | None = None
     try:
-        RegistrySettings.model_validate(to_plain(tree))
+        settings = RegistrySettings.model_validate(to_plain(tree))
     except ValidationError as error:
         problems += _described(error, tree, (), RegistrySettings)
     for backend_type in BackendType:
@@ -41,7 +42,7 @@ def validated(tree: Branch, problems: list[str]) -> RegistrySettings:
                 cause = cause or error
     if problems:
         raise ConfigurationError(dict.fromkeys(problems)) from cause
-    return RegistrySettings.model_validate(to_plain(tree))
+    return settings
 
 
 def _check_backend(tree: Branch, backend_type: BackendType, name: str) -> list[str]:
@@ -75,7 +76,7 @@ def _described(
     lines = []
     for each in error.errors(include_input=False, include_url=False):
         path = (*prefix, *(str(part) for part in each["loc"]))
-        message = f"{reason(each)}"
+        message = reason(each)
         if each["type"] == "extra_forbidden":
             known = _known_keys(path[len(prefix) :], model)
             kind = "option" if owner else "key"

@@ -1,4 +1,4 @@
-"""Checkpoint stores: snapshots of an application"s state, in the order saved."""
+"""Checkpoint stores: snapshots of an application's state, in the order saved."""
 
 from typing import TYPE_CHECKING, Any
 

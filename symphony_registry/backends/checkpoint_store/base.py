@@ -1,6 +1,5 @@
 """The contract of a checkpoint store."""
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from typing import ClassVar, TypedDict
@@ -69,7 +68,7 @@ class CheckpointStoreBackend(StorageBackend):
             return sum(deleted)
 
         self.ensure_open()
-        return await to_the_end(asyncio.ensure_future(delete_old()))
+        return await to_the_end(delete_old())
 
     async def count(self) -> int:
         """Return how many checkpoints there are."""

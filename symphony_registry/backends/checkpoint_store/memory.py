@@ -9,7 +9,7 @@ import orjson
 
 from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
 from symphony_registry.backends.checkpoint_store.log import CheckpointLog, SavedCheckpoint, save_change
-from symphony_registry.backends.concurrency import start, to_the_end
+from symphony_registry.backends.concurrency import computed, start, to_the_end
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
@@ -19,9 +19,9 @@ from symphony_registry.errors import InvalidTypeError
 
 # What work costs, in the steps of `LONG`.
 _INFO_STEPS = 10
-# Sizes above which JSON goes to a thread: parts of a value, bytes of text.
+_BYTES_A_STEP = 20
+# Parts of a value above which it is checked on a thread.
 _LARGE_VALUE = 5_000
-_LARGE_TEXT = 200_000
 
 
 class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBackend):
@@ -67,8 +67,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         if found is None:
             return None
         id, saved = found
-        large = len(saved.data) > _LARGE_TEXT
-        data = await to_the_end(start(lambda: orjson.loads(saved.data))) if large else orjson.loads(saved.data)
+        data = await computed(lambda: orjson.loads(saved.data), len(saved.data) / _BYTES_A_STEP)
         return {"checkpoint_id": id, "data": data, "metadata": saved.described(id)}
 
     async def delete_checkpoint(self, checkpoint_id: str) -> bool:  # noqa: D102
@@ -117,7 +116,6 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
     async def scan(self) -> AsyncIterator[Checkpoint]:  # noqa: D102
         self.ensure_open()
         for id in await self._read(lambda: list(self._state.saved)):
-            self.ensure_open()
             checkpoint = await self.get_checkpoint(id)
             if checkpoint is not None:
                 yield checkpoint
@@ -125,12 +123,10 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
 
 async def _encoded(data: JSONObject) -> bytes:
     """Return checked data as JSON text."""
-    if is_large(data, _LARGE_VALUE):
-        try:
-            snapshot = marshal.dumps(data)  # at once: the caller may change the data while a thread checks them
-        except ValueError:
-            # it holds what is refused, and the check says what
-            return await to_the_end(start(lambda: orjson.dumps(checked_object(data, "data"))))
-        else:
-            return await to_the_end(start(lambda: orjson.dumps(checked_object(marshal.loads(snapshot), "data"))))  # noqa: S302
-    return orjson.dumps(checked_object(data, "data"))
+    if not is_large(data, _LARGE_VALUE):
+        return orjson.dumps(checked_object(data, "data"))
+    try:
+        snapshot = marshal.dumps(data)  # at once: the caller may change the data while a thread checks them
+    except ValueError:  # they hold what is refused, and the check says what
+        return await to_the_end(start(lambda: orjson.dumps(checked_object(data, "data"))))
+    return await to_the_end(start(lambda: orjson.dumps(checked_object(marshal.loads(snapshot), "data"))))  # noqa: S302

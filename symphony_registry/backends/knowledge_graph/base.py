@@ -1,6 +1,5 @@
 """The contract of a knowledge graph."""
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import ClassVar, TypeAlias, TypedDict
@@ -123,7 +122,7 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.add_entity(entity_id, entity["type"], entity["properties"])
                 raise
 
-        await to_the_end(asyncio.ensure_future(add_all()))
+        await to_the_end(add_all())
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
         """Store `(from, to, type, properties)` items, all or none; the last of equal ones wins.
@@ -155,7 +154,7 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.delete_relation(*key)
                 raise
 
-        await to_the_end(asyncio.ensure_future(add_all()))
+        await to_the_end(add_all())
 
     async def find_entities(
         self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
@@ -265,7 +264,7 @@ class KnowledgeGraphBackend(StorageBackend):
                 await turns.give()
                 await self.delete_entity(entity_id)
 
-        await to_the_end(asyncio.ensure_future(delete_all()))
+        await to_the_end(delete_all())
 
     async def scan_entities(self) -> AsyncIterator[Entity]:
         """Yield all entities by id. What is written meanwhile may be seen or not."""

@@ -1,6 +1,5 @@
 """The contract of a vector store."""
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict
@@ -125,7 +124,7 @@ class VectorStoreBackend(StorageBackend):
                         await self.add(id, item["vector"], item["metadata"])
                 raise
 
-        await to_the_end(asyncio.ensure_future(add_all()))
+        await to_the_end(add_all())
 
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
         """Return what is stored under each id, `None` where nothing is, in the order asked."""
@@ -156,7 +155,7 @@ class VectorStoreBackend(StorageBackend):
             return len(before)
 
         self.ensure_open()
-        return await to_the_end(asyncio.ensure_future(delete_all()))
+        return await to_the_end(delete_all())
 
     async def search_many(
         self,
