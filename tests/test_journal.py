@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from symphony_registry.errors import (
     StorageLockedError,
 )
 from symphony_registry.journal import Journal
-from symphony_registry.journal import journal as journal_module
 from symphony_registry.journal.lines import encode_group, header
 
 
@@ -37,11 +37,19 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
+def opened(directory: Path, kind: str = "test") -> Journal:
+    """Return a journal that was read to its end."""
+    journal = Journal(directory, kind)
+    for _ in journal.replay():
+        pass
+    return journal
+
+
 def write(directory: Path, *groups: list[dict[str, Any]]) -> Path:
     """Make a journal with these groups of records; return its path."""
-    journal = Journal(directory, "test")
+    journal = opened(directory)
     for group in groups:
-        journal.append([group])
+        journal.append(group)
     journal.close()
     return journal.path
 
@@ -49,7 +57,7 @@ def write(directory: Path, *groups: list[dict[str, Any]]) -> Path:
 def read(directory: Path) -> list[dict[str, Any]]:
     journal = Journal(directory, "test")
     try:
-        return list(journal.replay())
+        return list(chain.from_iterable(journal.replay()))
     finally:
         journal.close()
 
@@ -65,14 +73,16 @@ class TestFormat:
             "crc": records[0]["crc"],
             "seq": 0,
             "format": "symphony-registry-journal",
-            "version": 1,
+            "version": 2,
             "kind": "vector_store",
         }
-        assert [(record["seq"], record.get("more", False)) for record in records[1:]] == [
-            (1, True),
-            (2, False),
-            (3, False),
+        assert [(record["seq"], record.get("part", 0), record.get("more", False)) for record in records[1:]] == [
+            (1, 0, True),
+            (2, 1, False),
+            (3, 0, False),
+            (4, 0, False),
         ]
+        assert records[4] == {"crc": records[4]["crc"], "seq": 4, "closed": True}
         assert records[1] | {"crc": 0} == {
             "crc": 0,
             "seq": 1,
@@ -122,10 +132,10 @@ class TestDirectory:
             Journal(directory, "other")
         assert path.read_bytes() == content
         for other, message in (
-            ({**header("test"), "version": 2}, "has the format version 2; this package reads 1"),
+            ({**header("test"), "version": 9}, "has the format version 9; this package reads 2"),
             ({**header("test"), "format": "x"}, "is not a journal of this package"),
         ):
-            path.write_bytes(content := encode_group([other], 0))
+            path.write_bytes(content := b"".join(encode_group([other], 0)))
             with pytest.raises(StorageFormatError, match=message):
                 read(directory)
             assert path.read_bytes() == content
@@ -195,34 +205,86 @@ class TestLock:
 class TestDamage:
     GROUPS = ([{"n": 1}], [{"n": 2}, {"n": 3}, {"n": 4}], [{"n": 5}])
 
-    def test_a_journal_cut_at_any_byte_gives_the_groups_before_and_takes_new_ones(
+    def written(self, directory: Path) -> tuple[Path, bytes, list[int]]:
+        """Return a journal that was not closed, its content, and the end of the header and of each group."""
+        journal = opened(directory)
+        ends = []
+        for group in self.GROUPS:
+            ends.append(journal.end)
+            journal.append(group)
+        content = journal.path.read_bytes()
+        ends.append(journal.end)
+        journal.close()
+        return journal.path, content, ends
+
+    def test_a_write_that_stopped_at_any_byte_is_left_out_and_overwritten(
         self, directory: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        path = write(directory, *self.GROUPS)
-        content = path.read_bytes()
-        starts = [index + 1 for index, byte in enumerate(content) if byte == ord("\n")]
-        ends = [starts[0], starts[1], starts[4], starts[5]]  # of the header and of each group
-        for length in range(ends[0], len(content)):
-            path.write_bytes(content[:length])
-            whole = sum(end - 1 <= length for end in ends[1:])  # only the line end may be missing
+        path, content, ends = self.written(directory)
+        assert set(content[ends[-1] :]) == {ord("\t")}
+        for length in range(ends[0], ends[-1]):
+            path.write_bytes(content[:length].ljust(len(content), b"\t"))
+            whole = sum(end <= length for end in ends[1:])
             expected = [record for group in self.GROUPS[:whole] for record in group]
             journal = Journal(directory, "test")
-            assert list(journal.replay()) == expected
-            journal.append([[{"n": 9}]])
+            assert list(chain.from_iterable(journal.replay())) == expected
+            journal.append([{"n": 9}])
             journal.close()
             assert read(directory) == [*expected, {"n": 9}]
-        assert "cut off 1 bytes of a write that was not finished" in caplog.text
+        assert "left out 1 bytes of a write that was not finished" in caplog.text
 
-    def test_a_changed_byte_before_the_last_line_is_an_error_that_names_file_and_offset(self, directory: Path) -> None:
-        path = write(directory, *self.GROUPS)
-        content = path.read_bytes()
-        last = content.rindex(b"\n", 0, -1) + 1
-        for index in range(last):
-            path.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
-            with pytest.raises(StorageCorruptedError) as caught:
+    def test_a_write_of_which_any_sectors_are_missing_is_left_out(self, directory: Path) -> None:
+        first = {"n": 1, "text": "a" * 600}  # does not fit into the padding of a new journal
+        journal = opened(directory)
+        journal.append([first])
+        start = journal.end
+        before = journal.path.read_bytes()
+        journal.append([{"n": 2, "text": "x" * 700}, {"n": 3, "text": "y" * 700}, {"n": 4}])
+        after = journal.path.read_bytes()
+        journal.close()
+        bounds = range(start - start % 512, len(after), 512)
+        written = [at for at in bounds if after[at : at + 512] != before[at : at + 512]]
+        assert len(before) == len(after)
+        assert len(written) >= 3
+        for choice in range(2 ** len(written) - 1):
+            state = bytearray(before)
+            for bit, at in enumerate(written):
+                if choice >> bit & 1:
+                    state[at : at + 512] = after[at : at + 512]
+            journal.path.write_bytes(state)
+            assert read(directory) == [first]
+
+    def test_a_file_that_was_cut_is_an_error_wherever_it_was_cut(self, directory: Path) -> None:
+        path, content, ends = self.written(directory)
+        closed = path.read_bytes()
+        for whole in (closed, content[: ends[-1] + 1]):
+            for length in range(len(whole)):
+                path.write_bytes(whole[:length])
+                with pytest.raises(StorageCorruptedError, match=r"journal\.jsonl is damaged at byte"):
+                    read(directory)
+
+    def test_a_changed_byte_is_an_error_that_names_file_and_offset(self, directory: Path) -> None:
+        path, content, ends = self.written(directory)
+        for whole in (content, path.read_bytes()):
+            for index in range(ends[-1]):
+                for change in (1, 0x80, 0xFF):
+                    path.write_bytes(whole[:index] + bytes([whole[index] ^ change]) + whole[index + 1 :])
+                    with pytest.raises(StorageCorruptedError) as caught:
+                        read(directory)
+                    assert str(path) in str(caught.value)
+                    assert caught.value.offset == whole.rfind(b"\n", 0, index) + 1
+
+    def test_what_a_compaction_wrote_is_never_taken_for_an_unfinished_write(self, directory: Path) -> None:
+        journal = opened(directory)
+        journal.rewrite({"n": number} for number in range(20))
+        journal.close()
+        content = journal.path.read_bytes()
+        start = content.index(b"\n") + 1
+        for at in range(start - start % 512, len(content), 512):
+            blanked = content[: max(at, start)].ljust(min(at + 512, len(content)), b"\0")
+            journal.path.write_bytes(blanked + content[at + 512 :] + b"\t" * 100)
+            with pytest.raises(StorageCorruptedError):
                 read(directory)
-            assert str(path) in str(caught.value)
-            assert caught.value.offset == max([0, *(i + 1 for i in range(index) if content[i] == ord("\n"))])
 
     def test_missing_and_repeated_lines_are_noticed(self, directory: Path) -> None:
         path = write(directory, *self.GROUPS)
@@ -241,8 +303,8 @@ class TestDamage:
             await FileVectorStore({"path": directory}).connect()
 
     async def test_a_change_that_does_not_fit_the_data_is_named(self, directory: Path) -> None:
-        journal = Journal(directory, "vector_store")
-        journal.append([[{"op": "delete", "id": "never added"}]])
+        journal = opened(directory, "vector_store")
+        journal.append([{"op": "delete", "id": "never added"}])
         journal.close()
         with pytest.raises(StorageCorruptedError, match=r"a change that does not fit.*KeyError: 'never added'"):
             await FileVectorStore({"path": directory}).connect()
@@ -261,9 +323,7 @@ class TestFailingDisk:
         async with FileVectorStore({"path": directory}) as store:
             await store.add("a", [1.0])
             with monkeypatch.context() as disk:
-                disk.setattr(os, "pwrite", full) if call == "pwrite" else disk.setattr(
-                    journal_module, "_sync_data", full
-                )
+                disk.setattr(os, call, full)
                 with pytest.raises(StorageError, match=r"journal\.jsonl could not be written: No space left") as caught:
                     await store.add("b", [1.0])
                 assert isinstance(caught.value.__cause__, OSError)
@@ -320,7 +380,7 @@ class TestCompaction:
     ) -> None:
         async with FileCheckpointStore({"path": directory}) as store:
             with monkeypatch.context() as disk, caplog.at_level(logging.WARNING):
-                disk.setattr(os, "fsync", full)
+                disk.setattr(os, "rename", full)
                 for number in range(1_500):
                     await store.save_checkpoint("a", {"n": number})
             assert "could not be compacted" in caplog.text
@@ -398,13 +458,13 @@ class TestTasks:
     def test_what_was_written_on_an_event_loop_that_was_closed_is_taken_up_on_the_next(
         self, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real = journal_module._sync_data
+        real = os.fdatasync
 
         def slow(descriptor: int) -> None:
             time.sleep(0.05)  # the disk
             real(descriptor)
 
-        monkeypatch.setattr(journal_module, "_sync_data", slow)
+        monkeypatch.setattr(os, "fdatasync", slow)
         store = FileVectorStore({"path": directory})
         loop = asyncio.new_event_loop()
         loop.run_until_complete(store.connect())
@@ -515,13 +575,13 @@ class TestTasks:
 
     async def test_many_tasks_share_a_sync(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         syncs: list[int] = []
-        real = journal_module._sync_data
+        real = os.fdatasync
 
         def counted(descriptor: int) -> None:
             syncs.append(1)
             real(descriptor)
 
-        monkeypatch.setattr(journal_module, "_sync_data", counted)
+        monkeypatch.setattr(os, "fdatasync", counted)
         async with FileVectorStore({"path": directory}) as store:
             await store.add("first", [1.0])
             syncs.clear()
@@ -537,7 +597,7 @@ class TestTasks:
     ) -> None:
         async with FileCheckpointStore({"path": directory}) as store:
             with monkeypatch.context() as disk:
-                disk.setattr(journal_module, "_sync_data", full)
+                disk.setattr(os, "fdatasync", full)
                 saving = (store.save_checkpoint(f"{number}", {}) for number in range(8))
                 errors = await asyncio.gather(*saving, return_exceptions=True)
                 assert {type(error) for error in errors} == {StorageError}

@@ -5,7 +5,8 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -27,37 +28,56 @@ def _renew_threads() -> None:
 os.register_at_fork(after_in_child=_renew_threads)  # threads do not survive a fork
 
 
-def start(work: Callable[[], T]) -> asyncio.Future[T]:
+class Promise(asyncio.Future[T]):
+    """A future that cancelling does not reach: who waits for it hears of it afterwards."""
+
+    def cancel(self, msg: Any = None) -> bool:  # noqa: ARG002
+        """Refuse: what was begun is not undone."""
+        return False
+
+
+def start(work: Callable[[], T]) -> Promise[T]:
     """Begin `work()` on a thread. Await what is returned by `settled` or `to_the_end`."""
-    return asyncio.get_running_loop().run_in_executor(_threads, work)
+    loop = asyncio.get_running_loop()
+    promise: Promise[T] = Promise(loop=loop)
+
+    def run() -> None:
+        try:
+            deliver, result = promise.set_result, work()
+        except BaseException as error:
+            deliver, result = promise.set_exception, error  # type: ignore[assignment]
+        with suppress(RuntimeError):  # the event loop has ended, and nobody waits
+            loop.call_soon_threadsafe(deliver, result)
+
+    _threads.submit(run)
+    return promise
 
 
-async def settled(future: asyncio.Future[T]) -> T:
-    """Return the result of `future`, whoever tries to cancel the wait."""
-    await _wait(future)
-    return future.result()
+async def settled(promise: Promise[T]) -> T:
+    """Return the result of `promise`, whoever tries to cancel the wait."""
+    try:
+        return await promise
+    except asyncio.CancelledError:
+        return promise.result()
 
 
 async def to_the_end(work: Awaitable[T]) -> T:
     """Return the result of `work`; a cancelled caller neither stops it nor leaves before it is there."""
-    future = asyncio.ensure_future(work)
-    cancelled = await _wait(future)
-    if cancelled is None:
-        return future.result()
-    if not future.cancelled():
-        future.exception()  # the cancellation is what the caller sees
-    raise cancelled
-
-
-async def _wait(future: asyncio.Future[T]) -> asyncio.CancelledError | None:
-    """Wait until `future` is done, and return the last attempt to cancel that."""
+    if isinstance(work, Promise):
+        promise: Promise[T] = work
+        return await promise  # a cancellation waits for it
+    task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
-    while not future.done():
+    while not task.done():
         try:
-            await asyncio.wait([future])
+            await asyncio.wait([task])
         except asyncio.CancelledError as error:
             cancelled = error
-    return cancelled
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # the cancellation is what the caller sees
+    raise cancelled
 
 
 async def computed(work: Callable[[], T], cost: float) -> T:
@@ -90,7 +110,7 @@ class Gate:
     def __init__(self) -> None:
         self.changing = False
         self._readers = 0
-        self._idle: asyncio.Future[None] | None = None  # a change waits for the readers to leave
+        self._idle: Promise[None] | None = None  # a change waits for the readers to leave
         self._changed: asyncio.Future[None] | None = None  # readers wait for the change to be made
 
     @property
@@ -116,7 +136,7 @@ class Gate:
         self._changed = loop.create_future()
         try:
             if self._readers:
-                self._idle = loop.create_future()
+                self._idle = Promise(loop=loop)
                 await settled(self._idle)
                 self._idle = None
             if on_thread:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from symphony_registry.backends.concurrency import LONG, Gate, settled, start, to_the_end
+from symphony_registry.backends.concurrency import LONG, Gate, Promise, settled, start, to_the_end
 from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class _Write(NamedTuple):
     decide: Decide[Any]
     cost: float
     touches: Touches
-    done: asyncio.Future[Any]
+    done: Promise[Any]
 
 
 class EmbeddedBackend(StorageBackend, Generic[StateT]):
@@ -137,7 +137,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
             self._apply(changes)
             return result
         loop = asyncio.get_running_loop()
-        write = _Write(decide, cost, touches, loop.create_future())
+        write = _Write(decide, cost, touches, Promise(loop=loop))
         self._waiting.append(write)
         if self._writing is None:
             self._start_writing(loop)
@@ -157,6 +157,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         while self._waiting:
             await self._write_group(self._next_group())
             await self._tidy()
+        self._writing = None  # at once: a write that follows may find the way free
 
     def _next_group(self) -> list[_Write]:
         """Take the writes from the front that touch different ids; one that may touch any stands alone."""

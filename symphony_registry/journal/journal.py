@@ -4,10 +4,11 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError
 from symphony_registry.journal.lines import (
@@ -15,28 +16,34 @@ from symphony_registry.journal.lines import (
     VERSION,
     DamagedLineError,
     Record,
+    closing_line,
     decode_line,
     encode_group,
     header,
 )
 from symphony_registry.journal.lock import LOCK_NAME, DirectoryLock
+from symphony_registry.journal.segment import BLANK, PAD, SECTOR, Segment
+from symphony_registry.journal.tail import unfinished_write
 
 JOURNAL_NAME = "journal.jsonl"
-_NEW_NAME = "journal.jsonl.new"
+SNAPSHOT_NAME = "snapshot"
+NEW = ".new"  # what is added to the name of a file that is being written
+_OWN_NAMES = {LOCK_NAME, JOURNAL_NAME + NEW, SNAPSHOT_NAME, SNAPSHOT_NAME + NEW}
+
+Durability = Literal["full", "os"]
 
 logger = logging.getLogger(__name__)
-
-_sync_data = getattr(os, "fdatasync", os.fsync)
 
 
 class Journal:
     """The records of one backend, in one directory, locked while open.
 
     Everything here blocks: call it on a thread. `append` returns when the records
-    are on the disk.
+    are on the disk, or with the durability "os" in the hands of the operating
+    system, which a crash of the process cannot take from it.
     """
 
-    def __init__(self, directory: Path, kind: str) -> None:
+    def __init__(self, directory: Path, kind: str, durability: Durability = "full") -> None:
         """Lock `directory`, making it and an empty journal where there is none.
 
         Raises `StorageLockedError`, `StorageFormatError` where the directory holds
@@ -44,26 +51,31 @@ class Journal:
         """
         self.directory = directory
         self.path = directory / JOURNAL_NAME
+        self.snapshot_path = directory / SNAPSHOT_NAME
         self.lines = 0
+        self.end = 0  # of the data, in bytes
         self._kind = kind
-        self.end = 0
+        self._full = durability == "full"
+        self._segment: Segment | None = None
+        self._closed = False  # the closing line stands at the end
         self._renamed = False  # and the directory not synced yet
-        self._torn = False  # bytes of a failed write may stand after the end
         self._busy = threading.Lock()  # an event loop may end and leave a thread at work
         with _failing("opened", self.path):
             self._prepare_directory()
         self._lock = DirectoryLock.acquire(directory)
-        self._descriptor = -1
         try:
             with _failing("opened", self.path):
-                (directory / _NEW_NAME).unlink(missing_ok=True)
+                self._new_path.unlink(missing_ok=True)
                 if not self.path.exists():
                     self.rewrite(())
-                else:
-                    self._descriptor = os.open(self.path, os.O_RDWR)
+                    self._leave_segment()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def _new_path(self) -> Path:
+        return self.directory / (JOURNAL_NAME + NEW)
 
     def _prepare_directory(self) -> None:
         missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
@@ -73,7 +85,7 @@ class Journal:
         if self.path.exists():
             self._check_first_line()
         else:
-            names = {entry.name for entry in self.directory.iterdir()} - {LOCK_NAME, _NEW_NAME}
+            names = {entry.name for entry in self.directory.iterdir()} - _OWN_NAMES
             if names:
                 raise StorageFormatError(
                     f"The directory {self.directory} holds other files ({', '.join(sorted(names)[:3])}) and no "
@@ -85,117 +97,106 @@ class Journal:
         """Refuse another format before anything is touched."""
         with self.path.open("rb") as file:
             try:
-                record, _ = decode_line(file.readline(), 0)
+                record = decode_line(file.readline()).record
             except DamagedLineError as error:
-                raise self._corrupted(0, str(error)) from error
-        self._check_header(record)
-
-    def replay(self) -> Iterator[Record]:
-        """Yield every record, from the first; to be read to the end before `append`.
-
-        An unfinished group at the end, which a crash in the middle of a write
-        leaves behind, is cut off. Raises `StorageCorruptedError` for damage.
-        """
-        group: list[Record] = []
-        self.lines = self.end = offset = 0
-        ended = True
-        with _failing("read", self.path), self.path.open("rb") as file:
-            for line in file:
-                try:
-                    record, more = decode_line(line, self.lines + len(group))
-                except DamagedLineError as error:
-                    if line.endswith(b"\n"):
-                        raise self._corrupted(offset, str(error)) from error
-                    break
-                offset += len(line)
-                ended = line.endswith(b"\n")
-                if self.end == 0:  # the header, which was checked
-                    self.end, self.lines = offset, 1
-                    continue
-                group.append(record)
-                if not more:
-                    yield from group
-                    self.end = offset
-                    self.lines += len(group)
-                    group = []
-            size = file.seek(0, os.SEEK_END)
-        if size != self.end:
-            logger.warning("%s: cut off %d bytes of a write that was not finished", self.path, size - self.end)
-            self._cut()
-        elif not ended:
-            self._write(b"\n")
-
-    def _check_header(self, record: Record) -> None:
-        if record.get("format") != FORMAT:
-            raise StorageFormatError(f"{self.path} is not a journal of this package.", self.path)
-        if record.get("version") != VERSION:
+                raise self._corrupted(str(error)) from error
+        check_header(record, self.path)
+        if record["kind"] != self._kind:
             raise StorageFormatError(
-                f"{self.path} has the format version {record.get('version')}; this package reads {VERSION}. "
-                "Use a newer version of the package.",
-                self.path,
-            )
-        if record.get("kind") != self._kind:
-            raise StorageFormatError(
-                f"{self.directory} holds a {record.get('kind')}, not a {self._kind}. Name another directory.",
+                f"{self.directory} holds a {record['kind']}, not a {self._kind}. Name another directory.",
                 self.directory,
             )
 
-    def _corrupted(self, offset: int, reason: str) -> StorageCorruptedError:
+    def replay(self, end: int = 0, lines: int = 0) -> Iterator[list[Record]]:
+        """Yield the records of each group, from the first; to be read to the end before `append`.
+
+        `end` and `lines` say what is known already: a whole number of groups. What
+        a crash in the middle of a write leaves behind is left out, and overwritten
+        later. Raises `StorageCorruptedError` for damage.
+        """
+        self.end, self.lines = end, lines
+        with _failing("read", self.path), self.path.open("rb") as file:
+            file.seek(end)
+            base = not end  # was synced before the file got its name, so that it cannot be unfinished
+            group: list[Record] = []
+            offset, reason = end, "its end is missing"
+            for text in file:
+                if not text.endswith(b"\n"):  # the padding
+                    break
+                try:
+                    line = decode_line(text)
+                except DamagedLineError as error:
+                    reason = str(error)
+                    break
+                number = self.lines + len(group)
+                if (line.sequence, line.part) != (number, number if base else len(group)):
+                    reason = "it has another number, so that lines before it are missing or repeated"
+                    break
+                offset += len(text)
+                if line.record == {"closed": True}:
+                    self._closed = True
+                    break
+                group.append(line.record)
+                if base or not line.more:
+                    if self.lines:  # not the header, which was checked
+                        yield group
+                    self.end, self.lines, group = offset, self.lines + len(group), []
+                    base = base and line.more
+            if base:
+                begun = None
+            elif self._closed:
+                begun = 0 if not file.read().strip(BLANK) else None
+            else:
+                begun = unfinished_write(file, self.end, self.lines)
+        if begun is None:
+            raise self._corrupted(reason, offset, self.lines + len(group))
+        if begun:
+            logger.warning("%s: left out %d bytes of a write that was not finished", self.path, begun)
+        with _failing("opened", self.path):
+            self._segment = Segment(
+                os.open(self.path, os.O_RDWR), self.end, max(offset, self.end + begun), full=self._full
+            )
+
+    def _leave_segment(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.close(None)
+
+    def _corrupted(self, reason: str, offset: int = 0, lines: int = 0) -> StorageCorruptedError:
         return StorageCorruptedError(
-            f"{self.path} is damaged at byte {offset} (line {self.lines + 1}): {reason}. Nothing was changed. "
-            "Restore the file from a backup.",
+            f"{self.path} is damaged at byte {offset} (line {lines + 1}): {reason}. Nothing was changed. Restore the "
+            "file from a backup, or copy what can be read with symphony_registry.backends.salvage.",
             self.path,
             offset,
         )
 
-    def append(self, groups: Sequence[Sequence[Record]]) -> None:
-        """Write groups of records and wait until they are on the disk.
+    def append(self, group: Iterable[Record]) -> None:
+        """Write a group of records, all or none, and wait until they are on the disk.
 
         After an error nothing of them counts, and the next call tries again.
         """
+        assert self._segment is not None
         with self._busy, _failing("written", self.path):
-            lines = self.lines
-            data = bytearray()
-            for records in groups:
-                data += encode_group(records, lines)
-                lines += len(records)
+            lines = list(encode_group(group, self.lines))
+            data = b"".join(lines)
             if self._renamed:
                 self._sync_rename()
-            if self._torn:
-                self._cut()
-            try:
-                self._write(data)
-            except OSError:
-                with suppress(OSError):  # the next write or close tries again
-                    self._cut()
-                raise
-        self.lines = lines
-
-    def _write(self, data: bytes | bytearray) -> None:
-        self._torn = True
-        view = memoryview(data)
-        written = 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, view[written:], self.end + written)
-        _sync_data(self._descriptor)
-        self._torn = False
-        self.end += len(data)
-
-    def _cut(self) -> None:
-        os.ftruncate(self._descriptor, self.end)
-        os.fsync(self._descriptor)
-        self._torn = False
+            self._closed = False
+            self._segment.append(data)
+            self.end = self._segment.end
+            self.lines += len(lines)
 
     def rewrite(self, records: Iterable[Record]) -> None:
         """Replace the journal by one that holds `records`, at once.
 
         After an error the old journal is still there and still used.
         """
-        new = self.directory / _NEW_NAME
+        new = self._new_path
         with self._busy, _failing("rewritten", self.path):
             try:
                 descriptor, end, lines = self._write_new(new, records)
                 try:
+                    segment = Segment(descriptor, end, end, full=self._full)
                     new.rename(self.path)
                 except BaseException:
                     os.close(descriptor)
@@ -204,22 +205,24 @@ class Journal:
                 with suppress(OSError):
                     new.unlink(missing_ok=True)
                 raise
-            old, self._descriptor = self._descriptor, descriptor
+            with suppress(OSError):  # nothing in the old one counts any more
+                self._leave_segment()
+            self._segment = segment
             self.end, self.lines = end, lines
-            self._torn, self._renamed = False, True
-            if old >= 0:
-                with suppress(OSError):  # nothing in it counts any more
-                    os.close(old)
+            self._closed, self._renamed = False, True
+            with suppress(OSError):  # it does not fit any more, which is seen too where it stays
+                self.snapshot_path.unlink(missing_ok=True)
             self._sync_rename()
 
     def _write_new(self, path: Path, records: Iterable[Record]) -> tuple[int, int, int]:
-        """Write a whole journal; return its open descriptor, its size and its lines."""
+        """Write a whole journal; return its open descriptor, the end of its data and its lines."""
         lines = 0
         with path.open("w+b") as file:
-            for record in chain([header(self._kind)], records):
-                file.write(encode_group([record], lines))
+            for line in encode_group(chain([header(self._kind)], records), 0):
+                file.write(line)
                 lines += 1
             end = file.tell()
+            file.write(PAD * SECTOR)
             file.flush()
             os.fsync(file.fileno())
             return os.dup(file.fileno()), end, lines
@@ -231,29 +234,35 @@ class Journal:
 
     def is_intact(self) -> bool:
         """Say whether the journal still is the file at its path."""
-        try:
-            return os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
-        except OSError:
-            return False
+        return self._segment is not None and self._segment.is_at(self.path)
 
     def close(self) -> None:
         """Let go of the files and of the lock."""
         try:
-            descriptor, self._descriptor = self._descriptor, -1
-            if descriptor >= 0:
-                with self._busy, _failing("closed", self.path):
-                    try:
-                        if self._torn and self._lock.is_held:
-                            os.ftruncate(descriptor, self.end)
-                    finally:
-                        os.close(descriptor)
+            with self._busy, _failing("closed", self.path):
+                segment, self._segment = self._segment, None
+                if segment is not None:
+                    finished = self._closed or not self._lock.is_held  # a forked child does not hold it
+                    segment.close(None if finished else closing_line(self.lines))
         finally:
             self._lock.release()
 
     def __del__(self) -> None:
-        if getattr(self, "_descriptor", -1) >= 0:
+        if hasattr(self, "_lock") and self._lock.is_held:
             warnings.warn(f"{self.directory} was not closed: await disconnect()", ResourceWarning, stacklevel=2)
             self.close()
+
+
+def check_header(record: Record, path: Path) -> None:
+    """Raise `StorageFormatError` unless a journal of this version begins with `record`."""
+    if record.get("format") != FORMAT or type(record.get("kind")) is not str:
+        raise StorageFormatError(f"{path} is not a journal of this package.", path)
+    if record.get("version") != VERSION:
+        raise StorageFormatError(
+            f"{path} has the format version {record.get('version')}; this package reads {VERSION}. "
+            "Use the version of the package that wrote it.",
+            path,
+        )
 
 
 @contextmanager

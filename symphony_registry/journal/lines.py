@@ -1,26 +1,31 @@
 """The format of a journal: a JSON object a line, each with a checksum.
 
-    {"crc":"8f7a1c22","seq":0,"format":"symphony-registry-journal","version":1,"kind":"vector_store"}
+    {"crc":"8f7a1c22","seq":0,"format":"symphony-registry-journal","version":2,"kind":"vector_store"}
     {"crc":"03d1b6e9","seq":1,"more":true,"op":"put","id":"a","vector":"zczMPQ==","metadata":{}}
-    {"crc":"5b0c7f10","seq":2,"op":"put","id":"b","vector":"zcxMPg==","metadata":{}}
+    {"crc":"5b0c7f10","seq":2,"part":1,"op":"put","id":"b","vector":"zcxMPg==","metadata":{}}
+    {"crc":"c1f0a477","seq":3,"closed":true}
 
 `crc` is the CRC-32 of the line's bytes from `"seq"` to the closing brace. `seq`
-counts the lines, so that a missing one is noticed. Lines with `more` belong to
-one group with the next line: a group counts as a whole or not at all.
+counts the lines, so that a missing one is noticed. The lines of one write are a
+group, which counts as a whole or not at all: `part` is a line's place in it, and
+`more` stands in all but the last. What a journal is made with is its first group,
+the base. `closed` ends a journal that nobody has open.
 """
 
-import base64
 import zlib
-from collections.abc import Sequence
-from typing import Any
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 Record = dict[str, Any]
+Float32s = npt.NDArray[np.float32]
 
 FORMAT = "symphony-registry-journal"
-VERSION = 1
+VERSION = 2
 
 _PREFIX = b'{"crc":"'
 _BODY = len(_PREFIX) + 8 + len(b'",')
@@ -30,24 +35,49 @@ class DamagedLineError(Exception):
     """The line is not what was written."""
 
 
+class Line(NamedTuple):
+    """A line that was read, and where it belongs."""
+
+    sequence: int
+    part: int
+    more: bool
+    record: Record
+
+    @property
+    def group(self) -> int:
+        """The number of the first line of its group."""
+        return self.sequence - self.part
+
+
 def header(kind: str) -> Record:
     """Return the record of a journal's first line."""
     return {"format": FORMAT, "version": VERSION, "kind": kind}
 
 
-def encode_group(records: Sequence[Record], sequence: int) -> bytes:
-    """Return the lines of one group; the first gets the number `sequence`."""
-    last = len(records) - 1
-    lines = []
-    for index, record in enumerate(records):
-        numbered = {"seq": sequence + index, **({} if index == last else {"more": True}), **record}
-        body = orjson.dumps(numbered, default=_encode_other)[1:]
-        lines.append(b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(body), body))
-    return b"".join(lines)
+def closing_line(sequence: int) -> bytes:
+    """Return the line that ends a journal."""
+    return next(encode_group([{"closed": True}], sequence))
 
 
-def decode_line(line: bytes, sequence: int) -> tuple[Record, bool]:
-    """Return the record of a line and whether more of its group follow; raises `DamagedLineError`."""
+def encode_group(records: Iterable[Record], sequence: int) -> Iterator[bytes]:
+    """Yield the lines of one group; the first gets the number `sequence`."""
+    waiting = enumerate(records)
+    following = next(waiting, None)
+    while following is not None:
+        part, record = following
+        following = next(waiting, None)
+        numbered: Record = {"seq": sequence + part}
+        if part:
+            numbered["part"] = part
+        if following is not None:
+            numbered["more"] = True
+        numbered.update(record)
+        body = orjson.dumps(numbered)[1:]
+        yield b'%s%08x",%s\n' % (_PREFIX, zlib.crc32(body), body)
+
+
+def decode_line(line: bytes) -> Line:
+    """Return what a line holds; raises `DamagedLineError`."""
     body = line[_BODY:].removesuffix(b"\n")
     if line[: len(_PREFIX)] != _PREFIX or line[len(_PREFIX) : _BODY] != b'%08x",' % zlib.crc32(body):
         raise DamagedLineError("its checksum does not match")
@@ -55,17 +85,17 @@ def decode_line(line: bytes, sequence: int) -> tuple[Record, bool]:
         record: Record = orjson.loads(b"{" + body)
     except orjson.JSONDecodeError as error:
         raise DamagedLineError("it is not JSON") from error
-    if record.pop("seq", None) != sequence:
-        raise DamagedLineError("it has another number, so that lines before it are missing or repeated")
-    return record, record.pop("more", False)
+    sequence, part = record.pop("seq", None), record.pop("part", 0)
+    if type(sequence) is not int or type(part) is not int:
+        raise DamagedLineError("it has no number")
+    return Line(sequence, part, record.pop("more", False), record)
 
 
-def decode_vector(text: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
-    """Return the vector that was written as base64 of little-endian float32."""
-    return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
+def encode_vector(vector: Float32s) -> str:
+    """Return a vector as base64 of little-endian float32."""
+    return b2a_base64(vector.astype("<f4", copy=False).tobytes(), newline=False).decode()
 
 
-def _encode_other(value: object) -> str:
-    if isinstance(value, np.ndarray):
-        return base64.b64encode(value.astype("<f4", copy=False).tobytes()).decode()
-    raise TypeError(f"A journal cannot hold {type(value).__name__}")
+def decode_vector(text: str) -> Float32s:
+    """Return the vector that `encode_vector` wrote."""
+    return np.frombuffer(a2b_base64(text, strict_mode=True), "<f4").astype(np.float32, copy=False)

@@ -61,9 +61,16 @@ class DirectoryLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child just forked may have the descriptor still
             self._forget()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def _forget(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        with suppress(OSError):  # it is closed all the same
+            os.close(descriptor)
 
 
 _held: "weakref.WeakSet[DirectoryLock]" = weakref.WeakSet()
