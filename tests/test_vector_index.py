@@ -1,12 +1,18 @@
 """Exact search: nothing is missed, whatever the numbers."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.vector_store import principal
 from symphony_registry.backends.vector_store.base import Metric
 from symphony_registry.backends.vector_store.index import VectorIndex
+from symphony_registry.errors import InvalidValueError
 
 METRICS: list[Metric] = ["cosine", "dot", "euclidean"]
 numbers = st.floats(-4, 4, width=32) | st.sampled_from([0.0, 1e-20, -1e-30, 1e-42, 3e38, -1e30, 1e-17])
@@ -17,7 +23,7 @@ def index_of(vectors: "list[list[float]]", metric: Metric) -> VectorIndex:
     for number, vector in enumerate(vectors):
         stored = np.array(vector, np.float32)
         if metric != "cosine" or stored.any():
-            index.apply({"op": "put", "id": f"{number:04}", "vector": stored, "metadata": {}})
+            index.apply({"op": "put", "ids": [f"{number:04}"], "vectors": stored[np.newaxis], "metadata": [{}]})
     return index
 
 
@@ -64,3 +70,31 @@ def test_a_deleted_row_is_filled_and_found_again() -> None:
     assert index.search(np.array([1.0, 0.0], np.float32), 10) == [(1.0, "0002"), (0.0, "0001")]
     with pytest.raises(ValueError, match="no change"):
         index.apply({"op": "explode"})
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principal, "_SMALL", 0)
+    monkeypatch.setattr(principal, "_PAYS", 100 if pays else 0)
+    random = np.random.default_rng(3)
+    rows = random.normal(size=(3000, 32)).astype(np.float32)
+    ids = [f"{number:04}" for number in range(3000)]
+    index = index_of(rows.tolist(), "cosine")
+    assert set(index.arrays()) == {"matrix", "lengths"}
+    expected = index.search(rows[5], 10)
+    metadata: list[dict[str, int] | bytes] = [b'{"n":%d}' % number for number in range(3000)]
+    restored = VectorIndex.restored(None, "cosine", ids, metadata, index.arrays())
+    assert restored.numbers(3000) == index.numbers(3000)
+    assert restored.search(rows[5], 10) == expected
+    assert restored.mask(parse_filter({"n": {"$lt": 3}})).sum() == 3
+    restored.apply({"op": "put", "ids": ["0007", "new"], "vectors": rows[[5, 5]], "metadata": [{}, {}]})
+    restored.apply({"op": "delete", "id": "0000"})
+    assert [id for _, id in restored.search(rows[5], 3)] == ["0005", "0007", "new"]
+
+
+def test_arrays_are_refused_as_changes_are() -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {"matrix": np.zeros((1, 2), np.float32), "lengths": np.zeros(1)}
+    with pytest.raises(InvalidValueError, match="'a' has length zero"):
+        VectorIndex.restored(None, "cosine", ["a"], [{}], arrays)
+    with pytest.raises(InvalidValueError, match="dimension is 3"):
+        VectorIndex.restored(3, "dot", ["a"], [{}], arrays)

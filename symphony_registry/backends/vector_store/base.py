@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from symphony_registry.backends.concurrency import ITEM_STEPS, Turns, computed, to_the_end
+from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
@@ -166,6 +167,8 @@ class VectorStoreBackend(StorageBackend):
         include_vectors: bool = True,
     ) -> list[list[SearchResult]]:
         """Return the results of `search` for each query vector."""
+        check_limit(limit)
+        parse_filter(metadata_filter)
         turns = Turns()
         found: list[list[SearchResult]] = []
         for query in collected(query_vectors):
@@ -228,7 +231,7 @@ def check_vector(vector: object, dimension: int | None, metric: Metric, what: st
         raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")
     try:
         given = np.asarray(vector)
-    except (ValueError, TypeError, OverflowError) as error:
+    except Exception as error:  # numpy asks the object, which may raise anything
         raise InvalidValueError(f"The {what} is not a 1-D sequence of numbers: {error}.") from error
     if given.ndim == 0:
         raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")

@@ -1,60 +1,88 @@
 """The state of an embedded vector store: rows of one matrix, searched exactly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from symphony_registry.backends.embedded import Change
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.columns import Columns, Mask
+from symphony_registry.backends.vector_store.principal import PrincipalHead
+from symphony_registry.backends.vector_store.scan import Scan
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
 
-Rows = npt.NDArray[np.intp]
-
-# Bounds the relative error of a float32 dot product, in any order of summation: per term, and at least.
-_TERM_ERROR, _LEAST_ERROR = 1.2e-7, 1e-5
-# Similarities by distance that differ by less are equal as float64.
-_SAME_DISTANCE = 4e-16
-# Fewer rows than one in so many are gathered before they are scored, more are picked from the scores of all.
-_GATHER = 8
-# Rows that are scored exactly at a time, and scores of which the best is looked for.
-_CHUNK, _BLOCK = 4096, 64
-# Lengths between which squares and products stay inside float32.
-_SAFE_LENGTHS = (1e-15, 1e15)
-# Cosines are rounded here, so that vectors of one direction are equals, whatever their lengths.
-_COSINE_DIGITS = 12
+# Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
+_CHUNK = 1024
 
 
 class VectorIndex:
     """Vectors and metadata by row. A deleted row is filled with the last one.
 
-    `put` is amortised O(dimension), `delete` O(dimension), `search` O(rows x dimension).
+    A change puts a block of vectors: `ids`, `vectors` (a row each, the index's own
+    from then on) and `metadata`; of equal ids the last counts. `put` is amortised O(dimension) a row, `delete`
+    O(dimension), `search` O(rows x dimension), most of which it need not read.
     """
 
     def __init__(self, dimension: int | None, metric: Metric) -> None:
         self._option_dimension = dimension
-        self._metric = metric
+        self._metric: Metric = metric
         self.clear()
+
+    @classmethod
+    def restored(
+        cls,
+        dimension: int | None,
+        metric: Metric,
+        ids: list[str],
+        metadata: list[JSONObject | bytes],
+        arrays: Mapping[str, npt.NDArray[Any]],
+    ) -> "VectorIndex":
+        """Return an index that is as the one that gave `arrays`, which it takes for its own.
+
+        They have to be writable; a memory-mapped copy (mode `c`) is. Metadata may
+        be JSON, which is read when it is asked for.
+        """
+        index = cls(dimension, metric)
+        matrix, lengths = arrays["matrix"], arrays["lengths"]
+        index._take(ids, matrix, lengths)
+        index._ids, index._metadata, index.rows = ids, metadata, dict(zip(ids, range(len(ids)), strict=True))
+        index._matrix, index._lengths = matrix, lengths
+        if "basis" in arrays:
+            index._head.restore(len(ids), arrays["basis"], arrays["heads"])
+        return index
+
+    def items(self) -> tuple[list[str], list[JSONObject | bytes]]:
+        """Return the ids and metadata that `restored` takes; the index's own objects."""
+        return self._ids, self._metadata
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the numbers that `restored` takes, in the order of the rows."""
+        matrix, lengths, head = self._scan()
+        return {"matrix": matrix, "lengths": lengths, **(head.arrays(matrix, lengths) if head else {})}
 
     def clear(self) -> None:
         """Forget everything, the dimension too unless an option fixed it."""
         self.dimension = self._option_dimension
         self.rows: dict[str, int] = {}
         self._ids: list[str] = []
-        self._metadata: list[JSONObject] = []
+        self._metadata: list[JSONObject | bytes] = []
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
-        self._lengths: npt.NDArray[np.float64] = np.empty(0)
-        self._inverse: Float32s = np.empty(0, np.float32)  # 1 / length
+        self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
+        self._head = PrincipalHead(self._metric)
+        self._columns = Columns()
 
     def apply(self, change: Change) -> None:
         """Make one change: put, delete, dimension or clear."""
         match change["op"]:
             case "put":
-                self._put(change["id"], change["vector"], change["metadata"])
+                self._put(change["ids"], change["vectors"], change["metadata"])
             case "delete":
                 self._delete(change["id"])
             case "dimension":
@@ -68,8 +96,11 @@ class VectorIndex:
         """Yield the changes that make an empty index equal to this one."""
         if self.dimension is not None:
             yield {"op": "dimension", "dimension": self.dimension}
-        for row, id in enumerate(self._ids):
-            yield {"op": "put", "id": id, "vector": self._matrix[row], "metadata": self._metadata[row]}
+        for start in range(0, len(self), _CHUNK):
+            ids = self._ids[start : start + _CHUNK]
+            rows = range(start, start + len(ids))
+            vectors = self._matrix[start : start + len(ids)]
+            yield {"op": "put", "ids": ids, "vectors": vectors, "metadata": [self.metadata(row) for row in rows]}
 
     def _fix_dimension(self, dimension: int) -> None:
         if self.dimension is None:
@@ -81,157 +112,120 @@ class VectorIndex:
                 "Leave the option out, or name another place."
             )
 
-    def _put(self, id: str, vector: Float32s, metadata: JSONObject) -> None:
-        self._fix_dimension(vector.size)
-        length: np.float64 = _lengths(vector[np.newaxis])[0]
-        if length == 0 and self._metric == "cosine":  # another metric than when it was stored
+    def _put(self, ids: Sequence[str], vectors: Float32s, metadata: Sequence[JSONObject]) -> None:
+        lengths = lengths_of(vectors)
+        self._take(ids, vectors, lengths)
+        before = len(self._ids)
+        rows = [self._put_metadata(id, item) for id, item in zip(ids, metadata, strict=True)]
+        all_new = len(self._ids) == before + len(rows)
+        if all_new and not before:  # the block is the matrix
+            self._matrix, self._lengths = vectors, lengths
+        else:
+            if len(self._ids) > len(self._matrix):
+                self._grow(max(64, 2 * before, len(self._ids)))
+            where = slice(before, len(self._ids)) if all_new else rows
+            self._matrix[where] = vectors
+            self._lengths[where] = lengths
+
+    def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
+        """Adapt to vectors that come in, or refuse them."""
+        self._fix_dimension(vectors.shape[1])
+        if self._metric == "cosine" and not lengths.all():  # another metric than when it was stored
             raise InvalidValueError(
-                f"The option metric is cosine, but the vector stored under {id!r} has length zero. "
-                "Choose dot or euclidean."
+                f"The option metric is cosine, but the vector stored under {ids[int(lengths.argmin())]!r} has length "
+                "zero. Choose dot or euclidean."
             )
+        self._extreme = self._extreme or not are_safe(lengths)
+
+    def _put_metadata(self, id: str, metadata: JSONObject) -> int:
         row = self.rows.get(id)
         if row is None:
-            row = len(self._ids)
-            if row == len(self._matrix):
-                self._grow(max(64, 2 * row))
-            self.rows[id] = row
+            row = self.rows[id] = len(self._ids)
             self._ids.append(id)
             self._metadata.append(metadata)
+            self._columns.append(metadata)
         else:
             self._metadata[row] = metadata
-        self._matrix[row] = vector
-        self._lengths[row] = length
-        self._inverse[row] = 1.0 / length if _SAFE_LENGTHS[0] < length < _SAFE_LENGTHS[1] else 0.0
-        self._extreme = self._extreme or not _is_safe(length)
+            self._columns.replace(row, metadata)
+            self._head.note(row)
+        return row
 
     def _grow(self, capacity: int) -> None:
-        rows = len(self._ids)
-        matrix = np.empty((capacity, self._matrix.shape[1]), np.float32)
-        matrix[:rows] = self._matrix[:rows]
-        lengths, inverse = np.empty(capacity), np.empty(capacity, np.float32)
-        lengths[:rows] = self._lengths[:rows]
-        inverse[:rows] = self._inverse[:rows]
-        self._matrix, self._lengths, self._inverse = matrix, lengths, inverse
+        rows = len(self._lengths)
+        matrix, lengths = np.empty((capacity, self._matrix.shape[1]), np.float32), np.empty(capacity)
+        matrix[:rows], lengths[:rows] = self._matrix, self._lengths
+        self._matrix, self._lengths = matrix, lengths
 
     def _delete(self, id: str) -> None:
         row = self.rows.pop(id)
         last_id, last_metadata = self._ids.pop(), self._metadata.pop()
-        if last_id != id:
-            last = len(self._ids)
+        last = len(self._ids)
+        if row != last:
             self._ids[row], self._metadata[row] = last_id, last_metadata
-            for array in (self._matrix, self._lengths, self._inverse):
-                array[row] = array[last]
+            self._matrix[row], self._lengths[row] = self._matrix[last], self._lengths[last]
             self.rows[last_id] = row
+            self._head.note(row)
+        self._head.drop(last)
+        self._columns.move(row)
 
     def growth(self, more: int) -> int:
         """Return how many numbers are moved when that many rows are added."""
         return self._matrix.size if len(self._ids) + more > len(self._matrix) else 0
 
-    def vector(self, row: int) -> list[float]:
-        """Return the vector of a row, as it was stored."""
-        result: list[float] = self._matrix[row].tolist()
-        return result
+    def vectors(self, ids: Iterable[str]) -> list[list[float]]:
+        """Return the vectors of ids that are there, as they were stored."""
+        rows = [self.rows[id] for id in ids]
+        parts = (self._matrix[rows[start : start + _CHUNK]] for start in range(0, len(rows), _CHUNK))
+        return [vector for part in parts for vector in part.tolist()]
 
     def metadata(self, row: int) -> JSONObject:
         """Return the metadata of a row; the index's own object."""
-        return self._metadata[row]
+        document = self._metadata[row]
+        return orjson.loads(document) if isinstance(document, bytes) else document
 
-    def matching(self, condition: Condition) -> Rows:
-        """Return the rows whose metadata match, in ascending order."""
-        found = (row for row, metadata in enumerate(self._metadata) if condition.matches(metadata))
-        return np.fromiter(found, np.intp)
+    def mask(self, condition: Condition) -> Mask:
+        """Return which rows' metadata match."""
+        return self._columns.mask(condition, len(self), self.metadata)
 
-    def search(self, query: Float32s, limit: int, rows: Rows | None = None) -> list[tuple[float, str]]:
-        """Return the `limit` most similar ids among `rows` (all by default) with their similarity.
+    def mask_cost(self, condition: Condition) -> float:
+        """Return about how long `mask` takes, in steps of 0.1 µs."""
+        return self._columns.cost(condition, len(self))
 
-        All rows are scored in float32; those that could be among the best within
-        the rounding error are scored again in float64, so that the result does
-        not depend on where a row stands in the matrix.
+    def numbers(self, count: int) -> float:
+        """Return about how many numbers a search reads, of which `count` rows may be found."""
+        return self._scan().numbers(count)
+
+    def search(self, query: Float32s, limit: int, mask: Mask | None = None) -> list[tuple[float, str]]:
+        """Return the `limit` most similar ids of a mask (all by default) with their similarity."""
+        return self.search_many([query], limit, mask)[0]
+
+    def search_many(
+        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None
+    ) -> list[list[tuple[float, str]]]:
+        """Return what `search` returns for each query.
+
+        Rows that can be among the best within the error of float32 are scored
+        again in float64, so that the result does not depend on where a row stands
+        in the matrix, nor on how the candidates were found.
         """
-        if len(self._ids if rows is None else rows) > limit:
-            rows = self._candidates(query, limit, rows)
-        elif rows is None:
-            rows = np.arange(len(self._ids))
-        similarities = self._similarities(query, rows).tolist()
-        best = sorted(zip(similarities, (self._ids[row] for row in rows.tolist()), strict=True), key=_best_first)
-        return best[:limit]
+        queries = [Query(vector, self._metric) for vector in vectors]
+        found = self._scan().candidates(queries, limit, mask)
+        return [self._best(query, rows, limit) for query, rows in zip(queries, found, strict=True)]
 
-    def _candidates(self, query: Float32s, limit: int, rows: Rows | None) -> Rows:
-        """Return the rows that can be among the `limit` best: `limit` and a few more."""
-        query_length: np.float64 = _lengths(query[np.newaxis])[0]
-        scores = self._dots(query, query_length, rows)
-        tolerance = max(_LEAST_ERROR, _TERM_ERROR * query.size)
-        if self._metric == "cosine":
-            scores = scores / self._of(self._lengths, rows) if self._extreme else scores * self._of(self._inverse, rows)
-            chosen = np.flatnonzero(scores >= _floor(scores, limit) - 2 * tolerance * query_length)
-        else:
-            lengths = self._of(self._lengths, rows)
-            errors = tolerance * query_length * lengths
-            if self._metric == "euclidean":
-                scores = 2 * scores.astype(np.float64) - lengths**2
-                errors = 2 * errors + tolerance * lengths**2
-                reach = query_length + lengths
-                errors += _SAME_DISTANCE * (reach + reach**2 + _SAME_DISTANCE)
-            chosen = np.flatnonzero(scores + errors >= _floor(scores - errors, limit))
-        return chosen if rows is None else rows[chosen]
+    def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
+        parts = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
+        similarities = [
+            value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
+        ]
+        ids = [self._ids[row] for row in rows.tolist()]
+        return sorted(zip(similarities, ids, strict=True), key=_best_first)[:limit]
 
-    def _of(self, values: npt.NDArray[Any], rows: Rows | None) -> npt.NDArray[Any]:
-        """Return the values of some rows, or of all."""
-        return values[: len(self._ids)] if rows is None else values[rows]
-
-    def _dots(self, query: Float32s, query_length: np.float64, rows: Rows | None) -> npt.NDArray[Any]:
-        """Return the dot product of the query with each row: in float32 where that is safe."""
-        matrix = self._matrix[: len(self._ids)]
-        few = rows is not None and len(rows) < len(matrix) // _GATHER
-        if few:
-            matrix = matrix[rows]
-        dots: npt.NDArray[Any]
-        if self._extreme or not _is_safe(query_length):
-            dots = matrix.astype(np.float64) @ query.astype(np.float64)
-        else:
-            dots = matrix @ query
-        return dots if rows is None or few else dots[rows]
-
-    def _similarities(self, query: Float32s, rows: Rows) -> npt.NDArray[np.float64]:
-        """Return exact similarities; a row's does not depend on the others."""
-        parts = [self._exact(query, rows[start : start + _CHUNK]) for start in range(0, len(rows), _CHUNK)]
-        return np.concatenate(parts) if parts else np.empty(0)
-
-    def _exact(self, query: Float32s, rows: Rows) -> npt.NDArray[np.float64]:
-        matrix = self._matrix[rows].astype(np.float64)
-        wide = query.astype(np.float64)
-        result: npt.NDArray[np.float64]
-        if self._metric == "euclidean":
-            result = 1.0 / (1.0 + np.sqrt(((matrix - wide) ** 2).sum(axis=1)))
-            return result
-        result = (matrix * wide).sum(axis=1)
-        if self._metric == "cosine":
-            scale = self._lengths[rows] * _lengths(query[np.newaxis])[0]
-            result = np.clip((result / scale).round(_COSINE_DIGITS), -1.0, 1.0)
-        return result
+    def _scan(self) -> Scan:
+        rows = len(self._ids)
+        return Scan(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
 
     def __len__(self) -> int:
         return len(self._ids)
-
-
-def _lengths(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    wide = matrix.astype(np.float64)
-    result: npt.NDArray[np.float64] = np.sqrt((wide * wide).sum(axis=1))
-    return result
-
-
-def _is_safe(length: np.float64) -> bool:
-    return bool(length == 0 or _SAFE_LENGTHS[0] < length < _SAFE_LENGTHS[1])
-
-
-def _floor(scores: npt.NDArray[Any], limit: int) -> float:
-    """Return a bound that at least `limit` scores reach, near the `limit`-th best.
-
-    Of many scores only the best of each block are ordered.
-    """
-    if len(scores) > _BLOCK * limit:
-        scores = np.maximum.reduceat(scores, np.arange(0, len(scores), _BLOCK))
-    return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])
 
 
 def _best_first(result: tuple[float, str]) -> tuple[float, str]:

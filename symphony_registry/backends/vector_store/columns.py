@@ -1,0 +1,245 @@
+"""Metadata by column, so that a filter looks at a number per row instead of at a document."""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable
+from heapq import merge
+from itertools import islice
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symphony_registry.backends.filters import AllOf, Comparison, Condition, Not
+from symphony_registry.backends.values import JSONObject
+
+Mask = npt.NDArray[np.bool_]
+Path = tuple[str, ...]
+
+# Columns that are kept; a filter that names another path takes the place of the oldest.
+_COLUMNS = 64
+# Values beyond two a row that a column may have seen before it is made anew.
+_SPARE_VALUES = 1024
+# More new values than one in so many are merged into an order, fewer are inserted.
+_INSERTED = 64
+# Values that are sorted at a time: sorting keeps other threads waiting.
+_SORTED = 2048
+
+# What is done to a row, a value and a part of a condition takes, in steps of 0.1 µs.
+_MAKING_STEPS, _MASK_STEPS, _VALUE_STEPS, _CALL_STEPS = 10, 0.01, 5, 50
+
+_MISSING = 0
+_KINDS: dict[type, type] = {int: float, float: float, str: str, bool: bool}  # values of one kind have an order
+_ORDERED = ("$gt", "$gte", "$lt", "$lte")
+
+
+class Columns:
+    """The metadata of rows, by the paths that filters have named; each column is made when it is first named.
+
+    `append`, `replace` and `move` follow the rows: O(columns). `mask` is
+    O(rows) in numpy, and O(rows) in Python when it makes a column. Threads may
+    call `mask` at once, while nothing else is called.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[Path, _Column] = {}
+        self._making = Lock()
+
+    def append(self, document: JSONObject) -> None:
+        """Follow a row that is added at the end."""
+        for column in self._columns.values():
+            column.codes.append(column.code(document))
+        self._drop_spent()
+
+    def replace(self, row: int, document: JSONObject) -> None:
+        """Follow a row that gets other metadata."""
+        for column in self._columns.values():
+            column.codes[row] = column.code(document)
+        self._drop_spent()
+
+    def move(self, row: int) -> None:
+        """Follow the last row, which takes the place of `row`."""
+        for column in self._columns.values():
+            last = column.codes.pop()
+            if row < len(column.codes):
+                column.codes[row] = last
+
+    def _drop_spent(self) -> None:
+        for path in [path for path, column in self._columns.items() if column.is_spent()]:
+            del self._columns[path]
+
+    def mask(self, condition: Condition, rows: int, document: Callable[[int], JSONObject]) -> Mask:
+        """Return which of `rows` rows fulfil the condition; `document` gives the metadata of one."""
+        if isinstance(condition, Comparison):
+            return self._column(condition.path, rows, document).mask(condition.operator, condition.operand)
+        if isinstance(condition, Not):
+            return ~self.mask(condition.condition, rows, document)
+        combine = np.logical_and if isinstance(condition, AllOf) else np.logical_or
+        result: Mask = np.full(rows, isinstance(condition, AllOf))
+        for part in condition.conditions:
+            combine(result, self.mask(part, rows, document), out=result)
+        return result
+
+    def cost(self, condition: Condition, rows: int) -> float:
+        """Return about how long `mask` takes, in steps of 0.1 µs."""
+        if isinstance(condition, Comparison):
+            column = self._columns.get(condition.path)
+            made = rows * _MAKING_STEPS if column is None else column.ordering_cost(*condition[1:])
+            values = len(condition.operand) if isinstance(condition.operand, list | dict) else 0
+            return made + values * _VALUE_STEPS + rows * _MASK_STEPS + _CALL_STEPS
+        parts = (condition.condition,) if isinstance(condition, Not) else condition.conditions
+        return sum(self.cost(part, rows) for part in parts) + _CALL_STEPS
+
+    def _column(self, path: Path, rows: int, document: Callable[[int], JSONObject]) -> "_Column":
+        column = self._columns.get(path)
+        if column is not None:
+            return column
+        with self._making:
+            if path not in self._columns:
+                if len(self._columns) >= _COLUMNS:
+                    del self._columns[next(iter(self._columns))]
+                column = _Column(path)
+                column.codes.extend(column.code(document(row)) for row in range(rows))
+                self._columns[path] = column
+            return self._columns[path]
+
+
+class _Column:
+    """The values at one path: a code per row, equal values having one code."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.codes = array("i")
+        self._codes: dict[Hashable, int] = {}  # by the value's key
+        self._holders: dict[Hashable, list[int]] = {}  # the codes of the lists that hold an element, by its key
+        self._orders = {kind: _Order() for kind in _KINDS.values()}
+
+    def code(self, document: JSONObject) -> int:
+        """Return the code of a document's value, giving a new value the next one."""
+        value: Any = document
+        for name in self._path:
+            if type(value) is not dict or name not in value:
+                return _MISSING
+            value = value[name]
+        key = value if type(value) is str else _key(value)
+        code = self._codes.get(key)
+        if code is None:
+            code = self._codes[key] = len(self._codes) + 1
+            kind = _KINDS.get(type(value))
+            if kind is not None:
+                self._orders[kind].add(value, code)
+            elif type(value) is list:
+                for element in set(map(_key, value)):
+                    self._holders.setdefault(element, []).append(code)
+        return code
+
+    def is_spent(self) -> bool:
+        """Say whether most of the values seen are not there any more."""
+        return len(self._codes) > 2 * len(self.codes) + _SPARE_VALUES
+
+    def ordering_cost(self, operator: str, operand: object) -> float:
+        """Return how long ordering the new values takes, in steps of 0.1 µs, if the relation needs the order."""
+        kind = _KINDS.get(type(operand))
+        return self._orders[kind].cost() if kind is not None and operator in _ORDERED else 0
+
+    def mask(self, operator: str, operand: Any) -> Mask:
+        """Return which rows stand in the relation."""
+        match operator:
+            case "$exists":
+                missing = self._coded([_MISSING])
+                return ~missing if operand else missing
+            case "$eq":
+                return self._coded(self._known([operand]))
+            case "$ne":
+                return ~self._coded(self._known([operand]))
+            case "$in":
+                return self._coded(self._known(operand))
+            case "$nin":
+                return ~self._coded(self._known(operand))
+            case "$contains":
+                return self._coded(self._holders.get(_key(operand), []))
+            case _:
+                kind = _KINDS.get(type(operand))
+                return self._coded([] if kind is None else self._orders[kind].codes(operator, operand))
+
+    def _known(self, values: Iterable[Any]) -> list[int]:
+        """Return the codes of the values that are known."""
+        codes = (self._codes.get(_key(value)) for value in values)
+        return [code for code in codes if code is not None]
+
+    def _coded(self, wanted: "list[int] | array[int]") -> Mask:
+        """Return which rows have one of the codes."""
+        codes: npt.NDArray[np.int32] = np.asarray(self.codes)
+        if len(wanted) == 1:
+            found: Mask = codes == np.int32(wanted[0])
+            return found
+        if not len(wanted):
+            return np.zeros(len(codes), np.bool_)
+        table = np.zeros(len(self._codes) + 1, np.bool_)
+        table[np.asarray(wanted)] = True
+        return table.take(codes)
+
+
+class _Order:
+    """Values of one kind with their codes, ordered when it is asked for."""
+
+    def __init__(self) -> None:
+        self._values: list[Any] = []
+        self._codes = array("i")
+        self._new: list[tuple[Any, int]] = []
+        self._ordering = Lock()
+
+    def add(self, value: Any, code: int) -> None:
+        """Add a value that was not there."""
+        self._new.append((value, code))
+
+    def cost(self) -> float:
+        """Return how long ordering the new values takes, in steps of 0.1 µs."""
+        values = len(self._values) + len(self._new)
+        return values * _MAKING_STEPS if self._are_many() else len(self._new) * values * _MASK_STEPS
+
+    def _are_many(self) -> bool:
+        return len(self._new) * _INSERTED > len(self._values)
+
+    def codes(self, operator: str, operand: Any) -> "array[int]":
+        """Return the codes of the values that stand in the relation."""
+        with self._ordering:
+            if self._new:
+                self._order()
+        match operator:
+            case "$gt":
+                return self._codes[bisect_right(self._values, operand) :]
+            case "$gte":
+                return self._codes[bisect_left(self._values, operand) :]
+            case "$lt":
+                return self._codes[: bisect_left(self._values, operand)]
+            case "$lte":
+                return self._codes[: bisect_right(self._values, operand)]
+            case other:
+                raise ValueError(f"There is no operator {other!r}.")
+
+    def _order(self) -> None:
+        if self._are_many():
+            new = iter(self._new)
+            parts = [zip(self._values, self._codes, strict=True), *iter(lambda: sorted(islice(new, _SORTED)), [])]
+            pairs = list(merge(*parts))
+            self._values, self._codes = [value for value, _ in pairs], array("i", (code for _, code in pairs))
+        else:
+            for value, code in self._new:
+                place = bisect_left(self._values, value)
+                self._values.insert(place, value)
+                self._codes.insert(place, code)
+        self._new = []
+
+
+def _key(value: Any) -> Hashable:
+    """Return what is the same for values that are equal as JSON, and for no others."""
+    kind = type(value)
+    if kind is bool:
+        return bool, value  # True == 1 for Python
+    if kind is list:
+        return list, tuple(map(_key, value))
+    if kind is dict:
+        return dict, frozenset((name, _key(item)) for name, item in value.items())
+    return value  # type: ignore[no-any-return]

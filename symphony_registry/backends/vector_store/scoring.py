@@ -1,0 +1,95 @@
+"""How near rows are to a query: quickly within known errors, and exactly."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symphony_registry.backends.vector_store.base import Float32s, Metric
+
+Float64s = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+# Similarities by distance that differ by less are equal as float64.
+SAME_DISTANCE = 4e-16
+# Bounds the relative error of a float32 dot product, in any order of summation: per term, and at least.
+_TERM_ERROR, _LEAST_ERROR = 1.2e-7, 1e-5
+# Lengths between which squares and products stay inside float32.
+_SAFE_LENGTHS = (1e-15, 1e15)
+# Cosines are rounded here, so that vectors of one direction are equals, whatever their lengths.
+_COSINE_DIGITS = 12
+# Rows that are picked or measured at a time: they stay in the cache.
+_CHUNK = 512
+# Of many scores, only the best of so many are ordered.
+_BLOCK = 64
+
+
+class Query:
+    """A vector that is searched for.
+
+    A score orders rows as their similarity does: the dot product, for cosine by
+    a row's length, and 2 q.x - |x|^2 for euclidean.
+    """
+
+    def __init__(self, vector: Float32s, metric: Metric) -> None:
+        self.vector = vector
+        self.metric: Metric = metric
+        self.length = float(lengths_of(vector[np.newaxis])[0])
+        self.tolerance = max(_LEAST_ERROR, _TERM_ERROR * vector.size)
+        self.is_safe = are_safe(np.array([self.length]))
+
+    def scores(self, dots: npt.NDArray[Any], lengths: Float64s) -> tuple[npt.NDArray[Any], Float64s | float]:
+        """Return the scores of rows by their dot products and lengths, and by how much they may err."""
+        if self.metric == "cosine":
+            return dots / lengths, self.tolerance * self.length
+        errors = self.tolerance * self.length * lengths
+        if self.metric == "dot":
+            return dots, errors
+        squares = lengths**2
+        reach = self.length + lengths
+        errors = 2 * errors + self.tolerance * squares + SAME_DISTANCE * (reach + reach**2 + SAME_DISTANCE)
+        return 2 * dots.astype(np.float64) - squares, errors
+
+    def similarities(self, rows: Float32s, lengths: Float64s) -> Float64s:
+        """Return the exact similarities of rows; each row's does not depend on the others."""
+        wide, query = rows.astype(np.float64), self.vector.astype(np.float64)
+        result: Float64s
+        if self.metric == "euclidean":
+            result = 1.0 / (1.0 + np.sqrt(((wide - query) ** 2).sum(axis=1)))
+            return result
+        result = (wide * query).sum(axis=1)
+        if self.metric == "cosine":
+            result = (result / (lengths * self.length)).round(_COSINE_DIGITS)
+            np.minimum(np.maximum(result, -1.0, out=result), 1.0, out=result)
+        return result
+
+
+def lengths_of(rows: npt.NDArray[Any]) -> Float64s:
+    """Return the length of each row; finite where all numbers of a float32 row are, and 0 where all are."""
+    squares = np.empty(len(rows))
+    for start in range(0, len(rows), _CHUNK):
+        wide = rows[start : start + _CHUNK].astype(np.float64)
+        np.add.reduce(np.square(wide, out=wide), axis=1, out=squares[start : start + _CHUNK])
+    return np.sqrt(squares, out=squares)
+
+
+def are_safe(lengths: Float64s) -> bool:
+    """Say whether float32 serves rows of these lengths."""
+    least, most = _SAFE_LENGTHS
+    return all(least < length < most or length == 0 for length in lengths.tolist())
+
+
+def picked_dots(queries: Float32s, matrix: Float32s, rows: Rows) -> Float32s:
+    """Return the dot products of queries with some rows of a matrix, a line for each query."""
+    parts = [
+        queries @ matrix.take(rows[start : start + _CHUNK], axis=0).T for start in range(0, max(1, len(rows)), _CHUNK)
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def floor(scores: npt.NDArray[Any], limit: int) -> float:
+    """Return a bound that at least `limit` scores reach, near the `limit`-th best; there are as many at least."""
+    blocks = len(scores) // _BLOCK
+    if blocks >= limit:
+        scores = scores[: blocks * _BLOCK].reshape(_BLOCK, blocks).max(axis=0)
+    return float(np.partition(scores, len(scores) - limit)[len(scores) - limit])
