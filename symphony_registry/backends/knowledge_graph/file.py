@@ -13,6 +13,14 @@ from symphony_registry.backends.storage import StorageBackend
 class FileKnowledgeGraph(JournaledBackend[PropertyGraph], InMemoryKnowledgeGraph):
     """A knowledge graph that survives restarts."""
 
+    _records: ClassVar[Mapping[str, Mapping[str, type]]] = {
+        "put_entity": {"id": str, "type": str, "properties": dict},
+        "put_relation": {"from": str, "to": str, "type": str, "properties": dict},
+        "delete_entity": {"id": str},
+        "delete_relation": {"from": str, "to": str, "type": str},
+        "clear": {},
+    }
+
     class Provider(InMemoryKnowledgeGraph.Provider):
         """Makes file knowledge graphs."""
 
@@ -24,4 +32,4 @@ class FileKnowledgeGraph(JournaledBackend[PropertyGraph], InMemoryKnowledgeGraph
             return FileKnowledgeGraph(config)
 
     def _configure(self) -> None:
-        self._path = read_options(FileOptions, self.config, type(self).__name__).path
+        self._file = read_options(FileOptions, self.config, type(self).__name__)

@@ -21,7 +21,8 @@ from symphony_registry.backends.knowledge_graph.checks import (
     check_path,
     check_relations,
 )
-from symphony_registry.backends.knowledge_graph.graph import PropertyGraph, Touch
+from symphony_registry.backends.knowledge_graph.graph import PropertyGraph
+from symphony_registry.backends.knowledge_graph.walks import Touch
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import (
@@ -32,13 +33,12 @@ from symphony_registry.backends.values import (
     check_limit,
     checked_object,
     collected,
-    copied,
 )
 from symphony_registry.errors import InvalidValueError
 
 T = TypeVar("T")
 
-# What work costs, in the steps of `LONG`.
+# What work costs, in the steps of `LONG`; deleting a relation with its entity costs less than one.
 _ENTITY_STEPS = 10
 _BATCH = 200
 
@@ -83,10 +83,10 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         merged = checked_object(properties, "properties")
 
         def decide() -> tuple[Sequence[Change], bool]:
-            found = self._state.entities.get(entity_id)
+            found = self._state.entity(entity_id)
             if found is None:
                 return [], False
-            return [_put_entity(entity_id, found[0], {**found[1], **merged})], True
+            return [_put_entity(entity_id, found["type"], found["properties"] | merged)], True
 
         return await self._write(decide, touches=lambda: [entity_id])
 
@@ -99,7 +99,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
                 return [], False
             return [{"op": "delete_entity", "id": entity_id}], True
 
-        return await self._write(decide, self._state.degree(entity_id) * _ENTITY_STEPS, lambda: [entity_id])
+        return await self._write(decide, self._state.degree(entity_id), lambda: [entity_id])
 
     async def add_relation(  # noqa: D102
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
@@ -113,9 +113,10 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         checked = await computed(lambda: check_relations(given), cost)
 
         def decide() -> tuple[Sequence[Change], None]:
+            entities = self._state.entities
             for from_id, to_id, kind, _ in checked:
                 for end in (from_id, to_id):
-                    if end not in self._state.entities:
+                    if end not in entities:
                         raise InvalidValueError(
                             f"The relation {from_id!r} -{kind}-> {to_id!r} needs the entity {end!r}, which does not "
                             "exist. Add it first."
@@ -205,37 +206,19 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
         condition = parse_filter(property_filter, "property_filter")
         check_limit(limit)
 
-        def work() -> list[Entity]:
-            entities = self._state.entities
-            found: list[Entity] = []
-            for id in sorted(id for id, (kind, _) in entities.items() if entity_type in (None, kind)):
-                kind, properties = entities[id]
-                if condition.matches(properties):
-                    found.append({"id": id, "type": kind, "properties": copied(properties)})
-                    if len(found) == limit:
-                        break
-            return found
-
         cost = len(self._state.entities) * _ENTITY_STEPS * comparisons(condition)
-        return await self._read(work, cost)
+        return await self._read(lambda: self._state.find(entity_type, condition, limit), cost)
 
     async def count_entities(self, entity_type: str | None = None) -> int:  # noqa: D102
         self.ensure_open()
         check_optional_id(entity_type, "entity_type")
-        if entity_type is None:
-            return await self._read(lambda: len(self._state.entities))
-
-        def work() -> int:
-            return sum(kind == entity_type for kind, _ in self._state.entities.values())
-
-        return await self._read(work, len(self._state.entities))
+        cost = 0 if entity_type is None else len(self._state.entities)
+        return await self._read(lambda: self._state.count(entity_type), cost)
 
     async def count_relations(self, relation_type: str | None = None) -> int:  # noqa: D102
         self.ensure_open()
         check_optional_id(relation_type, "relation_type")
-        if relation_type is None:
-            return await self._read(lambda: sum(self._state.relation_counts.values()))
-        return await self._read(lambda: self._state.relation_counts.get(relation_type, 0))
+        return await self._read(lambda: self._state.count_relations(relation_type))
 
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
@@ -243,7 +226,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
 
     async def scan_entities(self) -> AsyncIterator[Entity]:  # noqa: D102
         self.ensure_open()
-        ids = await self._read(lambda: sorted(self._state.entities), len(self._state.entities))
+        ids = await self._read(self._state.ids, len(self._state.entities))
         for start in range(0, len(ids), _BATCH):
             await asyncio.sleep(0)  # a short read does not give the event loop a turn
             self.ensure_open()
