@@ -49,7 +49,7 @@ def check_id(value: object, what: str = "id") -> str:
 def check_limit(value: object, what: str = "limit", least: int = 1) -> int:
     """Return `value` if it is an `int` of at least `least`, else raise."""
     if type(value) is not int:
-        raise InvalidTypeError(f"{what} must be an int of at least {least}, not {value!r}.")
+        raise InvalidTypeError(f"{what} must be an int of at least {least}, not {reprlib.repr(value)}.")
     if value < least:
         raise InvalidValueError(f"{what} must be at least {least}, not {value}.")
     return value
@@ -57,10 +57,11 @@ def check_limit(value: object, what: str = "limit", least: int = 1) -> int:
 
 def check_direction(value: object) -> Direction:
     """Return `value` if it is a direction of relations, else raise."""
+    shown = value if type(value) is str else reprlib.repr(value)
     for direction in get_args(Direction):
-        if value == direction:
+        if shown == direction:
             return direction  # type: ignore[no-any-return]
-    raise InvalidValueError(f"There is no direction {value!r}. {hint(value, get_args(Direction))}")
+    raise InvalidValueError(f"There is no direction {reprlib.repr(value)}. {hint(shown, get_args(Direction))}")
 
 
 def collected(items: object) -> list[Any]:

@@ -1,6 +1,6 @@
 """Checkpoints in memory and in a journal of JSON lines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import orjson
@@ -17,6 +17,12 @@ from symphony_registry.journal import Record
 class FileCheckpointStore(JournaledBackend[CheckpointLog], InMemoryCheckpointStore):
     """A checkpoint store that survives restarts."""
 
+    _records: ClassVar[Mapping[str, Mapping[str, type]]] = {
+        "save": {"id": str, "data": dict, "metadata": dict, "timestamp": float},
+        "delete": {"id": str},
+        "clear": {},
+    }
+
     class Provider(InMemoryCheckpointStore.Provider):
         """Makes file checkpoint stores."""
 
@@ -28,12 +34,13 @@ class FileCheckpointStore(JournaledBackend[CheckpointLog], InMemoryCheckpointSto
             return FileCheckpointStore(config)
 
     def _configure(self) -> None:
-        self._path = read_options(FileOptions, self.config, type(self).__name__).path
+        self._file = read_options(FileOptions, self.config, type(self).__name__)
 
-    def _encode(self, change: Change) -> Record:
-        return {**change, "data": orjson.Fragment(change["data"])} if change["op"] == "save" else change
+    def _encode(self, change: Change) -> Iterable[Record]:
+        return ({**change, "data": orjson.Fragment(change["data"])} if change["op"] == "save" else change,)
 
-    def _decode(self, record: Record) -> Change:
-        if record["op"] == "save":
-            record["data"] = orjson.dumps(record["data"])
-        return record
+    def _decode(self, records: list[Record]) -> Iterable[Change]:
+        for record in records:
+            if record["op"] == "save":
+                record["data"] = orjson.dumps(record["data"])
+        return records

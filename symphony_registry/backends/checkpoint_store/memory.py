@@ -11,6 +11,7 @@ from symphony_registry.backends.checkpoint_store.base import Checkpoint, Checkpo
 from symphony_registry.backends.checkpoint_store.log import CheckpointLog, SavedCheckpoint, save_change
 from symphony_registry.backends.concurrency import computed, start, to_the_end
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
+from symphony_registry.backends.encoding import encoded, is_plain
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
@@ -21,7 +22,7 @@ from symphony_registry.errors import InvalidTypeError
 _INFO_STEPS = 10
 _BYTES_A_STEP = 20
 # Parts of a value above which it is checked on a thread.
-_LARGE_VALUE = 5_000
+_LARGE_VALUE = 2_000
 
 
 class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBackend):
@@ -126,7 +127,11 @@ async def _encoded(data: JSONObject) -> bytes:
     if not is_large(data, _LARGE_VALUE):
         return orjson.dumps(checked_object(data, "data"))
     try:
-        snapshot = marshal.dumps(data)  # at once: the caller may change the data while a thread checks them
-    except ValueError:  # they hold what is refused, and the check says what
+        text, snapshot = encoded(data)  # at once: the caller may change the data while a thread checks them
+    except (TypeError, ValueError):  # they hold what is refused, and the check says what
         return await to_the_end(start(lambda: orjson.dumps(checked_object(data, "data"))))
-    return await to_the_end(start(lambda: orjson.dumps(checked_object(marshal.loads(snapshot), "data"))))  # noqa: S302
+
+    def check() -> bytes:
+        return text if is_plain(text, snapshot) else orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
+
+    return await to_the_end(start(check))
