@@ -1,0 +1,97 @@
+"""The long form of everything: `python -m benchmarks.torture [part ...]`.
+
+Prints a table, and every failure with what it takes to see it again. Needs the
+extra `test`.
+"""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+
+from benchmarks.torture import contention, corruption, crash, fuzzing, io_errors, model, power_loss
+from benchmarks.torture.tally import Tally
+
+_MEMORY = 8 << 30  # bytes of addresses: more is an explosion
+_BEGIN, _END = "<!-- begin: python -m benchmarks.torture -->", "<!-- end -->"
+
+
+def _parts(options: argparse.Namespace) -> dict[str, Callable[[Tally], None]]:
+    seed, share = options.seed, options.share
+
+    def some(number: int) -> int:
+        return max(1, round(number * share))
+
+    stride = max(1, round(1 / share))
+    return {
+        "crash": lambda tally: crash.run(tally, some(3_334), seed),
+        "power loss": lambda tally: power_loss.run(tally, some(128), 20, seed),
+        "I/O errors": lambda tally: io_errors.run(tally, stride),
+        "corruption": lambda tally: corruption.run(tally, stride, seed),
+        "contention": lambda tally: contention.run(tally, some(100), seed),
+        "model": lambda tally: model.run(tally, some(100_000), seed),
+        "fuzzing, arguments": lambda tally: fuzzing.run_arguments(tally, some(1_000_000), seed),
+        "fuzzing, journals": lambda tally: fuzzing.run_journals(tally, some(100_000), seed),
+    }
+
+
+def table(tallies: Sequence[Tally], options: argparse.Namespace) -> str:
+    """Return the report as Markdown."""
+    lines = ["| part | tried | failures | seconds | what came of it |", "| --- | ---: | ---: | ---: | --- |"]
+    for tally in tallies:
+        outcomes = "; ".join(f"{name}: {count:,}" for name, count in tally.outcomes.most_common())
+        lines.append(
+            f"| {tally.part} | {tally.tried:,} | {len(tally.failures):,} | {tally.seconds:,.0f} | {outcomes} |"
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines += [""]
+    lines.append(
+        f"{datetime.now(UTC):%Y-%m-%d}, symphony-registry {version('symphony-registry')}, Python {python_version()}, "
+        f"NumPy {version('numpy')}, {sys.platform}; seed {options.seed}; at most {peak:,.0f} MB of memory."
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.torture", description=__doc__)
+    parser.add_argument("parts", nargs="*", help="a part, or the beginning of its name; without any, all")
+    parser.add_argument("--share", type=float, default=1, help="of the long form, as in 0.01")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--directory", type=Path, help="where crash and contention have their stores; default: the system's"
+    )
+    parser.add_argument("--output", type=Path, help="a page in which the table stands between two markers")
+    options = parser.parse_args()
+    if options.directory:
+        tempfile.tempdir = str(options.directory)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    tallies = []
+    for name, run in _parts(options).items():
+        if options.parts and not any(name.startswith(part) for part in options.parts):
+            continue
+        tally = Tally(name, patience=0 if name == "model" else 60)
+        started = time.monotonic()
+        run(tally)
+        tally.seconds = time.monotonic() - started
+        tallies.append(tally)
+        print(f"{name}: {tally.tried:,} tried, {len(tally.failures):,} failures, {tally.seconds:,.0f} s", flush=True)
+        for failure in tally.failures[:20]:
+            print(failure)
+    report = table(tallies, options)
+    print(report)
+    if options.output:
+        page = options.output.read_text()
+        before, rest = page.split(_BEGIN)
+        options.output.write_text(f"{before}{_BEGIN}\n{report}\n{_END}{rest.split(_END, 1)[1]}")
+    sys.exit(any(tally.failures for tally in tallies))
+
+
+if __name__ == "__main__":
+    main()

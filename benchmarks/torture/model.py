@@ -1,0 +1,262 @@
+"""The same operations on a plain model, on memory and on files give the same answers.
+
+Hypothesis makes up the operations. Files are closed and opened again in between,
+taken over as a kill leaves them, and compacted as often as they can be.
+"""
+
+# mypy: disable-error-code=no-untyped-call
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias
+
+from custom_providers import DictCheckpointStore, DictGraphWithListing, DictVectorStore
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from benchmarks.torture.disk import copy_files, scratch
+from benchmarks.torture.subjects import at_rest, eager_compaction, logged
+from benchmarks.torture.tally import Tally
+from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InMemoryCheckpointStore
+from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph, InMemoryKnowledgeGraph
+from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
+from symphony_registry.errors import RegistryError
+
+Operation: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any]]"
+
+STEPS = 50  # of one history
+
+ids = st.sampled_from(["a", "A", "b", "../x", "é", "e\u0301", "\uffff", "\U00010000"])
+bad_ids = st.sampled_from(["", "\0", "\ud800", "x" * 513, None, 3])
+some_ids = st.one_of(ids, ids, ids, ids, bad_ids)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([0.5, 1.0, 2.0, -0.0]),
+    st.sampled_from(["x", "y", "\0"]),
+)
+values = st.recursive(scalars, lambda part: st.lists(part, max_size=2) | st.dictionaries(st.sampled_from("kl"), part))
+objects = st.dictionaries(st.sampled_from(["k", "l", "n.m", "$"]), values, max_size=3)
+bad_objects = st.sampled_from([{"k": float("nan")}, {"k": b""}, {1: 2}, [], {"k": 2**63}])
+some_objects = st.one_of(st.none(), objects, objects, objects, bad_objects)
+limits = st.sampled_from([1, 2, 3, 100, 100, 0, True])
+
+comparisons = st.one_of(
+    values,
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains"), scalars)
+    ),
+    st.fixed_dictionaries({}, optional={"$in": st.lists(scalars, max_size=2), "$nin": st.lists(scalars, max_size=2)}),
+    st.fixed_dictionaries({"$exists": st.booleans()}),
+)
+filters = st.recursive(
+    st.dictionaries(st.sampled_from(["k", "l", "k.l", "n.m", "missing"]), comparisons, max_size=2),
+    lambda part: st.fixed_dictionaries(
+        {}, optional={"$and": st.lists(part, max_size=2), "$or": st.lists(part, max_size=2), "$not": part}
+    ),
+    max_leaves=3,
+)
+some_filters = st.one_of(st.none(), filters, st.just({"k": {"$near": 1}}))
+
+# Small whole numbers: similarities by `dot` are exact, so that equals are equals everywhere.
+vectors = st.lists(st.integers(-2, 2), min_size=2, max_size=2)
+some_vectors = st.one_of(vectors, vectors, vectors, st.sampled_from([[1], [1, float("nan")], [], "no", [[1, 2]]]))
+kinds = st.sampled_from(["P", "Q"])
+some_kinds = st.one_of(kinds, kinds, kinds, st.sampled_from(["", None]))
+directions = st.sampled_from(["outgoing", "incoming", "both", "both", "up"])
+
+
+def call(name: str, *arguments: Any, **options: Any) -> Any:
+    """Return a strategy for calls of `name`."""
+    return st.tuples(st.just(name), st.tuples(*arguments), st.fixed_dictionaries({}, optional=options))
+
+
+VECTOR_CALLS = st.one_of(
+    call("add", some_ids, some_vectors, some_objects),
+    call("add_many", st.lists(st.tuples(some_ids, some_vectors, some_objects), max_size=3)),
+    call("get", some_ids),
+    call("get_many", st.lists(ids, max_size=3)),
+    call("delete", some_ids),
+    call("delete_many", st.lists(some_ids, max_size=3)),
+    call("search", some_vectors, limits, some_filters, include_vectors=st.booleans()),
+    call("search_many", st.lists(some_vectors, max_size=2), limits, some_filters),
+    call("count", some_filters),
+    call("scan", st.sampled_from([1, 2, 0])),
+)
+GRAPH_CALLS = st.one_of(
+    call("add_entity", some_ids, some_kinds, some_objects),
+    call("add_entities", st.lists(st.tuples(ids, kinds, some_objects), max_size=8)),
+    call("get_entity", some_ids),
+    call("update_entity", some_ids, objects),
+    call("delete_entity", some_ids),
+    call("add_relation", ids, ids, some_kinds, some_objects),
+    call("add_relations", st.lists(st.tuples(ids, ids, kinds, objects), max_size=5)),
+    call("get_relations", some_ids, some_kinds, directions),
+    call("delete_relation", ids, ids, some_kinds),
+    call("query", some_ids, st.lists(kinds, max_size=3), limits),
+    call("find_entities", some_kinds, some_filters, limits),
+    call("neighbors", ids, some_kinds, directions, st.integers(0, 3), limits),
+    call("shortest_path", ids, ids, st.one_of(st.none(), st.lists(kinds, max_size=2)), st.integers(0, 4)),
+    call("count_entities", some_kinds),
+    call("count_relations", some_kinds),
+    call("scan_entities"),
+    call("scan_relations"),
+    call("clear"),
+)
+CHECKPOINT_CALLS = st.one_of(
+    call("save_checkpoint", some_ids, some_objects, some_objects),
+    call("save_checkpoint", ids, objects),
+    call("get_checkpoint", some_ids),
+    call("delete_checkpoint", some_ids),
+    call(
+        "list_checkpoints", metadata_filter=some_filters, limit=st.one_of(st.none(), limits), newest_first=st.booleans()
+    ),
+    call("get_latest_checkpoint"),
+    call("prune", st.sampled_from([0, 1, 2, 5, -1, True])),
+    call("count"),
+    call("scan"),
+    call("clear"),
+)
+
+
+async def outcome(backend: Any, operation: Operation) -> Any:
+    """Return what a call gives, or that it was refused; of two bad arguments, either may be named."""
+    name, arguments, options = operation
+    try:
+        result = getattr(backend, name)(*arguments, **options)
+        if isinstance(result, AsyncIterator):
+            return [item async for item in result]
+        return await result
+    except RegistryError as error:
+        assert isinstance(error, ValueError | TypeError)  # noqa: PT017
+        return "refused"
+
+
+def comparable(value: Any) -> Any:
+    """Return a value such that equal ones are equal in type too; times are told by the clock, not by us."""
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items() if key != "timestamp"}
+    if isinstance(value, list):
+        return [comparable(item) for item in value]
+    return (type(value), repr(value)) if isinstance(value, float) else (type(value), value)
+
+
+class Agreement(RuleBasedStateMachine):
+    """A model, a memory and a file provider, held against each other at each step."""
+
+    calls: ClassVar[st.SearchStrategy[Operation]]
+    make: ClassVar[Any]  # of a directory, the three
+    steps: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self._stack.enter_context(eager_compaction())
+        self._stack.enter_context(logged())
+        self._base = Path(self._stack.enter_context(scratch()))
+        self._runner = self._stack.enter_context(asyncio.Runner())
+        self._lives = 0
+        self._backends = type(self).make(self._base / "0")
+        for backend in self._backends:
+            self._runner.run(backend.connect())
+
+    @rule(data=st.data())
+    def call(self, data: st.DataObject) -> None:
+        """Call all three alike."""
+        type(self).steps += 1
+        operation = data.draw(type(self).calls)
+        expected, *others = [comparable(self._runner.run(outcome(backend, operation))) for backend in self._backends]
+        for other in others:
+            assert other == expected, operation
+
+    @rule()
+    def reopen(self) -> None:
+        """Close the files and open them again."""
+        type(self).steps += 1
+        self._runner.run(self._backends[-1].disconnect())
+        self._runner.run(self._backends[-1].connect())
+
+    @rule()
+    def take_over(self) -> None:
+        """Go on with the files as a kill leaves them."""
+        type(self).steps += 1
+        file = self._backends[-1]
+        self._lives += 1
+        old, new = self._base / f"{self._lives - 1}", self._base / f"{self._lives}"
+        self._runner.run(at_rest(file))
+        copy_files(old, new)
+        self._runner.run(file.disconnect())
+        shutil.rmtree(old)
+        self._backends[-1] = type(self).make(new)[-1]
+        self._runner.run(self._backends[-1].connect())
+
+    def teardown(self) -> None:
+        """Close everything."""
+        for backend in self._backends:
+            self._runner.run(backend.disconnect())
+        self._stack.close()
+
+
+_OPTIONS = {"dimension": 2, "metric": "dot"}
+
+
+class VectorAgreement(Agreement):
+    """Vector stores."""
+
+    calls = VECTOR_CALLS
+    make = staticmethod(
+        lambda path: [
+            DictVectorStore(_OPTIONS),
+            InMemoryVectorStore(_OPTIONS),
+            FileVectorStore({"path": path, **_OPTIONS}),
+        ]
+    )
+
+
+class GraphAgreement(Agreement):
+    """Knowledge graphs."""
+
+    calls = GRAPH_CALLS
+    make = staticmethod(
+        lambda path: [DictGraphWithListing(), InMemoryKnowledgeGraph(), FileKnowledgeGraph({"path": path})]
+    )
+
+
+class CheckpointAgreement(Agreement):
+    """Checkpoint stores."""
+
+    calls = CHECKPOINT_CALLS
+    make = staticmethod(
+        lambda path: [DictCheckpointStore(), InMemoryCheckpointStore(), FileCheckpointStore({"path": path})]
+    )
+
+
+MACHINES = {
+    "vector_store": VectorAgreement,
+    "knowledge_graph": GraphAgreement,
+    "checkpoint_store": CheckpointAgreement,
+}
+
+
+def run(tally: Tally, steps: int, number: int) -> None:
+    """Hold the providers of each type against each other for about `steps` steps in all."""
+    for name, machine in MACHINES.items():
+        machine.steps = 0
+        histories = max(1, steps // STEPS // len(MACHINES))
+        thorough = settings(
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            max_examples=histories,
+            stateful_step_count=STEPS,
+            print_blob=True,
+        )
+        with tally.trying(f"{name}, seed {number}"):
+            run_state_machine_as_test(seed(number)(machine), settings=thorough)
+        tally.outcomes[name] += machine.steps
+        tally.tried += machine.steps - 1
