@@ -1,0 +1,41 @@
+"""All rows of the benchmark, in the order of the page."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from benchmarks import checkpoints, durable, graph, growth, opening, process, registry, report, vectors
+from benchmarks.harness import Plan, Result
+
+ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
+    row.__name__: row
+    for row in (
+        vectors.search,
+        vectors.batch,
+        vectors.filter,
+        vectors.add,
+        process.loop,
+        process.memory,
+        durable.durable,
+        durable.group,
+        opening.opening,
+        graph.walk,
+        graph.access,
+        graph.size,
+        checkpoints.checkpoints,
+        checkpoints.small,
+        registry.registry,
+        growth.growth,
+    )
+}
+
+
+def measure(name: str, plan: Plan) -> report.Section:
+    """Measure one row."""
+    start = time.perf_counter()
+    results = asyncio.run(ROWS[name](plan))
+    title, _, words = (inspect.getdoc(ROWS[name]) or name).partition("\n\n")
+    seconds = time.perf_counter() - start
+    return report.Section(name, title.rstrip("."), " ".join(words.split()), results, seconds)

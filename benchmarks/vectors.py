@@ -1,0 +1,249 @@
+"""Vectors in memory: searching, filters, adding."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.data import Condition, Corpus, enlarged, mixture, noise, real
+from benchmarks.harness import (
+    OURS,
+    RATE,
+    Call,
+    Plan,
+    Result,
+    at_least,
+    at_most,
+    at_most_times,
+    installed,
+    library,
+    race,
+)
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+
+_TOP = 10
+_BATCH = 50_000
+READING = "reading the matrix once"
+CONDITIONS = {
+    "50 %": Condition("lang", "=", "en"),
+    "5 %": Condition("score", "<", 50),
+    "0.1 %": Condition("topic", "=", 7),
+}
+
+
+@asynccontextmanager
+async def loaded(corpus: Corpus) -> AsyncIterator[InMemoryVectorStore]:
+    """Open a store that holds a corpus."""
+    async with InMemoryVectorStore() as store:
+        await fill(store, corpus)
+        yield store
+
+
+async def fill(store: InMemoryVectorStore, corpus: Corpus) -> None:
+    """Add everything, in batches."""
+    for start in range(0, len(corpus.vectors), _BATCH):
+        rows = slice(start, start + _BATCH)
+        await store.add_many(zip(corpus.ids[rows], corpus.vectors[rows], corpus.metadata(rows), strict=True))
+
+
+def numpy_top(corpus: Corpus) -> Call:
+    """Multiply, then partition."""
+
+    def search(turn: int) -> Any:
+        similarities = corpus.vectors @ corpus.query(turn)
+        best = np.argpartition(similarities, -_TOP)[-_TOP:]
+        return best[np.argsort(similarities[best])]
+
+    return search
+
+
+def reading(corpus: Corpus) -> Call:
+    """Read every number once, on all cores."""
+    flat = corpus.vectors.reshape(-1)
+    parts = np.array_split(flat, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(len(parts))
+    return lambda _: list(pool.map(np.dot, parts, parts))
+
+
+def searching_peer(kind: type[peers.VectorPeer], directory: Path | None) -> Callable[[Corpus], Call]:
+    """Return what sets up a library for single searches."""
+
+    def set_up(corpus: Corpus) -> Call:
+        filled = kind(directory, corpus.vectors.shape[1])
+        filled.fill(corpus)
+        return lambda turn: filled.search(corpus.query(turn))
+
+    return set_up
+
+
+async def _agree(store: InMemoryVectorStore, corpus: Corpus) -> None:
+    """Stop the run where ours misses a result."""
+    for query in corpus.queries:
+        found = [result["similarity"] for result in await store.search(query, _TOP)]
+        assert np.allclose(found, np.sort(corpus.vectors @ query)[::-1][:_TOP], atol=1e-5)
+
+
+async def search(plan: Plan) -> list[Result]:
+    """Exact search, one query.
+
+    The ten most similar, with their metadata and vectors. The vectors of the first column are a mixture of Gaussians
+    of low intrinsic dimension; real ones are embeddings of the descriptions of Debian's packages, also enlarged by
+    mixtures of two; in noise nothing can be left out, and all must be read. Chroma's index is approximate.
+    """
+    few: Mapping[str, Callable[[Corpus], Call]] = {
+        "faiss IndexFlatIP": searching_peer(peers.Faiss, None),
+        "numpy": numpy_top,
+        READING: reading,
+    }
+    reach = (at_most_times(0.35, "faiss IndexFlatIP"), at_most_times(1, READING))
+    results = []
+    with tempfile.TemporaryDirectory(dir=plan.directory) as directory:
+        everybody = {
+            **few,
+            "hnswlib BFIndex": searching_peer(peers.Hnswlib, None),
+            "usearch exact": searching_peer(peers.Usearch, None),
+            "sqlite-vec": searching_peer(peers.SqliteVec, None),
+            "duckdb": searching_peer(peers.Duckdb, None),
+            "qdrant local": searching_peer(peers.Qdrant, None),
+            "lancedb": searching_peer(peers.Lancedb, Path(directory)),
+            "chroma (approximate)": searching_peer(peers.Chroma, None),
+        }
+        corpora = [("", mixture(plan.vectors), everybody), ("noise, ", noise(plan.vectors), few)]
+        if plan.data:
+            corpora[1:1] = [("real, ", real(plan.data), few), ("real, ", enlarged(real(plan.data), plan.vectors), few)]
+        for name, corpus, setups in corpora:
+            async with loaded(corpus) as store:
+                await _agree(store, corpus)
+                contestants = {OURS: searching(store, corpus), **installed(setups, corpus)}
+                figures = await race(plan, contestants)
+            work = f"{name}{len(corpus.vectors):,} x {corpus.vectors.shape[1]}"
+            judged = name != "noise, " and len(corpus.vectors) == plan.vectors
+            results.append(Result(work, figures, reaches=reach if judged else ()))
+    return results
+
+
+def searching(store: InMemoryVectorStore, corpus: Corpus, condition: Condition | None = None) -> Call:
+    """Return the search for a turn's query."""
+    wanted = None if condition is None else condition.ours
+    return lambda turn: store.search(corpus.query(turn), _TOP, wanted)
+
+
+async def batch(plan: Plan) -> list[Result]:
+    """Exact search, 64 queries at once."""
+    corpus = mixture(plan.vectors)
+
+    def faiss(corpus: Corpus) -> Call:
+        index = peers.Faiss(None, corpus.vectors.shape[1])
+        index.fill(corpus)
+        return lambda _: index.search_many(corpus.queries)
+
+    def numpy(corpus: Corpus) -> Call:
+        def search_many(_: int) -> Any:
+            similarities = corpus.queries @ corpus.vectors.T
+            best = np.argpartition(similarities, -_TOP)[:, -_TOP:]
+            return np.take_along_axis(similarities, best, 1)
+
+        return search_many
+
+    async with loaded(corpus) as store:
+        contestants = {OURS: lambda _: store.search_many(corpus.queries, _TOP)}
+        others = installed({"faiss IndexFlatIP": faiss, "numpy": numpy}, corpus)
+        figures = await race(plan, {**contestants, **others})
+    work = f"{len(corpus.queries)} queries, {plan.vectors:,} x {corpus.vectors.shape[1]}"
+    return [Result(work, figures, reaches=[at_most_times(1, "faiss IndexFlatIP")])]
+
+
+async def filter(plan: Plan) -> list[Result]:
+    """Exact search with a filter.
+
+    The filter keeps the share in the heading: an equality, a range and an equality. Ours evaluates it for each
+    search; faiss is given a bitmap that stands ready.
+    """
+    corpus = mixture(plan.vectors)
+    kinds: dict[str, Any] = {"faiss, ready bitmap": peers.Faiss, "duckdb": peers.Duckdb, "qdrant local": peers.Qdrant}
+    filled: dict[str, peers.VectorPeer] = {}
+
+    def filled_with(name: str) -> peers.VectorPeer:
+        if name not in filled:
+            filled[name] = kinds[name](None, corpus.vectors.shape[1])
+            filled[name].fill(corpus)
+        return filled[name]
+
+    def filtering(name: str) -> Callable[[Condition], Call]:
+        def set_up(condition: Condition) -> Call:
+            peer = filled_with(name)
+            return lambda turn: peer.search(corpus.query(turn), condition)
+
+        return set_up
+
+    results = []
+    async with loaded(corpus) as store:
+        for share, condition in CONDITIONS.items():
+            others = installed({name: filtering(name) for name in kinds}, condition)
+            figures = await race(plan, {OURS: searching(store, corpus, condition), **others})
+            reach = at_most_times(0.5, "faiss, ready bitmap")
+            results.append(Result(f"{share} of {plan.vectors:,}", figures, reaches=[reach]))
+    return results
+
+
+async def add(plan: Plan) -> list[Result]:
+    """Adding in memory.
+
+    One vector at a time, each awaited, without metadata; then all at once, the rows of one array.
+    """
+    corpus = mixture(plan.vectors)
+    step = min(500, plan.vectors // 4)
+    lists = corpus.vectors.tolist()
+
+    def one_by_one(kind: Any) -> Callable[[], Call]:
+        def set_up() -> Call:
+            peer = kind(None, corpus.vectors.shape[1])
+
+            def work(turn: int) -> None:
+                for row in _rows(turn, step, plan):
+                    peer.add([row], corpus.vectors[row : row + 1])
+
+            return work
+
+        return set_up
+
+    slow = installed({"qdrant local": one_by_one(peers.Qdrant), "chroma": one_by_one(peers.Chroma)})
+    others = {**installed({"faiss IndexFlatIP": one_by_one(peers.Faiss)}), **slow}
+    async with InMemoryVectorStore() as store, InMemoryVectorStore() as other:
+
+        def adding(target: InMemoryVectorStore, vectors: Any) -> Call:
+            async def work(turn: int) -> None:
+                for row in _rows(turn, step, plan):
+                    await target.add(corpus.ids[row], vectors[row])
+
+            return work
+
+        arrays = await race(plan, {OURS: adding(store, corpus.vectors), **others}, per=step)
+        listed = await race(plan, {OURS: adding(other, lists)}, per=step)
+
+    async def add_many(_: int) -> None:
+        async with InMemoryVectorStore() as fresh:
+            await fresh.add_many(zip(corpus.ids, corpus.vectors, itertools.repeat(None)))
+
+    def faiss() -> Call:
+        library("faiss")
+        return lambda _: peers.Faiss(None, corpus.vectors.shape[1]).fill(corpus)
+
+    bulk = await race(plan, {OURS: add_many, **installed({"faiss IndexFlatIP": faiss})}, per=plan.vectors)
+    return [
+        Result("from an array", arrays, reaches=[at_most(15e-6)]),
+        Result("from a list of floats", listed, reaches=[at_most(30e-6)]),
+        Result("`add_many`", bulk, RATE, [at_least(300_000)]),
+    ]
+
+
+def _rows(turn: int, step: int, plan: Plan) -> range:
+    start = turn * step % (plan.vectors - step)
+    return range(start, start + step)
