@@ -1,8 +1,10 @@
 """Snapshots: arrays that are mapped, and used only with the journal they were made of."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from symphony_registry.journal.snapshot import Snapshot, checksum, read_snapshot, write_snapshot
@@ -17,7 +19,10 @@ def journal(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def snapshot(tmp_path: Path, journal: Path) -> Path:
-    arrays = {"matrix": np.arange(30_000, dtype=np.float32).reshape(100, 300), "ids": np.frombuffer(b'["a"]', np.uint8)}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "matrix": np.arange(30_000, dtype=np.float32).reshape(100, 300),
+        "ids": np.frombuffer(b'["a"]', np.uint8),
+    }
     write_snapshot(tmp_path / "snapshot", journal, Snapshot(9_000, 800, {"metric": "dot"}, arrays))
     return tmp_path / "snapshot"
 
@@ -51,9 +56,7 @@ def test_it_is_of_the_journal_up_to_its_end_only(snapshot: Path, journal: Path) 
         assert read_snapshot(snapshot, journal) is None
 
 
-def test_a_changed_byte_is_noticed_and_said(
-    snapshot: Path, journal: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_changed_byte_is_noticed_and_said(snapshot: Path, journal: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = snapshot.read_bytes()
     line = content.index(b"\n") + 1
     for index in [*range(0, line, 7), *range(4096, 4096 + 120_000, 997)]:
@@ -83,3 +86,13 @@ def test_a_checksum_changes_with_every_byte(size: int) -> None:
         assert checksum(data) != before
         data[index] ^= 1
     assert checksum(data) == before
+
+
+def test_a_checksum_changes_when_two_parts_are_exchanged() -> None:
+    data = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8)
+    before = checksum(data)
+    for first, second in ((0, 512), (512, 65_536 + 512), (100_000, 200_000), (262_144 + 8, 280_000)):
+        changed = data.copy()
+        changed[first : first + 512] = data[second : second + 512]
+        changed[second : second + 512] = data[first : first + 512]
+        assert checksum(changed) != before

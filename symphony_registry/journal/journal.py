@@ -178,7 +178,7 @@ class Journal:
         assert self._segment is not None
         with self._busy, _failing("written", self.path):
             lines = list(encode_group(group, self.lines))
-            data = b"".join(lines)
+            data = lines[0] if len(lines) == 1 else b"".join(lines)  # one may be large
             if self._renamed:
                 self._sync_rename()
             self._closed = False

@@ -132,6 +132,6 @@ async def _encoded(data: JSONObject) -> bytes:
         return await to_the_end(start(lambda: orjson.dumps(checked_object(data, "data"))))
 
     def check() -> bytes:
-        return text if is_plain(text, snapshot) else orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
+        return text if is_plain(snapshot) else orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
 
     return await to_the_end(start(check))

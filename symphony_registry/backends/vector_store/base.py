@@ -21,6 +21,9 @@ Float32s: TypeAlias = "npt.NDArray[np.float32]"
 Item: TypeAlias = "tuple[str, Vector, JSONObject | None]"
 ITEM_PARTS = ("id", "vector", "metadata")
 
+# Between these, a sum of squares tells that no number is infinite, and not all are zero.
+_ORDINARY = (1e-30, 1e30)
+
 
 class VectorItem(TypedDict):
     """A stored vector, rounded to float32, with its metadata."""
@@ -243,8 +246,13 @@ def check_vector(vector: object, dimension: int | None, metric: Metric, what: st
         raise InvalidValueError(f"The {what} is empty.")
     if dimension is not None and given.size != dimension:
         raise DimensionError(dimension, given.size, what)
-    with np.errstate(over="ignore"):
-        result = given.astype(np.float32)
+    if given.dtype == np.float32:
+        result = given.copy()
+    else:
+        with np.errstate(over="ignore"):
+            result = given.astype(np.float32)
+    if _ORDINARY[0] < np.vdot(result, result) < _ORDINARY[1]:  # finite, and not zero
+        return result
     if not np.isfinite(result).all():
         raise InvalidValueError(f"The {what} holds a NaN, an infinity or a number too large for float32.")
     if metric == "cosine" and not result.any():

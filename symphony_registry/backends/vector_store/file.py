@@ -64,7 +64,7 @@ class FileVectorStore(JournaledBackend[VectorIndex], InMemoryVectorStore):
             return None  # reading the journal says what is wrong
         ids = orjson.loads(arrays.pop("ids").data)
         ends, text = arrays.pop("ends").tolist(), arrays.pop("metadata").tobytes()
-        metadata = [text[start:end] for start, end in pairwise([0, *ends])]
+        metadata = (text[start:end] for start, end in pairwise([0, *ends]))
         index = VectorIndex.restored(self._options.dimension, self._options.metric, ids, metadata, arrays)
         self._replay_all(index, journal, journal.replay(snapshot.end, snapshot.lines))
         self._covered = snapshot.lines

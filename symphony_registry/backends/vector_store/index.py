@@ -40,7 +40,7 @@ class VectorIndex:
         dimension: int | None,
         metric: Metric,
         ids: list[str],
-        metadata: list[JSONObject | bytes],
+        metadata: Iterable[JSONObject | bytes],
         arrays: Mapping[str, npt.NDArray[Any]],
     ) -> "VectorIndex":
         """Return an index that is as the one that gave `arrays`, which it takes for its own.
@@ -51,7 +51,7 @@ class VectorIndex:
         index = cls(dimension, metric)
         matrix, lengths = arrays["matrix"], arrays["lengths"]
         index._take(ids, matrix, lengths)
-        index._ids, index._metadata, index.rows = ids, metadata, dict(zip(ids, range(len(ids)), strict=True))
+        index._ids, index._metadata, index.rows = ids, list(metadata), dict(zip(ids, range(len(ids)), strict=True))
         index._matrix, index._lengths = matrix, lengths
         if "basis" in arrays:
             index._head.restore(len(ids), arrays["basis"], arrays["heads"])

@@ -32,6 +32,8 @@ _WIDEST, _PART, _UNIT, _WIDTHS = 256, 3 / 8, 8, 12
 _PICKED = 4
 # The part of the cost of reading everything below which a head pays.
 _PAYS = 0.6
+# Searches that read everything before directions are chosen, which takes about as long.
+_PATIENCE = 32
 # Rows that are turned at a time.
 _CHUNK = 2048
 # Beside its parts, a row's head holds the length of the tail, its own, and the square of that.
@@ -54,6 +56,7 @@ class PrincipalHead:
         self._covered = 0  # rows that have a head, but for those that changed
         self._changed: set[int] = set()
         self._fitted, self._turned = 0, 0  # rows when the directions were chosen, rows turned since
+        self._searches = 0  # before that
 
     def arrays(self, matrix: Float32s, lengths: Float64s) -> dict[str, npt.NDArray[Any]]:
         """Return what `restore` takes; nothing if no search asked for a head yet."""
@@ -92,6 +95,11 @@ class PrincipalHead:
             return matrix.size * _WIDEST
         grown = self._heads.size if len(matrix) > len(self._heads) else 0
         return 0 if self._basis is None else stale * self._basis.size + grown
+
+    def is_worth(self, searches: int) -> bool:
+        """Count searches, and say whether there were so many that choosing directions pays."""
+        self._searches += searches
+        return self._searches > _PATIENCE or self._fitted > 0
 
     def refresh(self, matrix: Float32s, lengths: Float64s) -> bool:
         """Let the heads be those of the matrix; say whether there are any."""

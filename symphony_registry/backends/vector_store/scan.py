@@ -63,7 +63,7 @@ class Scan(NamedTuple):
     def _uses_head(self, queries: Sequence[Query], limit: int, count: int) -> bool:
         if self.head is None or count <= _FEW or limit * _PICK > count or not all(query.is_safe for query in queries):
             return False
-        return self.head.refresh(self.matrix, self.lengths)
+        return self.head.is_worth(len(queries)) and self.head.refresh(self.matrix, self.lengths)
 
     def _survivors(self, query: Query, bounds: Float32s, limit: int, rows: Rows | None) -> Rows | None:
         """Return the rows whose bound is not below the floor that the best of them reach; `None` if there are many."""
