@@ -26,7 +26,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[Tally], None]]:
     seed, share = options.seed, options.share
 
     def some(number: int) -> int:
-        return max(1, round(number * share))
+        return max(1, int(number * share))
 
     stride = max(1, round(1 / share))
     return {

@@ -21,7 +21,7 @@ import orjson
 from custom_providers import DictCheckpointStore, DictGraphWithListing, DictVectorStore
 
 from benchmarks.torture.disk import replace_files, scratch
-from benchmarks.torture.model import comparable, outcome
+from benchmarks.torture.model import Operation, comparable, outcome
 from benchmarks.torture.subjects import SUBJECTS, Subject, gathered, logged, read_and_write
 from benchmarks.torture.tally import Tally
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
@@ -252,7 +252,9 @@ async def _call(
         number = rng.randrange(2**32)
         given = [[each.make(own) for each in arguments] for own in (random.Random(number), random.Random(number))]
         names = ("metadata_filter", "limit") if name == "list_checkpoints" else ()  # by keyword alone
-        operations = [(name, () if names else tuple(each), dict(zip(names, each, strict=False))) for each in given]
+        operations: list[Operation] = [
+            (name, () if names else tuple(each), dict(zip(names, each, strict=False))) for each in given
+        ]
         with tally.trying(f"{kind}.{name}, random.Random({number})"):
             expected, actual = [
                 comparable(await outcome(store, operation)) for store, operation in zip(stores, operations, strict=True)

@@ -251,7 +251,7 @@ def run(tally: Tally, steps: int, number: int) -> None:
         thorough = settings(
             deadline=None,
             database=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] - a class that lists itself
             max_examples=histories,
             stateful_step_count=STEPS,
             print_blob=True,

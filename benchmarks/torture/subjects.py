@@ -18,6 +18,7 @@ from symphony_registry.backends import journaled
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
+from symphony_registry.backends.vector_store import file as vector_file
 
 Content: TypeAlias = dict[tuple[str, ...], Any]
 Effect: TypeAlias = dict[tuple[str, ...], Any]
@@ -174,8 +175,8 @@ SUBJECTS = (
 
 @contextmanager
 def eager_compaction() -> Iterator[None]:
-    """Let a journal be compacted as soon as most of it is superseded."""
-    with patch.object(journaled, "_MANY_LINES", 2):
+    """Let a journal be compacted as soon as most of it is superseded, and have a snapshot however small it is."""
+    with patch.object(journaled, "_MANY_LINES", 2), patch.object(vector_file, "_LARGE", 0):
         yield
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -41,13 +42,17 @@ def start(work: Callable[[], T]) -> Promise[T]:
     loop = asyncio.get_running_loop()
     promise: Promise[T] = Promise(loop=loop)
 
+    def deliver(change: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the event loop has ended, and nobody waits
+            loop.call_soon_threadsafe(change)
+
     def run() -> None:
         try:
-            deliver, result = promise.set_result, work()
+            result = work()
         except BaseException as error:
-            deliver, result = promise.set_exception, error  # type: ignore[assignment]
-        with suppress(RuntimeError):  # the event loop has ended, and nobody waits
-            loop.call_soon_threadsafe(deliver, result)
+            deliver(partial(promise.set_exception, error))
+        else:
+            deliver(partial(promise.set_result, result))
 
     _threads.submit(run)
     return promise

@@ -18,6 +18,7 @@ from symphony_registry.backends.values import MAX_DEPTH, JSONObject
 _MARSHAL_VERSION = 2
 # How marshal begins a float, an integer of five digits, and one from 2**63 on; other bytes may look like them.
 _FLOAT, _FIVE_DIGITS = b"g"[0], b"l\x05\0\0\0"
+_EXPONENT_BEGINS, _EXPONENT_ENDS = 0xF0, np.frombuffer(b"\x7f\xff", np.uint8)
 _LARGE_INT = re.compile(_FIVE_DIGITS + rb".{8}[\x08-\xff]", re.DOTALL)
 
 
@@ -41,8 +42,8 @@ def is_plain(marshalled: bytes) -> bool:
 def _may_hold_infinities(marshalled: bytes) -> bool:
     """Say whether there is what looks like a float whose exponent is all ones."""
     characters = np.frombuffer(marshalled, np.uint8)
-    high = np.flatnonzero(characters[7:-1] >= 0xF0)  # of the byte before the last
-    return bool(((characters[high] == _FLOAT) & (characters[high + 8] & 0x7F == 0x7F)).any())
+    high = np.flatnonzero(characters[7:-1] >= _EXPONENT_BEGINS)
+    return bool(((characters[high] == _FLOAT) & np.isin(characters[high + 8], _EXPONENT_ENDS)).any())
 
 
 def _wrapped(value: object, times: int) -> object:

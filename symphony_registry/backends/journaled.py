@@ -72,10 +72,10 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             if state is None:
                 state = self._empty_state()
                 self._replay_all(state, journal, journal.replay())
-            return journal, state
         except BaseException:
             journal.close()
             raise
+        return journal, state
 
     def _replay_all(self, state: StateT, journal: Journal, groups: Iterable[list[Record]]) -> None:
         waiting: list[Record] = []
