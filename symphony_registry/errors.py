@@ -122,7 +122,8 @@ class StorageCorruptedError(StorageError):
 
     def __init__(self, message: str, path: Path, offset: int) -> None:
         self.offset = offset
-        super().__init__(message, path)
+        advice = "Restore a backup, or copy what can be read with symphony_registry.backends.salvage."
+        super().__init__(f"{message} {advice}", path)
 
 
 def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.backends.vector_store.base import Float32s
+from symphony_registry.backends.vector_store.columns import Mask
+from symphony_registry.backends.vector_store.index import VectorIndex
 
 
 class FakeStore(InMemoryVectorStore):
@@ -38,3 +41,8 @@ class FakeStore(InMemoryVectorStore):
         await super().disconnect()
         if self.close_errors:
             raise self.close_errors.pop(0)
+
+
+def search(index: VectorIndex, query: Float32s, limit: int, mask: Mask | None = None) -> list[tuple[float, str]]:
+    """Search for one vector."""
+    return index.search_many([query], limit, mask)[0]

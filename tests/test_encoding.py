@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.encoding import encoded, is_plain
 from symphony_registry.backends.values import checked_object
 from symphony_registry.errors import RegistryError
@@ -63,9 +64,9 @@ def accepted(value: Any) -> bytes | None:
     """Return the text of a value that passes at once."""
     try:
         text, marshalled = encoded(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return None
-    return text if is_plain(marshalled) else None
+    return text if text is not None and is_plain(marshalled) else None
 
 
 @given(st.dictionaries(st.text(), st.one_of(values, odd, depths, st.lists(st.one_of(values, odd)))))
@@ -84,10 +85,35 @@ def test_what_the_contract_refuses_never_passes(value: Any) -> None:
 
 
 def test_ordinary_values_pass_at_once() -> None:
-    value = {"text": 'a "quoted" \\ [text] {', "numbers": [0.5, -1, 2**40, 1e300], "more": [None, True, ("a", "b")]}
+    value = {"text": 'a "quoted" \\ [text] {', "numbers": [0.5, -1, 2**40, 1e300], "more": [None, True, ["a", "b"]]}
     assert accepted({"messages": [value] * 1000}) is not None
 
 
 @pytest.mark.parametrize(("depth", "passes"), [(99, True), (100, False)])
 def test_depth_is_counted_outside_of_strings(depth: int, passes: bool) -> None:
     assert (accepted({"k": nested(depth)}) is not None) == passes
+
+
+@pytest.mark.parametrize("depth", [99, 101, 1_999, 2_001, 100_000])
+def test_tuples_never_pass_at_once_however_deep(depth: int) -> None:
+    value: Any = ()
+    for _ in range(depth):
+        value = (value,)
+    assert accepted({"k": value}) is None
+    assert accepted({"k": [(), {"l": ()}]}) is None
+
+
+async def test_a_large_checkpoint_takes_what_a_small_one_takes() -> None:
+    filler = ["x"] * 3_000
+    async with InMemoryCheckpointStore() as store:
+        await store.save_checkpoint("a", {"filler": filler, "tuple": ((1, 2.0), ("a",))})
+        saved = await store.get_checkpoint("a")
+        assert saved is not None
+        assert saved["data"] == {"filler": filler, "tuple": [[1, 2.0], ["a"]]}
+        deep: Any = 1
+        for _ in range(200):
+            deep = (deep,)
+        for refused in (deep, math.nan, 2**63, b"", Colour.RED):
+            with pytest.raises(RegistryError, match=r"data\.k"):
+                await store.save_checkpoint("b", {"filler": filler, "k": refused})
+        assert await store.count() == 1

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -274,6 +275,25 @@ class TestDamage:
                     assert str(path) in str(caught.value)
                     assert caught.value.offset == whole.rfind(b"\n", 0, index) + 1
 
+    def test_damage_before_an_unfinished_write_is_an_error(self, directory: Path) -> None:
+        path, content, ends = self.written(directory)
+        begun = content[ends[2] : ends[2] + 40]
+        for index in range(ends[2], ends[3]):
+            state = bytearray(content)
+            state[index] ^= 1
+            state[ends[3] : ends[3] + 40] = begun
+            path.write_bytes(state)
+            with pytest.raises(StorageCorruptedError):
+                read(directory)
+
+    def test_a_blank_before_a_whole_write_is_an_error(self, directory: Path) -> None:
+        path, content, ends = self.written(directory)
+        state = bytearray(content)
+        state[ends[1] : ends[2]] = bytes(ends[2] - ends[1])
+        path.write_bytes(state)
+        with pytest.raises(StorageCorruptedError):
+            read(directory)
+
     def test_what_a_compaction_wrote_is_never_taken_for_an_unfinished_write(self, directory: Path) -> None:
         journal = opened(directory)
         journal.rewrite({"n": number} for number in range(20))
@@ -342,6 +362,16 @@ class TestFailingDisk:
             await store.add("a", [1.0])
         async with store:
             assert await store.count() == 1
+
+    async def test_a_health_check_does_not_wait_for_a_disk_that_hangs(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        released = threading.Event()
+        async with FileKnowledgeGraph({"path": directory}) as graph:
+            monkeypatch.setattr(Journal, "is_intact", lambda _: released.wait(60))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(graph.health_check(), 0.01)
+            released.set()
 
     async def test_health_tells_when_the_file_is_gone(self, directory: Path) -> None:
         async with FileKnowledgeGraph({"path": directory}) as graph:
@@ -489,6 +519,33 @@ class TestTasks:
         for task in abandoned:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             task.get_coro().close()
+
+    def test_a_failed_opening_after_an_event_loop_that_ended_is_tried_again(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = FileCheckpointStore({"path": directory})
+
+        async def leave() -> None:
+            await store.connect()
+            await store.save_checkpoint("a", {})
+            store.save_checkpoint("b", {}).send(None)  # is begun, and nobody waits
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(leave())
+        loop.close()
+
+        async def go_on() -> int:
+            with monkeypatch.context() as disk:
+                disk.setattr(Path, "open", full)
+                with pytest.raises(StorageError):
+                    await store.connect()
+            assert not store.is_open
+            await store.connect()
+            await store.save_checkpoint("c", {})
+            return await store.count()
+
+        assert asyncio.run(go_on()) in (2, 3)
+        asyncio.run(store.disconnect())
 
     async def test_disconnect_does_not_wait_for_writers_without_end(self, directory: Path) -> None:
         store = FileVectorStore({"path": directory})

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from fakes import search
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def small_matrices_have_heads() -> Iterator[None]:
         patch.setattr(principal, "_SMALL", 0)
         patch.setattr(principal, "_NARROW", 0)
         patch.setattr(principal, "_PAYS", 100)
+        patch.setattr(principal, "_PATIENCE", 0)
         patch.setattr(principal, "_CHUNK", 16)
         patch.setattr(scan, "_FEW", 0)
         yield
@@ -59,10 +61,10 @@ def check(index: VectorIndex, queries: list[Float32s], limit: int, mask: Mask) -
     """Compare with the scores of all rows in float64, sorted."""
     allowed = {id for id, row in index.rows.items() if mask[row]}
     for query in queries:
-        everything = index.search(query, len(index))
-        assert index.search(query, limit) == everything[:limit]
-        assert index.search(query, limit, mask) == [found for found in everything if found[1] in allowed][:limit]
-    assert index.search_many(queries, limit, mask) == [index.search(query, limit, mask) for query in queries]
+        everything = search(index, query, len(index))
+        assert search(index, query, limit) == everything[:limit]
+        assert search(index, query, limit, mask) == [found for found in everything if found[1] in allowed][:limit]
+    assert index.search_many(queries, limit, mask) == [search(index, query, limit, mask) for query in queries]
 
 
 @settings(deadline=None, max_examples=200)
@@ -111,7 +113,7 @@ def test_no_score_is_above_its_bound(metric: Metric, kind: str) -> None:
         matrix = matrix[matrix.any(axis=1)]
     lengths = lengths_of(matrix)
     head = PrincipalHead(metric)
-    assert head.refresh(matrix, lengths)
+    assert head.refresh(matrix, lengths, 1)
     queries = [Query(row, metric) for row in (*rows_of(kind, 5, random), *rows_of("noise", 5, random))]
     for query, bounds in zip(queries, head.bounds(queries, len(matrix)), strict=True):
         exact, _ = query.scores(matrix.astype(np.float64) @ query.vector.astype(np.float64), lengths)
@@ -122,13 +124,13 @@ def test_a_row_that_changed_is_turned_again_and_no_other() -> None:
     random = np.random.default_rng(3)
     matrix = rows_of("low rank", 500, random)
     head = PrincipalHead("dot")
-    head.refresh(matrix, lengths_of(matrix))
+    head.refresh(matrix, lengths_of(matrix), 1)
     query = Query(matrix[0].copy(), "dot")
     before = head.bounds([query], 500)[0]
     matrix[[7, 8]] *= -2
     head.note(7)
     assert 0 < head.cost(matrix) < 500 * DIMENSION
-    head.refresh(matrix, lengths_of(matrix))
+    head.refresh(matrix, lengths_of(matrix), 1)
     after = head.bounds([query], 500)[0]
     assert np.flatnonzero(before != after).tolist() == [7]
     assert head.cost(matrix) == 0
@@ -139,12 +141,12 @@ def test_new_directions_are_chosen_when_as_many_rows_have_changed() -> None:
     matrix = np.zeros((600, DIMENSION), np.float32)
     matrix[:, 0] = random.normal(size=600)
     head = PrincipalHead("dot")
-    head.refresh(matrix[:200], lengths_of(matrix[:200]))
+    head.refresh(matrix[:200], lengths_of(matrix[:200]), 1)
     matrix[:, 0], matrix[:, 1] = 0, random.normal(size=600)
     query = Query(np.eye(DIMENSION, dtype=np.float32)[1] * np.float32(0.5), "dot")
     for row in range(200):
         head.note(row)
-    head.refresh(matrix, lengths_of(matrix))
+    head.refresh(matrix, lengths_of(matrix), 1)
     np.testing.assert_allclose(head.bounds([query], 600)[0], matrix[:, 1] / 2, atol=1e-4)
 
 
@@ -154,7 +156,7 @@ def test_a_head_that_would_not_pay_is_not_made(monkeypatch: pytest.MonkeyPatch) 
     for kind, pays in (("noise", False), ("low rank", True)):
         matrix = rows_of(kind, 3000, random)
         head = PrincipalHead("cosine")
-        assert head.refresh(matrix, lengths_of(matrix)) is pays
+        assert head.refresh(matrix, lengths_of(matrix), 1) is pays
         assert head.width(matrix) < DIMENSION or not pays
         assert head.cost(matrix) == 0
 
@@ -169,3 +171,29 @@ def test_lengths_that_float32_does_not_serve_are_searched_without_a_head(bad: fl
         check(index, [rows[0] * np.float32(bad)], 3, np.ones(200, np.bool_))
         put(index, ["bad"], rows[:1] * np.float32(bad), metric)
         check(index, [rows[0]], 3, np.ones(201, np.bool_))
+
+
+def test_directions_are_chosen_only_after_some_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principal, "_PATIENCE", 10)
+    matrix = rows_of("low rank", 500, np.random.default_rng(3))
+    head = PrincipalHead("dot")
+    for searches in (1, 9, 0):
+        assert not head.refresh(matrix, lengths_of(matrix), searches)
+        assert head.cost(matrix) == 0
+    assert head.refresh(matrix, lengths_of(matrix), 1)
+
+
+def test_what_is_restored_has_no_heads_that_were_not_kept_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A matrix that became small is searched without them, and so they grow old."""
+    rows = rows_of("low rank", 400, np.random.default_rng(3))
+    index = VectorIndex(None, "dot")
+    rows[[0, 399]] *= [[0.001], [10]]
+    put(index, [f"{row}" for row in range(400)], rows, "dot")
+    search(index, rows[0], 1)
+    monkeypatch.setattr(principal, "_SMALL", 400 * DIMENSION)
+    index.apply({"op": "delete", "id": "0"})
+    restored = VectorIndex.restored(None, "dot", *index.items(), index.arrays())
+    put(restored, ["a", "b"], rows[:2], "dot")
+    moved = rows[399]  # took the place of the row that was deleted
+    assert "399" in {id for _, id in search(restored, moved, 3)}
+    check(restored, [moved, *rows[::40]], 5, np.ones(len(restored), np.bool_))

@@ -110,7 +110,7 @@ async def test_an_undamaged_directory_comes_back_as_it_is(saved: Path, tmp_path:
 
 
 async def test_a_directory_in_use_and_a_target_that_is_not_empty_are_refused(saved: Path, tmp_path: Path) -> None:
-    with pytest.raises(StorageFormatError, match="not empty"):
+    with pytest.raises(StorageFormatError, match="not an empty directory"):
         salvage(saved, saved)
     async with FileCheckpointStore({"path": saved}):
         with pytest.raises(StorageLockedError):

@@ -49,6 +49,8 @@ def start(work: Callable[[], T]) -> Promise[T]:
     def run() -> None:
         try:
             result = work()
+        except StopIteration as error:  # which no future takes
+            deliver(partial(promise.set_exception, RuntimeError(f"StopIteration: {error}")))
         except BaseException as error:
             deliver(partial(promise.set_exception, error))
         else:

@@ -8,6 +8,7 @@ import asyncio
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -16,12 +17,8 @@ from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
 Change = dict[str, Any]
-Touches: TypeAlias = Callable[[], Iterable[str] | None]
+Touches: TypeAlias = Callable[[], Iterable[str] | None] | None
 Decide: TypeAlias = Callable[[], tuple[Sequence[Change], T]]
-
-
-def anything() -> None:
-    """Stand for all ids there are."""
 
 
 class State(Protocol):
@@ -48,6 +45,10 @@ class _Write(NamedTuple):
     cost: float
     touches: Touches
     done: Promise[Any]
+
+    def touched(self) -> Iterable[str] | None:
+        """Return the ids that it looks at and changes, `None` for any."""
+        return None if self.touches is None else self.touches()
 
 
 class EmbeddedBackend(StorageBackend, Generic[StateT]):
@@ -125,17 +126,18 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         """Return `work()`, which reads the state: here where it is short, else on a thread."""
         return work() if cost <= LONG and not self._gate.changing else await self._gate.read(work)
 
-    async def _write(self, decide: Decide[T], cost: float = 0, touches: Touches = anything) -> T:
+    async def _write(self, decide: Decide[T], cost: float = 0, touches: Touches = None) -> T:
         """Make the changes that `decide` chooses, whole or not at all, and return its result.
 
         `decide` sees every earlier write and may raise to refuse. `touches` gives
-        the ids it looks at and changes.
+        the ids it looks at and changes, if they are known.
         """
         self.ensure_open()
         if not self._persists and cost <= LONG and self._writing is None and not self._gate.busy:
             changes, result = decide()
-            self._apply(changes)
-            return result
+            if self._growing_cost(changes) <= LONG:
+                self._apply(changes)
+                return result
         loop = asyncio.get_running_loop()
         write = _Write(decide, cost, touches, Promise(loop=loop))
         self._waiting.append(write)
@@ -164,10 +166,10 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         group = [self._waiting.popleft()]
         if not self._waiting or group[0].cost > LONG:
             return group
-        first = group[0].touches()
+        first = group[0].touched()
         touched = set(first or ())
         while first is not None and self._waiting and self._waiting[0].cost <= LONG:
-            ids = self._waiting[0].touches()
+            ids = self._waiting[0].touched()
             if ids is None or not touched.isdisjoint(ids):
                 break
             touched.update(ids)
@@ -187,8 +189,9 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
             if groups:
                 if self._persists:
                     await settled(start(lambda: self._persist(groups)))
-                cost = sum(write.cost for write, _, _ in decided)
-                await self._gate.change(lambda: self._apply(chain.from_iterable(groups)), on_thread=cost > LONG)
+                changes = list(chain.from_iterable(groups))
+                cost = sum(write.cost for write, _, _ in decided) + self._growing_cost(changes)
+                await self._gate.change(partial(self._apply, changes), on_thread=cost > LONG)
         except Exception as error:
             for write, _, _ in decided:
                 write.done.set_exception(error)
@@ -198,6 +201,10 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
 
     def _persist(self, groups: Sequence[Sequence[Change]]) -> None:
         """Make groups of changes durable before they are seen; on a thread."""
+
+    def _growing_cost(self, changes: Sequence[Change]) -> float:  # noqa: ARG002
+        """Return what making room for changes takes, in the steps of `LONG`."""
+        return 0
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:

@@ -2,8 +2,9 @@
 
 orjson takes more than the contract does, and marshal other things: what both take
 consists of exactly the contract's types. Left are numbers that are not finite or
-too large, which stand out in what marshal writes, and the depth: the text is made
-inside as many lists as leave the contract's depth below the limit of orjson.
+too large, and tuples, whose depth orjson does not see: they stand out in what
+marshal writes. And the depth: the text is made inside as many lists as leave the
+contract's depth below the limit of orjson.
 """
 
 import marshal
@@ -16,21 +17,28 @@ from symphony_registry.backends.values import MAX_DEPTH, JSONObject
 
 # The old format, in which nothing refers to what came before: twice as fast.
 _MARSHAL_VERSION = 2
+_EXACT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+# A tuple, and whatever looks like one.
+_TUPLE = re.compile(rb"\(.{3}\0", re.DOTALL)
 # How marshal begins a float, an integer of five digits, and one from 2**63 on; other bytes may look like them.
 _FLOAT, _FIVE_DIGITS = b"g"[0], b"l\x05\0\0\0"
 _EXPONENT_BEGINS, _EXPONENT_ENDS = 0xF0, np.frombuffer(b"\x7f\xff", np.uint8)
 _LARGE_INT = re.compile(_FIVE_DIGITS + rb".{8}[\x08-\xff]", re.DOTALL)
 
 
-def encoded(value: JSONObject) -> tuple[bytes, bytes]:
-    """Return JSON text of a value, and the value as `marshal` writes it.
+def encoded(value: JSONObject) -> tuple[bytes | None, bytes]:
+    """Return JSON text of a value, and the value as `marshal` writes it; no text where it takes a look at each part.
 
-    Raises `TypeError` or `ValueError` where a part is of no JSON type, or of a
-    subclass of one, and for more depth than the contract allows. Milliseconds for
-    megabytes.
+    Raises `ValueError` where a part is of a type that cannot be stored.
     """
-    text = orjson.dumps(_wrapped(value, _WRAPPINGS))
-    return text[_WRAPPINGS : len(text) - _WRAPPINGS], marshal.dumps(value, _MARSHAL_VERSION)
+    marshalled = marshal.dumps(value, _MARSHAL_VERSION)  # first: deep tuples crash orjson
+    if _TUPLE.search(marshalled):
+        return None, marshalled
+    try:
+        text = orjson.dumps(_wrapped(value, _WRAPPINGS), option=_EXACT)
+    except TypeError:
+        return None, marshalled
+    return text[_WRAPPINGS : len(text) - _WRAPPINGS], marshalled
 
 
 def is_plain(marshalled: bytes) -> bool:

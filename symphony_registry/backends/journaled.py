@@ -96,8 +96,7 @@ class JournaledBackend(EmbeddedBackend[StateT]):
         except (KeyError, TypeError, ValueError) as error:
             raise StorageCorruptedError(
                 f"{journal.path} holds a change that does not fit, before line {journal.lines + 1}: "
-                f"{type(error).__name__}: {error}. Restore the file from a backup, or copy what can be read with "
-                "symphony_registry.backends.salvage.",
+                f"{type(error).__name__}: {error}.",
                 journal.path,
                 journal.end,
             ) from error
@@ -124,8 +123,8 @@ class JournaledBackend(EmbeddedBackend[StateT]):
             await settled(start(journal.close))
 
     async def _recover(self) -> None:
+        self._loop = None  # to be opened again, from what is on the disk
         await self._close_journal()
-        self._state = await self._load()
 
     def _persist(self, groups: Sequence[Sequence[Change]]) -> None:
         self._opened_journal().append(self._lines(chain.from_iterable(groups)))
@@ -152,7 +151,7 @@ class JournaledBackend(EmbeddedBackend[StateT]):
                 logger.warning("%s could not be compacted: %r", journal.path, error)
 
     async def health_check(self) -> bool:  # noqa: D102
-        return self._journal is not None and await start(self._journal.is_intact)
+        return self._journal is not None and await asyncio.shield(start(self._journal.is_intact))
 
     def _restored(self, journal: Journal) -> StateT | None:  # noqa: ARG002
         """Return the state that a snapshot and the journal after it give, if there is one."""
@@ -176,4 +175,4 @@ class JournaledBackend(EmbeddedBackend[StateT]):
 def _close_abandoned(opening: asyncio.Future[tuple[Journal, Any]]) -> None:
     """Close a journal that was opened after all, when nobody waits for it."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result()[0].close()
+        start(opening.result()[0].close)

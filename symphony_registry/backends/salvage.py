@@ -1,5 +1,7 @@
 """Saving what a damaged directory of a file provider still holds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,15 +24,15 @@ class Salvaged(NamedTuple):
 def salvage(source: str | Path, target: str | Path, backend_type: BackendType | None = None) -> Salvaged:
     """Copy what can be read of a file provider's damaged directory into a new one.
 
-    The source, which nobody may have open, is not changed. Whatever stands behind
+    The source, which nobody may have open, is not changed but for its `LOCK`. Whatever stands behind
     damage is kept, so that an item may come back as an earlier write left it: read
     `lost` before the new directory takes the place of the old. Where the first line
     is damaged too, `backend_type` has to say what the directory held. Blocks.
     """
     source, target = Path(source), Path(target)
-    if target.exists() and any(target.iterdir()):
-        raise StorageFormatError(f"{target} is not empty. Name a new directory.", target)
-    with DirectoryLock.acquire(source):
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise StorageFormatError(f"{target} is not an empty directory. Name a new one.", target)
+    with DirectoryLock.acquire(source), _reading(source):
         header = read_header(source)
         kind = BackendType(header["kind"]) if header else backend_type
         if kind is None:
@@ -42,19 +44,26 @@ def salvage(source: str | Path, target: str | Path, backend_type: BackendType | 
         backend = _file_backend(kind, target)
         state = backend._empty_state()
         lost: list[Loss] = []
-        try:
-            for offset, found in read_damaged(source):
-                reason = found if isinstance(found, str) else _apply(backend, state, found.record)
-                if reason:
-                    lost.append(Loss(offset, reason))
-        except OSError as error:
-            raise StorageError(f"The journal in {source} could not be read: {error.strerror}.", source) from error
+        for offset, found in read_damaged(source):
+            reason = found if isinstance(found, str) else _apply(backend, state, found.record)
+            if reason:
+                lost.append(Loss(offset, reason))
     journal = Journal(target, kind)
     try:
         journal.rewrite(backend._lines(state.changes()))
     finally:
         journal.close()
     return Salvaged(len(state), lost)
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"The journal in {source} could not be read: {error.strerror}.", source) from error
 
 
 def _file_backend(kind: BackendType, path: Path) -> JournaledBackend[State]:

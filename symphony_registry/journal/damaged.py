@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from symphony_registry.journal.journal import JOURNAL_NAME, check_header
+from symphony_registry.journal.journal import check_header
 from symphony_registry.journal.lines import DamagedLineError, Line, Record, decode_line
+from symphony_registry.journal.names import JOURNAL_NAME
 from symphony_registry.journal.segment import BLANK
 from symphony_registry.journal.tail import unfinished_write
 
@@ -40,18 +41,19 @@ def read_damaged(directory: Path) -> Iterator[tuple[int, Line] | Loss]:
     closed = False
     with (directory / JOURNAL_NAME).open("rb") as file:
         for text in file:
+            begin = offset + len(text) - len(text.lstrip(BLANK))
             if text.strip(BLANK + b"\n"):
                 try:
-                    line = decode_line(text)
+                    line = decode_line(text.lstrip(BLANK))
                 except DamagedLineError as error:
-                    waiting.append(Loss(offset, str(error)))
+                    waiting.append(Loss(begin, str(error)))
                 else:
                     if line.sequence != expected:
-                        waiting.append(Loss(offset, f"this is line {line.sequence + 1} instead of {expected + 1}"))
+                        waiting.append(Loss(begin, f"this is line {line.sequence + 1} instead of {expected + 1}"))
                     expected = line.sequence + 1
                     closed = line.record == {"closed": True}
                     if line.sequence and not closed:
-                        waiting.append((offset, line))
+                        waiting.append((begin, line))
                     if not line.more:
                         yield from waiting
                         waiting, end, known = [], offset + len(text), expected

@@ -21,14 +21,13 @@ from symphony_registry.journal.lines import (
     encode_group,
     header,
 )
-from symphony_registry.journal.lock import LOCK_NAME, DirectoryLock
+from symphony_registry.journal.lock import DirectoryLock
+from symphony_registry.journal.names import JOURNAL_NAME, LOCK_NAME, NEW, SNAPSHOT_NAME
 from symphony_registry.journal.segment import BLANK, PAD, SECTOR, Segment
 from symphony_registry.journal.tail import unfinished_write
 
-JOURNAL_NAME = "journal.jsonl"
-SNAPSHOT_NAME = "snapshot"
-NEW = ".new"  # what is added to the name of a file that is being written
-_OWN_NAMES = {LOCK_NAME, JOURNAL_NAME + NEW, SNAPSHOT_NAME, SNAPSHOT_NAME + NEW}
+_UNFINISHED_NAMES = (JOURNAL_NAME + NEW, SNAPSHOT_NAME + NEW)
+_OWN_NAMES = {LOCK_NAME, SNAPSHOT_NAME, *_UNFINISHED_NAMES}
 
 Durability = Literal["full", "os"]
 
@@ -65,17 +64,14 @@ class Journal:
         self._lock = DirectoryLock.acquire(directory)
         try:
             with _failing("opened", self.path):
-                self._new_path.unlink(missing_ok=True)
+                for name in _UNFINISHED_NAMES:
+                    (directory / name).unlink(missing_ok=True)
                 if not self.path.exists():
                     self.rewrite(())
                     self._leave_segment()
         except BaseException:
             self.close()
             raise
-
-    @property
-    def _new_path(self) -> Path:
-        return self.directory / (JOURNAL_NAME + NEW)
 
     def _prepare_directory(self) -> None:
         missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
@@ -100,6 +96,9 @@ class Journal:
                 record = decode_line(file.readline()).record
             except DamagedLineError as error:
                 raise self._corrupted(str(error)) from error
+        self._check_header(record)
+
+    def _check_header(self, record: Record) -> None:
         check_header(record, self.path)
         if record["kind"] != self._kind:
             raise StorageFormatError(
@@ -138,8 +137,10 @@ class Journal:
                     break
                 group.append(line.record)
                 if base or not line.more:
-                    if self.lines:  # not the header, which was checked
+                    if self.lines:
                         yield group
+                    else:
+                        self._check_header(line.record)  # again: now nobody else can change it
                     self.end, self.lines, group = offset, self.lines + len(group), []
                     base = base and line.more
             if base:
@@ -164,8 +165,7 @@ class Journal:
 
     def _corrupted(self, reason: str, offset: int = 0, lines: int = 0) -> StorageCorruptedError:
         return StorageCorruptedError(
-            f"{self.path} is damaged at byte {offset} (line {lines + 1}): {reason}. Nothing was changed. Restore the "
-            "file from a backup, or copy what can be read with symphony_registry.backends.salvage.",
+            f"{self.path} is damaged at byte {offset} (line {lines + 1}): {reason}. Nothing was changed.",
             self.path,
             offset,
         )
@@ -191,7 +191,7 @@ class Journal:
 
         After an error the old journal is still there and still used.
         """
-        new = self._new_path
+        new = self.directory / (JOURNAL_NAME + NEW)
         with self._busy, _failing("rewritten", self.path):
             try:
                 descriptor, end, lines = self._write_new(new, records)
@@ -234,7 +234,8 @@ class Journal:
 
     def is_intact(self) -> bool:
         """Say whether the journal still is the file at its path."""
-        return self._segment is not None and self._segment.is_at(self.path)
+        segment = self._segment  # which another thread may close
+        return segment is not None and segment.is_at(self.path)
 
     def close(self) -> None:
         """Let go of the files and of the lock."""

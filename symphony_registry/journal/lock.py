@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from symphony_registry.errors import StorageError, StorageLockedError
-
-LOCK_NAME = "LOCK"
+from symphony_registry.journal.names import LOCK_NAME
 
 
 class DirectoryLock:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from symphony_registry.journal.lines import DamagedLineError, Record, decode_line, encode_group
+from symphony_registry.journal.names import NEW
 
 Array = npt.NDArray[Any]
 
@@ -61,7 +62,7 @@ def write_snapshot(path: Path, journal: Path, snapshot: Snapshot) -> None:
             for (name, array), offset in zip(snapshot.arrays.items(), offsets, strict=False)
         ],
     }
-    new = path.with_name(path.name + ".new")
+    new = path.with_name(path.name + NEW)
     try:
         with new.open("wb") as file:
             file.writelines(encode_group([header], 0))
@@ -83,7 +84,7 @@ def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
     The arrays may be written to; what is written stays in this process.
     """
     try:
-        with path.open("rb") as file, ThreadPoolExecutor(1) as other_core:
+        with path.open("rb") as file, ThreadPoolExecutor(1) as other_core:  # saves a third
             header = decode_line(file.readline(_PAGE)).record
             fits = other_core.submit(_is_of, header, journal)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -95,7 +96,7 @@ def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
                 return None
     except FileNotFoundError:
         return None
-    except (OSError, DamagedLineError, KeyError, ValueError) as error:
+    except (OSError, DamagedLineError, KeyError, TypeError, ValueError) as error:
         logger.warning("%s cannot be used (%s); it is made anew from the journal", path, error)
         return None
     return Snapshot(header["end"], header["lines"], header["about"], arrays)

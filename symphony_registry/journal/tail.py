@@ -1,8 +1,9 @@
 """Telling a write that a crash interrupted from damage.
 
-A write that was not finished leaves a sector or the end of a line as it was,
-blank, and nothing behind it. Damage leaves whole lines that are wrong, or stands
-before later writes, which begin only when the earlier ones are on the disk.
+Of a write that was not finished, each sector is right or as it was, blank, and
+nothing stands behind it. Damage leaves lines that are wrong without a blank sector
+in them, or stands before later writes, which begin only when the earlier ones are
+on the disk.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,8 @@ from typing import BinaryIO
 
 from symphony_registry.journal.lines import DamagedLineError, Line, closing_line, decode_line
 from symphony_registry.journal.segment import BLANK, SECTOR
+
+_HOLE = b"\xff"  # no part of UTF-8
 
 
 def unfinished_write(file: BinaryIO, offset: int, sequence: int) -> int | None:
@@ -27,40 +30,34 @@ def unfinished_write(file: BinaryIO, offset: int, sequence: int) -> int | None:
     tail = rest.rstrip(BLANK)
     if len(tail) == len(rest):
         return None  # without padding, the end of the file is missing
-    explained = (
-        not tail
-        or _is_cut_line(tail)
-        or _has_blank_sector(tail, offset)
-        or _is_begun_group(tail, sequence)
-        or closing_line(sequence).endswith(tail.lstrip(BLANK))  # it was being removed
-    )
-    return len(tail) if explained else None
+    being_removed = closing_line(sequence).endswith(tail.lstrip(BLANK))
+    return len(tail) if being_removed or _is_part_of_group(tail, offset, sequence) else None
 
 
 def _lines(texts: Iterable[bytes]) -> Iterable[Line]:
     """Yield those of `texts` that are lines of a journal."""
     for text in texts:
         try:
-            yield decode_line(text)
+            yield decode_line(text.lstrip(BLANK))
         except DamagedLineError:
             continue
 
 
-def _is_cut_line(tail: bytes) -> bool:
-    """Say whether the tail ends within a line; one whose end was changed is whole."""
-    last = tail[tail.rfind(b"\n") + 1 :]
-    return bool(last) and not any(_lines([last[:-1]]))
+def _is_part_of_group(tail: bytes, offset: int, sequence: int) -> bool:
+    """Say whether sectors or the end of a group are missing, and nothing else is wrong."""
+    marked = _with_holes_marked(tail, offset)
+    *texts, last = marked.split(b"\n")
+    whole = [text for text in texts if _HOLE not in text]
+    lines = list(_lines(whole))
+    if len(lines) < len(whole) or any(line.group != sequence for line in lines):
+        return False
+    if last and _HOLE not in last:
+        return not any(_lines([last[:-1]]))  # cut, and not a whole line whose end was changed
+    return _HOLE in marked or lines[-1].more
 
 
-def _has_blank_sector(tail: bytes, offset: int) -> bool:
-    """Say whether a sector, or the part of it that is in the tail, is blank."""
+def _with_holes_marked(tail: bytes, offset: int) -> bytes:
+    """Return the tail with marks in the place of blank sectors; of the first, the tail may have a part."""
     bounds = [0, *range(SECTOR - offset % SECTOR, len(tail), SECTOR), len(tail)]
-    return any(not tail[start:stop].strip(BLANK) for start, stop in pairwise(bounds))
-
-
-def _is_begun_group(tail: bytes, sequence: int) -> bool:
-    """Say whether the tail is the first lines of a group, and no more."""
-    *texts, rest = tail.split(b"\n")
-    lines = list(_lines(texts))
-    begun = all(line[:3] == (sequence + part, part, True) for part, line in enumerate(lines))
-    return begun and len(lines) == len(texts) and not rest
+    sectors = (tail[start:stop] for start, stop in pairwise(bounds))
+    return b"".join(sector if sector.strip(BLANK) else _HOLE * len(sector) for sector in sectors)

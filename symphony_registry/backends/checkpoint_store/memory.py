@@ -16,7 +16,7 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, is_large
-from symphony_registry.errors import InvalidTypeError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 # What work costs, in the steps of `LONG`.
 _INFO_STEPS = 10
@@ -128,10 +128,13 @@ async def _encoded(data: JSONObject) -> bytes:
         return orjson.dumps(checked_object(data, "data"))
     try:
         text, snapshot = encoded(data)  # at once: the caller may change the data while a thread checks them
-    except (TypeError, ValueError):  # they hold what is refused, and the check says what
-        return await to_the_end(start(lambda: orjson.dumps(checked_object(data, "data"))))
+    except ValueError as error:  # they hold what is refused, and the check says what
+        await to_the_end(start(lambda: checked_object(data, "data")))
+        raise InvalidValueError("data was changed while it was being stored.") from error
 
     def check() -> bytes:
-        return text if is_plain(snapshot) else orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
+        if text is not None and is_plain(snapshot):
+            return text
+        return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
 
     return await to_the_end(start(check))

@@ -57,7 +57,8 @@ class FileVectorStore(JournaledBackend[VectorIndex], InMemoryVectorStore):
     def _restored(self, journal: Journal) -> VectorIndex | None:
         self._covered = 0
         snapshot = read_snapshot(journal.snapshot_path, journal.path)
-        if snapshot is None or snapshot.about["metric"] != self._options.metric:
+        about = {"metric": self._options.metric}
+        if snapshot is None or snapshot.about != about:
             return None
         arrays = dict(snapshot.arrays)
         if self._options.dimension not in (None, arrays["matrix"].shape[1]):

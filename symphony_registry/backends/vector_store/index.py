@@ -25,8 +25,9 @@ class VectorIndex:
     """Vectors and metadata by row. A deleted row is filled with the last one.
 
     A change puts a block of vectors: `ids`, `vectors` (a row each, the index's own
-    from then on) and `metadata`; of equal ids the last counts. `put` is amortised O(dimension) a row, `delete`
-    O(dimension), `search` O(rows x dimension), most of which it need not read.
+    from then on) and `metadata`; of equal ids the last counts. `put` is amortised
+    O(dimension) a row, `delete` O(dimension), `search` O(rows x dimension), most of
+    which it need not read.
     """
 
     def __init__(self, dimension: int | None, metric: Metric) -> None:
@@ -195,14 +196,10 @@ class VectorIndex:
         """Return about how many numbers a search reads, of which `count` rows may be found."""
         return self._scan().numbers(count)
 
-    def search(self, query: Float32s, limit: int, mask: Mask | None = None) -> list[tuple[float, str]]:
-        """Return the `limit` most similar ids of a mask (all by default) with their similarity."""
-        return self.search_many([query], limit, mask)[0]
-
     def search_many(
         self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None
     ) -> list[list[tuple[float, str]]]:
-        """Return what `search` returns for each query.
+        """Return, for each query, the `limit` most similar ids of a mask (all by default) with their similarity.
 
         Rows that can be among the best within the error of float32 are scored
         again in float64, so that the result does not depend on where a row stands

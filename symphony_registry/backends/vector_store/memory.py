@@ -115,7 +115,10 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         def touches() -> list[str] | None:
             return None if self._state.dimension is None else ids  # the first vector fixes the dimension for all
 
-        await self._write(decide, cost + self._state.growth(len(ids)) / _NUMBERS_A_STEP, touches)
+        await self._write(decide, cost, touches)
+
+    def _growing_cost(self, changes: Sequence[Change]) -> float:
+        return self._state.growth(sum(len(change.get("ids", ())) for change in changes)) / _NUMBERS_A_STEP
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
         self.ensure_open()
@@ -197,6 +200,7 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
     async def _search(
         self, queries: list[Float32s], limit: int, condition: Condition | None, *, include_vectors: bool
     ) -> list[list[SearchResult]]:
+        self.ensure_open()
         state = self._state
         mask: Mask | None = None
         cost: float = 0 if condition is None else state.mask_cost(condition)

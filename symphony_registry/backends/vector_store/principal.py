@@ -60,9 +60,9 @@ class PrincipalHead:
 
     def arrays(self, matrix: Float32s, lengths: Float64s) -> dict[str, npt.NDArray[Any]]:
         """Return what `restore` takes; nothing if no search asked for a head yet."""
-        if not self._fitted:
+        if not self._fitted or _is_small(matrix):
             return {}
-        self.refresh(matrix, lengths)
+        self.refresh(matrix, lengths, 0)
         basis = np.empty((matrix.shape[1], 0)) if self._basis is None else self._basis
         return {"basis": basis, "heads": self._heads[: len(matrix) if basis.size else 0]}
 
@@ -89,21 +89,17 @@ class PrincipalHead:
     def cost(self, matrix: Float32s) -> float:
         """Return how many numbers `refresh` reads or writes."""
         stale = self._stale(matrix)
-        if _is_small(matrix) or not stale:
+        if _is_small(matrix) or self._waits() or not stale:
             return 0
         if self._is_due(matrix):
             return matrix.size * _WIDEST
         grown = self._heads.size if len(matrix) > len(self._heads) else 0
         return 0 if self._basis is None else stale * self._basis.size + grown
 
-    def is_worth(self, searches: int) -> bool:
-        """Count searches, and say whether there were so many that choosing directions pays."""
+    def refresh(self, matrix: Float32s, lengths: Float64s, searches: int) -> bool:
+        """Let the heads be those of the matrix for as many more searches; say whether there are any."""
         self._searches += searches
-        return self._searches > _PATIENCE or self._fitted > 0
-
-    def refresh(self, matrix: Float32s, lengths: Float64s) -> bool:
-        """Let the heads be those of the matrix; say whether there are any."""
-        if _is_small(matrix):
+        if _is_small(matrix) or self._waits():
             return False
         if self._stale(matrix):
             with self._refreshing:
@@ -136,6 +132,9 @@ class PrincipalHead:
             weights[-2] += SAME_DISTANCE * (1 + 2 * query.length)
             weights[-1] = query.tolerance + SAME_DISTANCE - 1
         return weights
+
+    def _waits(self) -> bool:
+        return not self._fitted and self._searches <= _PATIENCE
 
     def _stale(self, matrix: Float32s) -> int:
         return len(matrix) - self._covered + len(self._changed)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.columns import Mask
 from symphony_registry.backends.vector_store.principal import PrincipalHead
-from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, floor, picked_dots
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, picked_dots, threshold
 
 # Fewer rows than one in so many are picked before they are scored, of more all are.
 _PICK = 8
@@ -63,12 +63,12 @@ class Scan(NamedTuple):
     def _uses_head(self, queries: Sequence[Query], limit: int, count: int) -> bool:
         if self.head is None or count <= _FEW or limit * _PICK > count or not all(query.is_safe for query in queries):
             return False
-        return self.head.is_worth(len(queries)) and self.head.refresh(self.matrix, self.lengths)
+        return self.head.refresh(self.matrix, self.lengths, len(queries))
 
     def _survivors(self, query: Query, bounds: Float32s, limit: int, rows: Rows | None) -> Rows | None:
         """Return the rows whose bound is not below the floor that the best of them reach; `None` if there are many."""
         assert self.head is not None
-        best = np.flatnonzero(bounds >= max(floor(bounds, _FLOOR_ROWS * limit), _NOWHERE))[: _MOST_ROWS * limit]
+        best = np.flatnonzero(bounds >= max(threshold(bounds, _FLOOR_ROWS * limit), _NOWHERE))[: _MOST_ROWS * limit]
         if len(best) < limit:
             return None
         best = best if rows is None else rows[best]
@@ -82,7 +82,7 @@ class Scan(NamedTuple):
     def _best(self, query: Query, limit: int, rows: Rows | None, dots: npt.NDArray[Any]) -> Rows:
         """Return which of the rows can be among the best within the rounding error."""
         scores, errors = query.scores(dots, self.lengths if rows is None else self.lengths[rows])
-        chosen = np.flatnonzero(scores + errors >= floor(scores - errors, limit))
+        chosen = np.flatnonzero(scores + errors >= threshold(scores - errors, limit))
         return chosen if rows is None else rows[chosen]
 
     def _dots(self, queries: Sequence[Query], rows: Rows | None) -> npt.NDArray[Any]:

@@ -60,7 +60,7 @@ class Query:
         result = (wide * query).sum(axis=1)
         if self.metric == "cosine":
             result = (result / (lengths * self.length)).round(_COSINE_DIGITS)
-            np.minimum(np.maximum(result, -1.0, out=result), 1.0, out=result)
+            np.clip(result, -1.0, 1.0, out=result)
         return result
 
 
@@ -87,7 +87,7 @@ def picked_dots(queries: Float32s, matrix: Float32s, rows: Rows) -> Float32s:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
-def floor(scores: npt.NDArray[Any], limit: int) -> float:
+def threshold(scores: npt.NDArray[Any], limit: int) -> float:
     """Return a bound that at least `limit` scores reach, near the `limit`-th best; there are as many at least."""
     blocks = len(scores) // _BLOCK
     if blocks >= limit:
