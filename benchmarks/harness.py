@@ -149,32 +149,51 @@ def installed(setups: Mapping[str, Callable[..., Call]], *arguments: Any) -> dic
     return calls
 
 
+# Calls of a turn, the first of them to get going, and the seconds after which no other begins.
+_SWING, _LONG_TURN = 6, 0.5
+
+
 def pause() -> None:
-    """Let the threads of the contestant before come to rest: some spin a while for more work."""
-    time.sleep(0.002)
+    """Let the threads of the contestant before come to rest: OpenBLAS's spin for 2**26 cycles in want of work."""
+    time.sleep(0.05)
 
 
 async def race(
-    plan: Plan, contestants: Mapping[str, Call | None], per: int = 1, settle: Callable[[], None] = pause
+    plan: Plan,
+    contestants: Mapping[str, Call | None],
+    per: int = 1,
+    settle: Callable[[], None] = pause,
+    warm: int = 0,
 ) -> dict[str, float | None]:
     """Return the median seconds of each contestant for one of the `per` pieces of work that a call does.
 
     They take turns, so that a disturbance hits all of them; the first turn of each is not timed. `settle` is called
-    before each turn, so that nobody pays for what another has left.
+    before each turn, so that nobody pays for what another has left. With `warm`, as many calls come before everything,
+    and a turn is a few calls after one that is not timed: what is measured is work in full swing.
     """
     times: dict[str, list[float]] = {name: [] for name, call in contestants.items() if call is not None}
     gc.collect()
     gc.freeze()  # what is stored is not looked through while somebody else is timed
-    for turn in range(-1, plan.rounds):
+    for call in contestants.values():
+        if call is not None:
+            await _timed_calls(call, 0, max(1, warm))
+    for turn in range(1, plan.rounds + 1):
         for name, call in contestants.items():
             if call is None or (len(times[name]) >= 3 and sum(times[name]) > plan.seconds):
                 continue
             settle()
-            seconds = await timed(call, turn + 1)
-            if turn >= 0:
-                times[name].append(seconds)
+            calls = await _timed_calls(call, turn, _SWING if warm else 1)
+            times[name].append(statistics.median(calls[1:] or calls))
     gc.unfreeze()
     return {name: None if call is None else statistics.median(times[name]) / per for name, call in contestants.items()}
+
+
+async def _timed_calls(call: Call, turn: int, count: int) -> list[float]:
+    """Return the seconds of as many calls, fewer of slow ones."""
+    seconds: list[float] = []
+    while len(seconds) < count and sum(seconds) < _LONG_TURN:
+        seconds.append(await timed(call, turn * count + len(seconds)))
+    return seconds
 
 
 def apart(function: Callable[..., T], *arguments: Any) -> T:

@@ -60,6 +60,7 @@ class Faiss(VectorPeer):
         self._index.add(vectors)
 
     def search(self, query: Float32s, condition: Condition | None = None) -> Any:
+        self._faiss.omp_set_num_threads(1)  # faster here for one query than more
         if condition is None:
             return self._index.search(query[None], _TOP)
         if condition not in self._bitmaps:

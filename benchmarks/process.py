@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks import peers
 from benchmarks.data import Corpus, mixture
 from benchmarks.harness import OURS, TIMES, Call, Plan, Result, at_most, each_apart, resident
-from benchmarks.vectors import CONDITIONS, fill, loaded, searching
+from benchmarks.vectors import CONDITIONS, WARM, fill, loaded, searching
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 
 
@@ -23,7 +23,8 @@ async def loop(plan: Plan) -> list[Result]:
     corpus = mixture(plan.vectors)
     async with loaded(corpus) as store:
         work = searching(store, corpus)
-        await work(0)
+        for turn in range(WARM):
+            await work(turn)
         busy = await lateness(plan, work)
     idle = await lateness(plan, lambda _: asyncio.sleep(0.02))
     return [

@@ -5,13 +5,17 @@ extra `test`.
 """
 
 import argparse
+import os
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from platform import python_version
 
@@ -30,10 +34,10 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[Tally], None]]:
 
     stride = max(1, round(1 / share))
     return {
+        "corruption": lambda tally: corruption.run(tally, stride, seed),
         "crash": lambda tally: crash.run(tally, some(3_334), seed),
         "power loss": lambda tally: power_loss.run(tally, some(128), 20, seed),
         "I/O errors": lambda tally: io_errors.run(tally, stride),
-        "corruption": lambda tally: corruption.run(tally, stride, seed),
         "contention": lambda tally: contention.run(tally, some(100), seed),
         "model": lambda tally: model.run(tally, some(100_000), seed),
         "fuzzing, arguments": lambda tally: fuzzing.run_arguments(tally, some(1_000_000), seed),
@@ -49,13 +53,28 @@ def table(tallies: Sequence[Tally], options: argparse.Namespace) -> str:
         lines.append(
             f"| {tally.part} | {tally.tried:,} | {len(tally.failures):,} | {tally.seconds:,.0f} | {outcomes} |"
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     lines += [""]
     lines.append(
         f"{datetime.now(UTC):%Y-%m-%d}, symphony-registry {version('symphony-registry')}, Python {python_version()}, "
         f"NumPy {version('numpy')}, {sys.platform}; seed {options.seed}; at most {peak:,.0f} MB of memory."
     )
     return "\n".join(lines)
+
+
+def _limit(directory: Path | None) -> None:
+    """Prepare a process of one part."""
+    if directory:
+        tempfile.tempdir = str(directory)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def _run(options: argparse.Namespace, name: str) -> Tally:
+    tally = Tally(name, patience=0 if name == "model" else 60)
+    started = time.monotonic()
+    _parts(options)[name](tally)
+    tally.seconds = time.monotonic() - started
+    return tally
 
 
 def main() -> None:
@@ -69,21 +88,20 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, help="a page in which the table stands between two markers")
     options = parser.parse_args()
-    if options.directory:
-        tempfile.tempdir = str(options.directory)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    names = [
+        name for name in _parts(options) if not options.parts or any(name.startswith(part) for part in options.parts)
+    ]
+    context = get_context("spawn")
     tallies = []
-    for name, run in _parts(options).items():
-        if options.parts and not any(name.startswith(part) for part in options.parts):
-            continue
-        tally = Tally(name, patience=0 if name == "model" else 60)
-        started = time.monotonic()
-        run(tally)
-        tally.seconds = time.monotonic() - started
-        tallies.append(tally)
-        print(f"{name}: {tally.tried:,} tried, {len(tally.failures):,} failures, {tally.seconds:,.0f} s", flush=True)
-        for failure in tally.failures[:20]:
-            print(failure)
+    with ProcessPoolExecutor(os.cpu_count(), context, _limit, (options.directory,), max_tasks_per_child=1) as processes:
+        for tally in processes.map(partial(_run, options), names):
+            tallies.append(tally)
+            print(
+                f"{tally.part}: {tally.tried:,} tried, {len(tally.failures):,} failures, {tally.seconds:,.0f} s",
+                flush=True,
+            )
+            for failure in tally.failures[:20]:
+                print(failure)
     report = table(tallies, options)
     print(report)
     if options.output:

@@ -14,7 +14,7 @@ from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.columns import Columns, Mask
 from symphony_registry.backends.vector_store.principal import PrincipalHead
 from symphony_registry.backends.vector_store.scan import Scan
-from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_safe, lengths_of
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
@@ -131,6 +131,8 @@ class VectorIndex:
     def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
         """Adapt to vectors that come in, or refuse them."""
         self._fix_dimension(vectors.shape[1])
+        if are_ordinary(lengths):
+            return
         if self._metric == "cosine" and not lengths.all():  # another metric than when it was stored
             raise InvalidValueError(
                 f"The option metric is cosine, but the vector stored under {ids[int(lengths.argmin())]!r} has length "

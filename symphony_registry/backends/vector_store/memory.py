@@ -118,7 +118,10 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         await self._write(decide, cost, touches)
 
     def _growing_cost(self, changes: Sequence[Change]) -> float:
-        return self._state.growth(sum(len(change.get("ids", ())) for change in changes)) / _NUMBERS_A_STEP
+        more = 0
+        for change in changes:
+            more += len(change["ids"]) if change["op"] == "put" else 0
+        return self._state.growth(more) / _NUMBERS_A_STEP
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
         self.ensure_open()

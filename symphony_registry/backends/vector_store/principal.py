@@ -33,7 +33,7 @@ _PICKED = 4
 # The part of the cost of reading everything below which a head pays.
 _PAYS = 0.6
 # Searches that read everything before directions are chosen, which takes about as long.
-_PATIENCE = 32
+_PATIENCE = 16
 # Rows that are turned at a time.
 _CHUNK = 2048
 # Beside its parts, a row's head holds the length of the tail, its own, and the square of that.

@@ -73,6 +73,11 @@ def lengths_of(rows: npt.NDArray[Any]) -> Float64s:
     return np.sqrt(squares, out=squares)
 
 
+def are_ordinary(lengths: Float64s) -> bool:
+    """Say whether float32 serves rows of these lengths, and none is 0; a quick look."""
+    return bool(_SAFE_LENGTHS[0] < np.minimum.reduce(lengths) and np.maximum.reduce(lengths) < _SAFE_LENGTHS[1])
+
+
 def are_safe(lengths: Float64s) -> bool:
     """Say whether float32 serves rows of these lengths."""
     least, most = _SAFE_LENGTHS
