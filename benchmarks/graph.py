@@ -25,6 +25,7 @@ from benchmarks.process import lateness
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 
 _HUB = 0
+_DELETED, _WARM = 10, 2
 _HUB_DEGREE = 200  # of those that are deleted
 PATH = ("KNOWS", "CITES", "LIKES")
 _BATCH = 50_000
@@ -83,7 +84,7 @@ async def walk(plan: Plan) -> list[Result]:
         "sqlite": graph_peers.Sqlite,
         "ladybug": graph_peers.Ladybug,
     }
-    filled = _filled(kinds, relations)
+    filled: dict[str, Any] = {}
 
     def walking(name: str, entities: Sequence[int]) -> Call | None:
         peer = filled[name]
@@ -99,12 +100,14 @@ async def walk(plan: Plan) -> list[Result]:
                 await query(entity)
 
         results = len(await query(_HUB))
+        late = await lateness(plan, lambda _: query(_HUB))  # before anybody else's objects are there to be collected
+        filled.update(_filled(kinds, relations))
         for name, peer in filled.items():
             assert peer is None or len(peer.walk(_HUB, PATH)) == results, name
-        hub = await race(plan, {OURS: lambda _: query(_HUB), **{name: walking(name, [_HUB]) for name in kinds}})
+        contestants = {OURS: lambda _: query(_HUB), **{name: walking(name, [_HUB]) for name in kinds}}
+        hub = await race(plan, contestants, warm=_WARM)
         others = {name: walking(name, starts) for name in kinds}
-        usual = await race(plan, {OURS: usual_starts, **others}, per=len(starts))
-        late = await lateness(plan, lambda _: query(_HUB))
+        usual = await race(plan, {OURS: usual_starts, **others}, per=len(starts), warm=_WARM)
     size = f"{relations.entities:,} entities, {len(relations.sources):,} relations"
     return [
         Result(f"{size}: from the hub, {results:,} results", hub, reaches=[at_most(0.075)]),
@@ -129,7 +132,7 @@ async def access(plan: Plan) -> list[Result]:
     """Reading and deleting in the same graph.
 
     An entity by its id and the outgoing relations of an entity, for entities taken at random; the deletion of an
-    entity with about 200 relations, twenty times the average, another in each turn.
+    entity with about 200 relations, twenty times the average, ten others in each turn.
     """
     relations = power_law(plan.entities)
     chosen = typical(relations, 500)
@@ -142,7 +145,8 @@ async def access(plan: Plan) -> list[Result]:
     }
     filled = _filled(kinds, relations)
     ids = relations.ids
-    hubs = np.argsort(np.abs(relations.degrees - _HUB_DEGREE))[: plan.rounds + 1].tolist()
+    hubs = np.argsort(np.abs(relations.degrees - _HUB_DEGREE))[: _DELETED * (plan.rounds + 1)].tolist()
+    turns = [hubs[start : start + _DELETED] for start in range(0, len(hubs), _DELETED)]
 
     def others(operation: str, work: Callable[[Callable[[int], Any]], Call]) -> dict[str, Call | None]:
         calls: dict[str, Call | None] = {}
@@ -161,15 +165,16 @@ async def access(plan: Plan) -> list[Result]:
             for entity in chosen:
                 await graph.get_relations(ids[entity])
 
-        points = await race(
-            plan, {OURS: read, **others("entity", lambda entity: _each(chosen, entity))}, per=len(chosen)
-        )
-        related = await race(plan, {OURS: relate, **others("relations", lambda of: _each(chosen, of))}, per=len(chosen))
-        contestants = {
-            OURS: lambda turn: graph.delete_entity(ids[hubs[turn]]),
-            **others("delete", lambda delete: lambda turn: delete(hubs[turn])),
-        }
-        deleted = await race(plan, contestants)
+        async def delete(turn: int) -> None:
+            for entity in turns[turn]:
+                await graph.delete_entity(ids[entity])
+
+        reading = {OURS: read, **others("entity", lambda entity: _each(chosen, entity))}
+        points = await race(plan, reading, per=len(chosen), warm=_WARM)
+        relating = {OURS: relate, **others("relations", lambda of: _each(chosen, of))}
+        related = await race(plan, relating, per=len(chosen), warm=_WARM)
+        deleting = {OURS: delete, **others("delete", lambda of: lambda turn: _each(turns[turn], of)(turn))}
+        deleted = await race(plan, deleting, per=_DELETED)
     degree = int(np.median(relations.degrees[hubs]))
     outgoing = np.bincount(relations.sources, minlength=relations.entities)[chosen].mean()
     return [

@@ -66,7 +66,7 @@ def accepted(value: Any) -> bytes | None:
         text, marshalled = encoded(value)
     except ValueError:
         return None
-    return text if text is not None and is_plain(marshalled) else None
+    return text if text is not None and is_plain(text, marshalled) else None
 
 
 @given(st.dictionaries(st.text(), st.one_of(values, odd, depths, st.lists(st.one_of(values, odd)))))
@@ -101,6 +101,14 @@ def test_tuples_never_pass_at_once_however_deep(depth: int) -> None:
         value = (value,)
     assert accepted({"k": value}) is None
     assert accepted({"k": [(), {"l": ()}]}) is None
+
+
+@pytest.mark.parametrize(("depth", "passes"), [(98, True), (101, False)])
+def test_tuples_of_many_parts_are_as_deep_as_lists(depth: int, passes: bool) -> None:
+    value: Any = "[(x"
+    for _ in range(depth):
+        value = (value, *["\\"] * 10_240)
+    assert (accepted({"k": value}) is not None) == passes
 
 
 async def test_a_large_checkpoint_takes_what_a_small_one_takes() -> None:

@@ -187,7 +187,7 @@ def test_what_is_restored_has_no_heads_that_were_not_kept_up(monkeypatch: pytest
     """A matrix that became small is searched without them, and so they grow old."""
     rows = rows_of("low rank", 400, np.random.default_rng(3))
     index = VectorIndex(None, "dot")
-    rows[[0, 399]] *= [[0.001], [10]]
+    rows[0], rows[399] = rows[0] / 1000, rows[399] * 10
     put(index, [f"{row}" for row in range(400)], rows, "dot")
     search(index, rows[0], 1)
     monkeypatch.setattr(principal, "_SMALL", 400 * DIMENSION)

@@ -15,11 +15,17 @@ import orjson
 
 from symphony_registry.backends.values import MAX_DEPTH, JSONObject
 
+# What the depth of a JSON text is counted by.
+_MARKS = b'[{]}"'
+_UNMARKED = bytes(set(range(256)) - set(_MARKS))
+_STEPS = np.zeros(256, np.int8)
+_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
 # The old format, in which nothing refers to what came before: twice as fast.
 _MARSHAL_VERSION = 2
 _EXACT = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-# A tuple, and whatever looks like one.
-_TUPLE = re.compile(rb"\(.{3}\0", re.DOTALL)
+# Tuples of less than 10,240 parts, and of any number; other bytes may look like them, the latter often.
+_TUPLE = re.compile(rb"\(.[\0-\x27]\0\0", re.DOTALL)
+_LARGE_TUPLE = re.compile(rb"\(.{3}\0", re.DOTALL)
 # How marshal begins a float, an integer of five digits, and one from 2**63 on; other bytes may look like them.
 _FLOAT, _FIVE_DIGITS = b"g"[0], b"l\x05\0\0\0"
 _EXPONENT_BEGINS, _EXPONENT_ENDS = 0xF0, np.frombuffer(b"\x7f\xff", np.uint8)
@@ -41,10 +47,21 @@ def encoded(value: JSONObject) -> tuple[bytes | None, bytes]:
     return text[_WRAPPINGS : len(text) - _WRAPPINGS], marshalled
 
 
-def is_plain(marshalled: bytes) -> bool:
+def is_plain(text: bytes, marshalled: bytes) -> bool:
     """Say whether what `encoded` returned is certainly what may be stored."""
+    if _LARGE_TUPLE.search(marshalled) and _depth(text) > MAX_DEPTH:
+        return False
     large = _FIVE_DIGITS in marshalled and _LARGE_INT.search(marshalled) is not None
     return not large and not _may_hold_infinities(marshalled)
+
+
+def _depth(text: bytes) -> int:
+    """Return how deep a JSON text is nested."""
+    if b"\\" in text:
+        text = text.replace(rb"\\", b"").replace(rb"\"", b"")  # escaped quotes begin and end nothing
+    marks = np.frombuffer(text.translate(None, _UNMARKED), np.uint8)
+    in_string = np.cumsum(marks == _MARKS[-1]) % 2 == 1
+    return int(np.cumsum(np.where(in_string, 0, _STEPS[marks])).max())
 
 
 def _may_hold_infinities(marshalled: bytes) -> bool:

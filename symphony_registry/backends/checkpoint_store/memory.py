@@ -133,7 +133,7 @@ async def _encoded(data: JSONObject) -> bytes:
         raise InvalidValueError("data was changed while it was being stored.") from error
 
     def check() -> bytes:
-        if text is not None and is_plain(snapshot):
+        if text is not None and is_plain(text, snapshot):
             return text
         return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
 
