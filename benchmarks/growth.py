@@ -67,7 +67,7 @@ async def _vector_figures(plan: Plan, size: int) -> Figures:
             "search, filter keeps 5 %": vectors.searching(store, corpus, vectors.CONDITIONS["5 %"]),
             **installed({"search by faiss": faiss}),
         }
-        figures = await race(plan, searches)
+        figures = await race(plan, searches, warm=vectors.WARM)
         figures |= await race(plan, {"add": partial(_add, store, corpus)}, per=_REPEATED)
     with TemporaryDirectory(dir=plan.directory) as name:
         apart(opening.fill_ours, Path(name) / "ours", corpus)
@@ -99,8 +99,10 @@ async def _graph_figures(plan: Plan, entities: int) -> Figures:
                 await graph.query(id, list(graphs.PATH))
 
         works = {"an entity": read, "its relations": relate, "a path of three steps": query}
-        figures = await race(plan, works, per=_REPEATED)
-        figures |= await race(plan, {"deletion": lambda turn: graph.delete_entity(f"doomed-{turn}")})
+        figures = await race(plan, works, per=_REPEATED, warm=2)
+        figures |= await race(
+            plan, {"deletion": lambda turn: graph.delete_entity(f"doomed-{turn}")}, settle=lambda: None
+        )
     return figures
 
 

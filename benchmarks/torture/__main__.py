@@ -8,9 +8,7 @@ import argparse
 import os
 import resource
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -19,30 +17,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from platform import python_version
 
-from benchmarks.torture import contention, corruption, crash, fuzzing, io_errors, model, power_loss
+from benchmarks.torture import parts
 from benchmarks.torture.tally import Tally
 
-_MEMORY = 8 << 30  # bytes of addresses: more is an explosion
 _BEGIN, _END = "<!-- begin: python -m benchmarks.torture -->", "<!-- end -->"
-
-
-def _parts(options: argparse.Namespace) -> dict[str, Callable[[Tally], None]]:
-    seed, share = options.seed, options.share
-
-    def some(number: int) -> int:
-        return max(1, int(number * share))
-
-    stride = max(1, round(1 / share))
-    return {
-        "corruption": lambda tally: corruption.run(tally, stride, seed),
-        "crash": lambda tally: crash.run(tally, some(3_334), seed),
-        "power loss": lambda tally: power_loss.run(tally, some(128), 20, seed),
-        "I/O errors": lambda tally: io_errors.run(tally, stride),
-        "contention": lambda tally: contention.run(tally, some(100), seed),
-        "model": lambda tally: model.run(tally, some(100_000), seed),
-        "fuzzing, arguments": lambda tally: fuzzing.run_arguments(tally, some(1_000_000), seed),
-        "fuzzing, journals": lambda tally: fuzzing.run_journals(tally, some(100_000), seed),
-    }
 
 
 def table(tallies: Sequence[Tally], options: argparse.Namespace) -> str:
@@ -62,21 +40,6 @@ def table(tallies: Sequence[Tally], options: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def _limit(directory: Path | None) -> None:
-    """Prepare a process of one part."""
-    if directory:
-        tempfile.tempdir = str(directory)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
-
-
-def _run(options: argparse.Namespace, name: str) -> Tally:
-    tally = Tally(name, patience=0 if name == "model" else 60)
-    started = time.monotonic()
-    _parts(options)[name](tally)
-    tally.seconds = time.monotonic() - started
-    return tally
-
-
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.torture", description=__doc__)
@@ -89,12 +52,16 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="a page in which the table stands between two markers")
     options = parser.parse_args()
     names = [
-        name for name in _parts(options) if not options.parts or any(name.startswith(part) for part in options.parts)
+        name
+        for name in parts.long_forms(options)
+        if not options.parts or any(name.startswith(part) for part in options.parts)
     ]
     context = get_context("spawn")
     tallies = []
-    with ProcessPoolExecutor(os.cpu_count(), context, _limit, (options.directory,), max_tasks_per_child=1) as processes:
-        for tally in processes.map(partial(_run, options), names):
+    with ProcessPoolExecutor(
+        os.cpu_count(), context, parts.limit, (options.directory,), max_tasks_per_child=1
+    ) as processes:
+        for tally in processes.map(partial(parts.run, options), names):
             tallies.append(tally)
             print(
                 f"{tally.part}: {tally.tried:,} tried, {len(tally.failures):,} failures, {tally.seconds:,.0f} s",
