@@ -11,6 +11,7 @@ import asyncio
 import random
 import shutil
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -129,10 +130,10 @@ def run(tally: Tally, stride: int, seed: int, subjects: Sequence[Subject] = SUBJ
                 with logged():
                     name = f"{subject.name}, {'closed' if closed else 'not closed'}"
                     original = runner.run(make(subject, Path(base, name, "store"), closed=closed))
-                for damage in (
-                    *changed_bytes(original.files, rng, stride),
-                    *cut_lengths(original.files, rng, stride),
-                    *moved_lines(original.files),
+                for damage in chain(
+                    changed_bytes(original.files, rng, stride),
+                    cut_lengths(original.files, rng, stride),
+                    moved_lines(original.files),
                 ):
                     with tally.trying(f"{name}, {damage.file}, {damage.what}"):
                         damaged = Path(base, "damaged")

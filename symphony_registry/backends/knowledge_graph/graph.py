@@ -132,7 +132,7 @@ class PropertyGraph:
         return self._named(islice(matching, min(limit, len(self))))
 
     def degree(self, id: str) -> int:
-        """Return how many relations touch the entity; one to itself counts twice."""
+        """Return how many relations touch the entity at the most; one to itself counts twice."""
         number = self._ids.numbers.get(id)
         return 0 if number is None else self._relations.degree(number)
 

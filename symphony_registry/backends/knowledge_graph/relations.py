@@ -113,7 +113,7 @@ class Relations:
         return self._properties.get(start, _NOTHING)
 
     def degree(self, number: int) -> int:
-        """Return how many relations touch the entity; one to itself counts twice."""
+        """Return how many relations touch the entity at the most; one to itself counts twice."""
         return self.outgoing.degree(number) + self.incoming.degree(number)
 
     def chosen(self, kinds: Iterable[str] | None) -> list[int] | None:
