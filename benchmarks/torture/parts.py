@@ -27,7 +27,7 @@ def long_forms(options: argparse.Namespace) -> dict[str, Callable[[Tally], None]
         "power loss": lambda tally: power_loss.run(tally, some(128), 20, seed),
         "I/O errors": lambda tally: io_errors.run(tally, stride),
         "contention": lambda tally: contention.run(tally, max(2, some(100)), seed),
-        "model": lambda tally: model.run(tally, some(100_000), seed),
+        "model": lambda tally: model.run(tally, some(110_000), seed),
         "fuzzing, arguments": lambda tally: fuzzing.run_arguments(tally, some(1_000_000), seed),
         "fuzzing, journals": lambda tally: fuzzing.run_journals(tally, some(100_000), seed),
     }
