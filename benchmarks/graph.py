@@ -18,6 +18,7 @@ from benchmarks.harness import (
     Result,
     at_most,
     each_apart,
+    installed,
     race,
     resident,
 )
@@ -25,7 +26,8 @@ from benchmarks.process import lateness
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 
 _HUB = 0
-_DELETED, _WARM = 10, 2
+_DELETED = 10  # entities in a turn
+_WARM = 2  # calls before anything is timed
 _HUB_DEGREE = 200  # of those that are deleted
 PATH = ("KNOWS", "CITES", "LIKES")
 _BATCH = 50_000
@@ -101,7 +103,7 @@ async def walk(plan: Plan) -> list[Result]:
 
         results = len(await query(_HUB))
         late = await lateness(plan, lambda _: query(_HUB))  # before anybody else's objects are there to be collected
-        filled.update(_filled(kinds, relations))
+        filled.update(installed(kinds, relations))
         for name, peer in filled.items():
             assert peer is None or len(peer.walk(_HUB, PATH)) == results, name
         contestants = {OURS: lambda _: query(_HUB), **{name: walking(name, [_HUB]) for name in kinds}}
@@ -115,17 +117,6 @@ async def walk(plan: Plan) -> list[Result]:
         Result("a sleeper meanwhile, median lateness", {OURS: float(np.median(late))}, reaches=[at_most(2e-3)]),
         Result("and the largest", {OURS: max(late)}, reaches=[at_most(10e-3)]),
     ]
-
-
-def _filled(kinds: Kinds, relations: Relations) -> dict[str, Any]:
-    """Return each peer with the graph in it; None stands for what is not installed."""
-    filled: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        try:
-            filled[name] = kind(relations)
-        except ModuleNotFoundError:
-            filled[name] = None
-    return filled
 
 
 async def access(plan: Plan) -> list[Result]:
@@ -143,7 +134,7 @@ async def access(plan: Plan) -> list[Result]:
         "igraph": graph_peers.Igraph,
         "ladybug": graph_peers.Ladybug,
     }
-    filled = _filled(kinds, relations)
+    filled = installed(kinds, relations)
     ids = relations.ids
     hubs = np.argsort(np.abs(relations.degrees - _HUB_DEGREE))[: _DELETED * (plan.rounds + 1)].tolist()
     turns = [hubs[start : start + _DELETED] for start in range(0, len(hubs), _DELETED)]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -138,15 +139,15 @@ def library(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def installed(setups: Mapping[str, Callable[..., Call]], *arguments: Any) -> dict[str, Call | None]:
+def installed(setups: Mapping[str, Callable[..., T]], *arguments: Any) -> dict[str, T | None]:
     """Set up every contestant whose library is installed; None stands for the others."""
-    calls: dict[str, Call | None] = {}
+    done: dict[str, T | None] = {}
     for name, set_up in setups.items():
         try:
-            calls[name] = set_up(*arguments)
+            done[name] = set_up(*arguments)
         except ModuleNotFoundError:
-            calls[name] = None
-    return calls
+            done[name] = None
+    return done
 
 
 # Calls of a turn, the first of them to get going, and the seconds after which no other begins.
@@ -204,13 +205,7 @@ def apart(function: Callable[..., T], *arguments: Any) -> T:
 
 def each_apart(functions: Mapping[str, Callable[..., float]], *arguments: Any) -> dict[str, float | None]:
     """Call each contestant's function in a fresh process of its own; None stands for what is not installed."""
-    figures: dict[str, float | None] = {}
-    for name, function in functions.items():
-        try:
-            figures[name] = apart(function, *arguments)
-        except ModuleNotFoundError:
-            figures[name] = None
-    return figures
+    return installed({name: partial(apart, function) for name, function in functions.items()}, *arguments)
 
 
 def resident() -> float:

@@ -1,7 +1,5 @@
 """Saving what a damaged directory of a file provider still holds."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +7,11 @@ from symphony_registry.backends.embedded import State
 from symphony_registry.backends.journaled import JournaledBackend
 from symphony_registry.backends.providers import ProviderTable
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.errors import RegistryError, StorageError, StorageFormatError
+from symphony_registry.errors import RegistryError, StorageFormatError
 from symphony_registry.journal import Journal, Loss, Record, read_damaged, read_header
+from symphony_registry.journal.journal import failing
 from symphony_registry.journal.lock import DirectoryLock
+from symphony_registry.journal.names import JOURNAL_NAME
 
 
 class Salvaged(NamedTuple):
@@ -24,15 +24,16 @@ class Salvaged(NamedTuple):
 def salvage(source: str | Path, target: str | Path, backend_type: BackendType | None = None) -> Salvaged:
     """Copy what can be read of a file provider's damaged directory into a new one.
 
-    The source, which nobody may have open, is not changed but for its `LOCK`. Whatever stands behind
-    damage is kept, so that an item may come back as an earlier write left it: read
-    `lost` before the new directory takes the place of the old. Where the first line
-    is damaged too, `backend_type` has to say what the directory held. Blocks.
+    The source, which nobody may have open, is not changed but for its `LOCK`.
+    Whatever stands behind damage is kept, so that an item may come back as an
+    earlier write left it: read `lost` before the new directory takes the place of
+    the old. Where the first line is damaged too, `backend_type` has to say what the
+    directory held. Blocks.
     """
     source, target = Path(source), Path(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise StorageFormatError(f"{target} is not an empty directory. Name a new one.", target)
-    with DirectoryLock.acquire(source), _reading(source):
+    with DirectoryLock.acquire(source), failing("read", source / JOURNAL_NAME):
         header = read_header(source)
         kind = BackendType(header["kind"]) if header else backend_type
         if kind is None:
@@ -54,16 +55,6 @@ def salvage(source: str | Path, target: str | Path, backend_type: BackendType | 
     finally:
         journal.close()
     return Salvaged(len(state), lost)
-
-
-@contextmanager
-def _reading(source: Path) -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(f"The journal in {source} could not be read: {error.strerror}.", source) from error
 
 
 def _file_backend(kind: BackendType, path: Path) -> JournaledBackend[State]:

@@ -51,7 +51,7 @@ def read_damaged(directory: Path) -> Iterator[tuple[int, Line] | Loss]:
                     if line.sequence != expected:
                         waiting.append(Loss(begin, f"this is line {line.sequence + 1} instead of {expected + 1}"))
                     expected = line.sequence + 1
-                    closed = line.record == {"closed": True}
+                    closed = line.closes
                     if line.sequence and not closed:
                         waiting.append((begin, line))
                     if not line.more:

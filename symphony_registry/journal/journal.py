@@ -59,11 +59,11 @@ class Journal:
         self._closed = False  # the closing line stands at the end
         self._renamed = False  # and the directory not synced yet
         self._busy = threading.Lock()  # an event loop may end and leave a thread at work
-        with _failing("opened", self.path):
+        with failing("opened", self.path):
             self._prepare_directory()
         self._lock = DirectoryLock.acquire(directory)
         try:
-            with _failing("opened", self.path):
+            with failing("opened", self.path):
                 for name in _UNFINISHED_NAMES:
                     (directory / name).unlink(missing_ok=True)
                 if not self.path.exists():
@@ -114,7 +114,7 @@ class Journal:
         later. Raises `StorageCorruptedError` for damage.
         """
         self.end, self.lines = end, lines
-        with _failing("read", self.path), self.path.open("rb") as file:
+        with failing("read", self.path), self.path.open("rb") as file:
             file.seek(end)
             base = not end  # was synced before the file got its name, so that it cannot be unfinished
             group: list[Record] = []
@@ -132,7 +132,7 @@ class Journal:
                     reason = "it has another number, so that lines before it are missing or repeated"
                     break
                 offset += len(text)
-                if line.record == {"closed": True}:
+                if line.closes:
                     self._closed = True
                     break
                 group.append(line.record)
@@ -153,7 +153,7 @@ class Journal:
             raise self._corrupted(reason, offset, self.lines + len(group))
         if begun:
             logger.warning("%s: left out %d bytes of a write that was not finished", self.path, begun)
-        with _failing("opened", self.path):
+        with failing("opened", self.path):
             self._segment = Segment(
                 os.open(self.path, os.O_RDWR), self.end, max(offset, self.end + begun), full=self._full
             )
@@ -176,7 +176,7 @@ class Journal:
         After an error nothing of them counts, and the next call tries again.
         """
         assert self._segment is not None
-        with self._busy, _failing("written", self.path):
+        with self._busy, failing("written", self.path):
             lines = list(encode_group(group, self.lines))
             data = lines[0] if len(lines) == 1 else b"".join(lines)  # one may be large
             if self._renamed:
@@ -192,7 +192,7 @@ class Journal:
         After an error the old journal is still there and still used.
         """
         new = self.directory / (JOURNAL_NAME + NEW)
-        with self._busy, _failing("rewritten", self.path):
+        with self._busy, failing("rewritten", self.path):
             try:
                 descriptor, end, lines = self._write_new(new, records)
                 try:
@@ -240,7 +240,7 @@ class Journal:
     def close(self) -> None:
         """Let go of the files and of the lock."""
         try:
-            with self._busy, _failing("closed", self.path):
+            with self._busy, failing("closed", self.path):
                 segment, self._segment = self._segment, None
                 if segment is not None:
                     finished = self._closed or not self._lock.is_held  # a forked child does not hold it
@@ -267,7 +267,7 @@ def check_header(record: Record, path: Path) -> None:
 
 
 @contextmanager
-def _failing(what: str, path: Path) -> Iterator[None]:
+def failing(what: str, path: Path) -> Iterator[None]:
     """Turn an `OSError` into a `StorageError` that says which file could not be `what`."""
     try:
         yield

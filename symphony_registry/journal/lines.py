@@ -27,6 +27,7 @@ Float32s = npt.NDArray[np.float32]
 FORMAT = "symphony-registry-journal"
 VERSION = 2
 
+_CLOSING: Record = {"closed": True}
 _PREFIX = b'{"crc":"'
 _BODY = len(_PREFIX) + 8 + len(b'",')
 
@@ -48,6 +49,11 @@ class Line(NamedTuple):
         """The number of the first line of its group."""
         return self.sequence - self.part
 
+    @property
+    def closes(self) -> bool:
+        """Whether it is the line that ends a journal."""
+        return self.record == _CLOSING
+
 
 def header(kind: str) -> Record:
     """Return the record of a journal's first line."""
@@ -56,7 +62,7 @@ def header(kind: str) -> Record:
 
 def closing_line(sequence: int) -> bytes:
     """Return the line that ends a journal."""
-    return next(encode_group([{"closed": True}], sequence))
+    return next(encode_group([_CLOSING], sequence))
 
 
 def encode_group(records: Iterable[Record], sequence: int) -> Iterator[bytes]:

@@ -171,7 +171,6 @@ class InMemoryVectorStore(EmbeddedBackend[VectorIndex], VectorStoreBackend):
         *,
         include_vectors: bool = True,
     ) -> list[SearchResult]:
-        check_limit(limit)
         (found,) = await self.search_many([query_vector], limit, metadata_filter, include_vectors=include_vectors)
         return found
 
