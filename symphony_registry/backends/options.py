@@ -15,6 +15,11 @@ class BackendOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
+def option_names(model: type[BaseModel]) -> list[str]:
+    """Return the names of a model's options, as they are written."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
 class UnknownOptionWarning(UserWarning):
     """An option given in code that the provider does not know, and ignores."""
 
@@ -37,11 +42,10 @@ def read_options(model: type[OptionsT], config: Mapping[str, Any] | None, owner:
     are checked more strictly before); a wrong value raises `InvalidValueError`.
     """
     given = dict(config or {})
-    for name in given.keys() - model.model_fields.keys():
+    known = option_names(model)
+    for name in given.keys() - set(known):
         del given[name]
-        warnings.warn(
-            f"{owner} has no option {name!r}. {hint(name, model.model_fields)}", UnknownOptionWarning, stacklevel=4
-        )
+        warnings.warn(f"{owner} has no option {name!r}. {hint(name, known)}", UnknownOptionWarning, stacklevel=4)
     try:
         return model.model_validate(given)
     except ValidationError as error:

@@ -28,14 +28,17 @@ BUILT_IN: dict[BackendType, dict[str, str]] = {
     BackendType.VECTOR_STORE: {
         "memory": f"{_BACKENDS}.vector_store.memory:InMemoryVectorStore",
         "file": f"{_BACKENDS}.vector_store.file:FileVectorStore",
+        "postgres": f"{_BACKENDS}.vector_store.postgres:PostgresVectorStore",
     },
     BackendType.KNOWLEDGE_GRAPH: {
         "memory": f"{_BACKENDS}.knowledge_graph.memory:InMemoryKnowledgeGraph",
         "file": f"{_BACKENDS}.knowledge_graph.file:FileKnowledgeGraph",
+        "postgres": f"{_BACKENDS}.knowledge_graph.postgres:PostgresKnowledgeGraph",
     },
     BackendType.CHECKPOINT_STORE: {
         "memory": f"{_BACKENDS}.checkpoint_store.memory:InMemoryCheckpointStore",
         "file": f"{_BACKENDS}.checkpoint_store.file:FileCheckpointStore",
+        "postgres": f"{_BACKENDS}.checkpoint_store.postgres:PostgresCheckpointStore",
     },
 }
 

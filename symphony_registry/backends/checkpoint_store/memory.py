@@ -51,7 +51,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         if type(data) is not dict:
             raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
 
-        text = await _encoded(data)
+        text = await encoded_data(data)
 
         def decide() -> tuple[Sequence[Change], None]:
             return [save_change(checkpoint_id, text, checked_metadata, time.time())], None
@@ -122,7 +122,7 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
                 yield checkpoint
 
 
-async def _encoded(data: JSONObject) -> bytes:
+async def encoded_data(data: JSONObject) -> bytes:
     """Return checked data as JSON text."""
     if not is_large(data, _LARGE_VALUE):
         return orjson.dumps(checked_object(data, "data"))

@@ -1,0 +1,454 @@
+"""Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import orjson
+from pydantic import Field, model_validator
+
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed
+from symphony_registry.backends.filters import Condition, parse_filter
+from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
+from symphony_registry.backends.vector_store.base import (
+    ITEM_PARTS,
+    Float32s,
+    Item,
+    SearchResult,
+    Vector,
+    VectorItem,
+    VectorOptions,
+    VectorStoreBackend,
+    check_vector,
+)
+from symphony_registry.backends.vector_store.block import Block, checked_rows
+from symphony_registry.backends.vector_store.scoring import Query, are_safe, lengths_of
+from symphony_registry.engines.postgres.backend import PostgresBackend, touched
+from symphony_registry.engines.postgres.connections import Connection, Record
+from symphony_registry.engines.postgres.documents import texts
+from symphony_registry.engines.postgres.filters import where
+from symphony_registry.engines.postgres.options import PostgresOptions
+from symphony_registry.engines.postgres.tables import TURN, Plan
+from symphony_registry.engines.postgres.vectors import decoded, encoded, extension_schema
+from symphony_registry.errors import DimensionError, InvalidValueError
+
+# What pgvector can store, and what it can index, in numbers a vector.
+_LARGEST = 16_000
+_LARGEST_INDEXED = {"vector": 2_000, "halfvec": 4_000}
+_LARGEST_HALF = 65504.0
+_LARGEST_EF = 1_000
+_OPERATORS = {"cosine": "<=>", "dot": "<#>", "euclidean": "<->"}
+_CLASSES = {"cosine": "cosine_ops", "dot": "ip_ops", "euclidean": "l2_ops"}
+
+# Bytes that are sent in one statement, and rows that are read in one.
+_CHUNK_BYTES = 2_000_000
+# The server orders by float32 sums: so many more than the limit are fetched, and ordered exactly.
+_SPARE = 8
+# Seconds.
+_INDEX_TIMEOUT = 86_400.0
+# Bytes of vectors that are converted in a step of `LONG`.
+_BYTES_A_STEP = 32
+
+
+class PostgresVectorOptions(PostgresOptions, VectorOptions):
+    """The options of a vector store in PostgreSQL."""
+
+    storage: Literal["vector", "halfvec"] = Field(
+        default="vector", description="vector keeps float32; halfvec rounds to float16, at half the size."
+    )
+    index: Literal["none", "hnsw"] = Field(
+        default="none", description="none searches exactly; hnsw approximately, and needs the dimension."
+    )
+    m: int = Field(default=16, ge=2, le=100, description="hnsw: connections of each vector, when the index is made.")
+    ef_construction: int = Field(default=64, ge=4, le=1_000, description="hnsw: candidates when the index is made.")
+    ef_search: int = Field(default=40, ge=1, le=_LARGEST_EF, description="hnsw: candidates of a search, at least.")
+    iterative_scan: Literal["off", "relaxed_order", "strict_order"] = Field(
+        default="relaxed_order", description="hnsw: how to go on where a filter leaves too few."
+    )
+
+    @model_validator(mode="after")
+    def _check_index(self) -> "PostgresVectorOptions":
+        largest = _LARGEST if self.index == "none" else _LARGEST_INDEXED[self.storage]
+        if self.dimension is not None and self.dimension > largest:
+            raise ValueError(f"with storage {self.storage} and index {self.index}, a dimension is at most {largest}")
+        if self.index == "hnsw" and self.dimension is None:
+            raise ValueError("an hnsw index needs the option dimension")
+        if self.ef_construction < 2 * self.m:
+            raise ValueError("ef_construction must be at least 2 * m")
+        return self
+
+
+_PLAN = Plan(
+    "vector_store",
+    tables=("vectors",),
+    create=(
+        # rows up to a page stay in one piece: a search reads every vector
+        """
+        CREATE TABLE {vectors} (
+            id text COLLATE "C" PRIMARY KEY,
+            embedding {column} NOT NULL,
+            outlier boolean NOT NULL,
+            metadata json NOT NULL,
+            comparable jsonb NOT NULL
+        ) WITH (toast_tuple_target = 8160)
+        """,
+        "CREATE INDEX ON {vectors} USING gin (comparable jsonb_path_ops)",
+        "CREATE INDEX ON {vectors} (id) WHERE outlier",
+    ),
+)
+_HAS_INDEX = """
+    SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    JOIN pg_am ON pg_am.oid = relam JOIN pg_opclass ON pg_opclass.oid = indclass[0]
+    WHERE indrelid = $1::regclass AND indisvalid AND amname = 'hnsw' AND opcname = $2
+"""
+_PUT = """
+    INSERT INTO {vectors} (id, embedding, outlier, metadata, comparable)
+    SELECT item.id, item.embedding, item.outlier, item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
+    FROM unnest($1::text[], $2::{vector}[], $3::boolean[], $4::text[], $5::text[])
+        AS item(id, embedding, outlier, metadata, comparable), {registry} AS known
+    WHERE known.tables = $6 AND known.dimension = $7
+    ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, outlier = excluded.outlier,
+        metadata = excluded.metadata, comparable = excluded.comparable
+"""
+_GATE = "(SELECT dimension FROM {registry} WHERE tables = $3) = $4"
+_OUTLIERS = f"""
+    UNION ALL SELECT id, embedding::{{vector}}, metadata, NULL FROM {{vectors}}
+    WHERE outlier AND {_GATE} AND {{where}}
+"""
+_EXACT = (
+    f"""
+    (SELECT id, embedding::{{vector}}, metadata, (embedding {{operator}} $1::{{vector}}::{{kind}}) + 0 AS distance
+    FROM {{vectors}} WHERE NOT outlier AND {_GATE} AND {{where}} ORDER BY distance LIMIT $2)
+"""  # the sum hides the distance from an index that somebody made
+    + _OUTLIERS
+)
+# A setting for one statement: the search depends on the row that makes it.
+_BY_INDEX = (
+    f"""
+    SELECT near.* FROM (
+        SELECT set_config('hnsw.ef_search', $5, true) || set_config('hnsw.iterative_scan', $6, true) <> '' AS done
+    ) AS setting, LATERAL (
+        SELECT id, embedding::{{vector}}, metadata, embedding {{operator}} $1::{{vector}}::{{kind}} AS distance
+        FROM {{vectors}} WHERE NOT outlier AND {_GATE} AND {{where}} AND setting.done
+        ORDER BY embedding {{operator}} $1::{{vector}}::{{kind}} LIMIT $2
+    ) AS near
+"""
+    + _OUTLIERS
+)
+
+
+class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBackend):
+    """A vector store in a PostgreSQL table."""
+
+    _options_model = PostgresVectorOptions
+    _plan = _PLAN
+
+    class Provider:
+        """Makes vector stores in PostgreSQL."""
+
+        Options: ClassVar[type[BackendOptions]] = PostgresVectorOptions
+
+        @staticmethod
+        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+            """Return a store that is not connected yet."""
+            return PostgresVectorStore(config)
+
+    async def _prepare(self, connection: Connection) -> None:
+        await super()._prepare(connection)
+        if self._options.dimension is not None:
+            await self._fix_dimension(connection, self._options.dimension)
+        if self._options.index == "hnsw" and self._options.create:
+            await self._make_index(connection)
+
+    async def _names(self, connection: Connection) -> dict[str, str]:
+        options = self._options
+        self._extension, schema = await extension_schema(connection, options)
+        size = "" if options.dimension is None else f"({options.dimension})"
+        return {
+            "vector": f"{schema}.vector",
+            "kind": f"{schema}.{options.storage}",
+            "column": f"{schema}.{options.storage}{size}",
+            "operator": f"OPERATOR({schema}.{_OPERATORS[options.metric]})",
+            "operators": f"{schema}.{options.storage}_{_CLASSES[options.metric]}",
+        }
+
+    async def _make_index(self, connection: Connection) -> None:
+        sql, options = self._tables.sql, self._options
+        operators = f"{options.storage}_{_CLASSES[options.metric]}"
+        if not await connection.fetchval(_HAS_INDEX, sql("{vectors}"), operators):
+            async with connection.transaction():
+                await connection.execute(TURN)
+                if not await connection.fetchval(_HAS_INDEX, sql("{vectors}"), operators):
+                    await connection.execute(
+                        sql("CREATE INDEX ON {vectors} USING hnsw (embedding {operators}) ")
+                        + f"WITH (m = {options.m}, ef_construction = {options.ef_construction}) WHERE NOT outlier",
+                        timeout=_INDEX_TIMEOUT,
+                    )
+
+    async def _with_vectors(self, work: Callable[[Connection], Awaitable[Any]], *, again: bool = True) -> Any:
+        """Return `work(connection)`, on a connection that sends vectors as bytes."""
+
+        async def prepared(connection: Connection) -> Any:
+            await connection.know_vectors(self._extension)
+            return await work(connection)
+
+        return await self._run(prepared, again=again)
+
+    async def _fix_dimension(self, connection: Connection, size: int, what: str = "vector") -> None:
+        """Fix the dimension of a store that has none, or raise `DimensionError` for another than it has."""
+        sql = self._tables.sql
+        select = sql("SELECT dimension FROM {registry} WHERE tables = $1")
+        dimension = await connection.fetchval(select, self._tables.key)
+        if dimension is None:
+            async with connection.transaction():
+                # no vector is being added while nobody has fixed the dimension
+                await connection.execute(sql("LOCK TABLE {vectors} IN SHARE ROW EXCLUSIVE MODE"))
+                dimension = await connection.fetchval(select, self._tables.key)
+                if dimension is None:
+                    dimension = size
+                    await connection.execute(
+                        sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1"), self._tables.key, size
+                    )
+        if dimension != size:
+            raise DimensionError(dimension, size, what)
+
+    async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:  # noqa: D102
+        self.ensure_open()
+        id, checked, document = self._checked(id, vector, metadata)
+        await self._put(([id], checked[np.newaxis], [document]))
+
+    async def add_many(self, items: Iterable[Item]) -> None:  # noqa: D102
+        self.ensure_open()
+        given = collected(items)
+        if given:
+            await self._put(await computed(lambda: self._block(given), len(given) * ITEM_STEPS))
+
+    def _checked(self, id: str, vector: Vector, metadata: JSONObject | None) -> tuple[str, Float32s, JSONObject]:
+        return (
+            check_id(id),
+            check_vector(vector, self._options.dimension, self._options.metric),
+            checked_object(metadata, "metadata"),
+        )
+
+    def _block(self, given: list[Any]) -> Block:
+        """Return checked items by id, the last of equal ids."""
+        block = checked_rows(given, self._options.dimension, self._options.metric)
+        if block is None:
+            checked = check_items(given, ITEM_PARTS, self._checked)
+            ids, vectors, documents = map(list, zip(*checked, strict=True))
+            for id, vector in zip(ids, vectors, strict=True):
+                if vector.size != vectors[0].size:
+                    raise DimensionError(vectors[0].size, vector.size, f"vector of {id!r}")
+            block = ids, np.array(vectors), documents
+        ids, matrix, documents = block
+        last = {id: row for row, id in enumerate(ids)}
+        order = sorted(last)  # everybody locks rows in the same order
+        rows = [last[id] for id in order]
+        return order, matrix[rows], [documents[row] for row in rows]
+
+    async def _put(self, block: Block) -> None:
+        ids, vectors, documents = block
+        size = vectors.shape[1]
+        if self._options.storage == "halfvec" and np.abs(vectors).max() > _LARGEST_HALF:
+            raise InvalidValueError(f"A number of the vectors is beyond ±{_LARGEST_HALF:g}, the largest of float16.")
+        if size > _LARGEST:
+            raise InvalidValueError(f"pgvector takes at most {_LARGEST} dimensions, not {size}.")
+        step = max(1, _CHUNK_BYTES // (vectors.itemsize * size))
+        parts = [slice(start, start + step) for start in range(0, len(ids), step)]
+        put = self._tables.sql(_PUT)
+
+        async def store(connection: Connection, part: slice) -> int:
+            arguments = await computed(
+                lambda: _arguments(ids[part], vectors[part], documents[part]), len(ids[part]) * ITEM_STEPS
+            )
+            return touched(await connection.execute(put, *arguments, self._tables.key, size))
+
+        async def store_all(connection: Connection) -> bool:
+            if len(parts) == 1:
+                return bool(await store(connection, parts[0]))
+            async with connection.transaction():
+                return all([await store(connection, part) for part in parts])
+
+        while not await self._with_vectors(store_all):
+            await self._run(lambda connection: self._fix_dimension(connection, size), again=True)
+
+    async def get(self, id: str) -> VectorItem | None:  # noqa: D102
+        return (await self.get_many([id]))[0]
+
+    async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:  # noqa: D102
+        self.ensure_open()
+        checked = [check_id(id) for id in collected(ids)]
+        if not checked:
+            return []
+        records = {record[0]: record for record in await self._records("WHERE id = ANY($1::text[])", checked)}
+        items = iter(await _items([records[id] for id in checked if id in records]))
+        return [next(items) if id in records else None for id in checked]
+
+    async def _records(self, condition: str, *arguments: Any) -> list[Record]:
+        sql = self._tables.sql(f"SELECT id, embedding::{{vector}}, metadata FROM {{vectors}} {condition}")
+        found: list[Record] = await self._with_vectors(lambda connection: connection.fetch(sql, *arguments))
+        return found
+
+    async def delete(self, id: str) -> bool:  # noqa: D102
+        return bool(await self.delete_many([id]))
+
+    async def delete_many(self, ids: Iterable[str]) -> int:  # noqa: D102
+        self.ensure_open()
+        checked = [check_id(id) for id in collected(ids)]
+        return await self._execute("DELETE FROM {vectors} WHERE id = ANY($1::text[])", checked, again=False)
+
+    async def clear(self) -> None:  # noqa: D102
+        self.ensure_open()
+        empty = self._tables.sql("TRUNCATE {vectors}")
+        free = self._tables.sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1")
+
+        async def work(connection: Connection) -> None:
+            async with connection.transaction():
+                await connection.execute(empty)
+                await connection.execute(free, self._tables.key, self._options.dimension)
+
+        await self._run(work, again=True)
+
+    async def search(  # noqa: D102
+        self,
+        query_vector: Vector,
+        limit: int = 10,
+        metadata_filter: JSONObject | None = None,
+        *,
+        include_vectors: bool = True,
+    ) -> list[SearchResult]:
+        self.ensure_open()
+        check_limit(limit)
+        vector = check_vector(query_vector, self._options.dimension, self._options.metric, "query vector")
+        condition = parse_filter(metadata_filter)
+        query = Query(vector, self._options.metric)
+        wanted = limit + _SPARE
+        while True:
+            records = await self._nearest(query, wanted, condition)
+            if not records:
+                await self._refuse_other_dimension(vector.size)
+                return []
+            ranked = await computed(lambda: _Ranked(query, records), _cost(records))  # noqa: B023
+            if self._options.index == "hnsw" or ranked.is_final(limit, wanted):
+                break
+            wanted *= 4
+        return await computed(lambda: ranked.results(limit, include_vectors=include_vectors), _cost(records[:limit]))
+
+    async def _nearest(self, query: Query, count: int, condition: Condition) -> list[Record]:
+        vector = query.vector
+        if not query.is_safe and self._options.metric != "euclidean":  # its length does not change the order
+            vector = (vector.astype(np.float64) / query.length).astype(np.float32)
+        arguments: list[Any] = [encoded(vector[np.newaxis])[0], count, self._tables.key, vector.size]
+        template = _EXACT
+        if self._options.index == "hnsw":
+            template = _BY_INDEX
+            ef_search = min(max(self._options.ef_search, count), _LARGEST_EF)
+            arguments += [str(ef_search), self._options.iterative_scan]
+        sql = self._tables.sql(template, where=where(condition, "comparable", arguments))
+        found: list[Record] = await self._with_vectors(lambda connection: connection.fetch(sql, *arguments))
+        return found
+
+    async def _refuse_other_dimension(self, size: int) -> None:
+        dimension = await self.dimension()
+        if dimension not in (None, size):
+            raise DimensionError(dimension or 0, size, "query vector")
+
+    async def count(self, metadata_filter: JSONObject | None = None) -> int:  # noqa: D102
+        self.ensure_open()
+        arguments: list[Any] = []
+        condition = where(parse_filter(metadata_filter), "comparable", arguments)
+        found: int = await self._value("SELECT count(*) FROM {vectors} WHERE {where}", *arguments, where=condition)
+        return found
+
+    async def dimension(self) -> int | None:  # noqa: D102
+        self.ensure_open()
+        dimension: int | None = await self._value(
+            "SELECT dimension FROM {registry} WHERE tables = $1", self._tables.key
+        )
+        return dimension
+
+    async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:  # noqa: D102
+        self.ensure_open()
+        check_limit(batch_size, "batch_size")
+        last = ""
+        while True:
+            items = await _items(await self._records("WHERE id > $1 ORDER BY id LIMIT $2", last, batch_size))
+            for item in items:
+                yield item
+            if len(items) < batch_size:
+                return
+            last = items[-1]["id"]
+
+
+class _Ranked:
+    """Candidates of a search, ordered by their exact similarities, equals by id."""
+
+    def __init__(self, query: Query, records: Sequence[Record]) -> None:
+        self._query = query
+        self._records = records
+        self._rows = decoded(record[1] for record in records)
+        self._lengths = lengths_of(self._rows)
+        self._similarities = query.similarities(self._rows, self._lengths).tolist()
+        self._order = sorted(range(len(records)), key=lambda row: (-self._similarities[row], records[row][0]))
+
+    def is_final(self, limit: int, wanted: int) -> bool:
+        """Say whether nothing that the server left out can belong to the first `limit`."""
+        distances = [record[3] for record in self._records if record[3] is not None]
+        if len(distances) < wanted:
+            return True
+        worst = self._similarities[self._order[limit - 1]]
+        return bool(worst > _highest(self._query, max(distances), float(self._lengths.max())))
+
+    def results(self, limit: int, *, include_vectors: bool) -> list[SearchResult]:
+        """Return the best."""
+        best = self._order[:limit]
+        found: list[SearchResult] = [
+            {
+                "id": self._records[row][0],
+                "similarity": self._similarities[row],
+                "metadata": orjson.loads(self._records[row][2]),
+            }
+            for row in best
+        ]
+        if include_vectors:
+            for result, vector in zip(found, self._rows[best].tolist(), strict=True):
+                result["vector"] = vector
+        return found
+
+
+def _highest(query: Query, distance: float, length: float) -> float:
+    """Return the highest similarity of vectors up to this length that the server finds at this distance or farther."""
+    error = query.tolerance
+    match query.metric:
+        case "cosine":
+            return 1.0 - distance + error
+        case "dot":
+            return (1.0 if query.is_safe else query.length) * -distance + error * query.length * length
+        case _:
+            return 1.0 / (1.0 + distance * (1.0 - error))
+
+
+def _arguments(ids: list[str], vectors: Float32s, documents: list[JSONObject]) -> list[list[Any]]:
+    """Return what is sent of some items, a list for each column."""
+    lengths = lengths_of(vectors)
+    outliers = [not are_safe(lengths[row : row + 1]) for row in range(len(ids))]
+    metadata, comparable = map(list, zip(*map(texts, documents), strict=True))
+    return [ids, encoded(vectors), outliers, metadata, comparable]
+
+
+async def _items(records: list[Record]) -> list[VectorItem]:
+    def items() -> list[VectorItem]:
+        vectors = decoded(record[1] for record in records).tolist()
+        return [
+            {"id": record[0], "vector": vector, "metadata": orjson.loads(record[2])}
+            for record, vector in zip(records, vectors, strict=True)
+        ]
+
+    return await computed(items, _cost(records))
+
+
+def _cost(records: Sequence[Record]) -> float:
+    """Return what converting records takes, in the steps of `LONG`."""
+    return len(records) * (ITEM_STEPS + len(records[0][1]) / _BYTES_A_STEP) if records else 0

@@ -1,0 +1,1 @@
+"""Real engines: for each, what its providers share."""

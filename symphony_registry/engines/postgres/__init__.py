@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, tables, documents and filters for the providers named `postgres`."""

@@ -1,0 +1,125 @@
+"""What the PostgreSQL providers have in common: the way to the server."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from symphony_registry.backends.options import read_options
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.engines.postgres.connections import Connection, Connections, Record, Work
+from symphony_registry.engines.postgres.options import PostgresOptions
+from symphony_registry.engines.postgres.tables import Plan, Tables, prepare
+from symphony_registry.errors import BackendUnavailableError
+
+T = TypeVar("T")
+OptionsT = TypeVar("OptionsT", bound=PostgresOptions)
+
+
+class PostgresBackend(StorageBackend, Generic[OptionsT]):
+    """A backend whose data lives in tables of a PostgreSQL server.
+
+    Every operation is one statement or one transaction. Where the connection is
+    lost, reads and writes that may be made twice are tried again.
+    """
+
+    _options_model: type[OptionsT]
+    _plan: ClassVar[Plan]
+    _options: OptionsT
+    _connections: Connections | None = None
+    _tables: Tables
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self._connecting = asyncio.Lock()
+        self._configure()
+
+    async def initialize(self, config: Mapping[str, Any] | None = None) -> None:  # noqa: D102
+        if config is not None and dict(config) != self.config:
+            await super().initialize(config)
+            self._configure()
+
+    def _configure(self) -> None:
+        self._options = read_options(self._options_model, self.config, type(self).__name__)
+
+    async def connect(self) -> None:  # noqa: D102
+        self._leave_ended_loop()
+        async with self._connecting:
+            if self.is_open:
+                return
+            connections = await Connections.lease(self._options)
+            try:
+                await connections.run(self._prepare, again=True)
+            except BaseException:
+                await connections.release()
+                raise
+            self._connections = connections
+            await super().connect()
+
+    async def disconnect(self) -> None:  # noqa: D102
+        self._leave_ended_loop()
+        async with self._connecting:
+            await super().disconnect()
+            if self._connections is not None:
+                connections, self._connections = self._connections, None
+                await connections.release()
+
+    def _leave_ended_loop(self) -> None:
+        """Forget an event loop that has ended, and the connections that ended with it."""
+        self.ensure_no_other_loop()
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            self._connecting, self._loop = asyncio.Lock(), None
+            if self._connections is not None:
+                self._connections.abandon()
+                self._connections = None
+
+    async def _prepare(self, connection: Connection) -> None:
+        """Make the tables ready."""
+        encoding = await connection.fetchval("SHOW server_encoding")
+        if encoding != "UTF8":
+            raise BackendUnavailableError(
+                f"{self._options.server}: its encoding is {encoding}, which cannot hold every text. "
+                "Create a database with ENCODING 'UTF8'."
+            )
+        self._tables = await prepare(connection, self._plan, self._options, self.name, await self._names(connection))
+
+    async def _names(self, connection: Connection) -> dict[str, str]:  # noqa: ARG002
+        """Return further names for statements."""
+        return {}
+
+    async def health_check(self) -> bool:  # noqa: D102
+        if self._connections is None or not self.is_open:
+            return False
+        sql = self._tables.sql("SELECT version FROM {registry} WHERE tables = $1")
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                version = await self._connections.once(lambda connection: connection.fetchval(sql, self._tables.key))
+        except (BackendUnavailableError, TimeoutError):
+            return False
+        return bool(version == self._plan.version)
+
+    async def _run(self, work: Work[T], *, again: bool) -> T:
+        """Return `work(connection)`; `again` says that it may be done twice."""
+        self.ensure_open()
+        assert self._connections is not None
+        return await self._connections.run(work, again=again)
+
+    async def _fetch(self, template: str, *arguments: Any, **names: str) -> list[Record]:
+        """Return the rows of a query."""
+        sql = self._tables.sql(template, **names)
+        return await self._run(lambda connection: connection.fetch(sql, *arguments), again=True)
+
+    async def _value(self, template: str, *arguments: Any, **names: str) -> Any:
+        """Return the first value of a query's first row."""
+        sql = self._tables.sql(template, **names)
+        return await self._run(lambda connection: connection.fetchval(sql, *arguments), again=True)
+
+    async def _execute(self, template: str, *arguments: Any, again: bool) -> int:
+        """Execute a statement and return the number of rows that it touched."""
+        sql = self._tables.sql(template)
+        return touched(await self._run(lambda connection: connection.execute(sql, *arguments), again=again))
+
+
+def touched(status: str) -> int:
+    """Return the number of rows in what the server says of a statement: `INSERT 0 1`, `DELETE 3`, `TRUNCATE TABLE`."""
+    count = status.rpartition(" ")[2]
+    return int(count) if count.isdigit() else 0

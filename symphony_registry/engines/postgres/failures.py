@@ -1,0 +1,69 @@
+"""What the driver's errors mean, in the package's own."""
+
+import asyncpg
+
+from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError
+
+# The work was not done, or nobody knows: it may go through when it is tried again.
+_AGAIN = (
+    OSError,  # refused, reset, no such socket; a TimeoutError is one too
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # the server shuts down, crashed or starts
+    asyncpg.TooManyConnectionsError,
+    asyncpg.TransactionRollbackError,  # deadlock, serialization
+    asyncpg.InterfaceError,  # the connection was closed under us
+    asyncpg.InternalClientError,  # the same, in the middle of a message
+)
+_NEVER_AGAIN = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
+_NOT_DONE = (asyncpg.TransactionRollbackError, asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError)
+
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
+def may_go_through(error: BaseException) -> bool:
+    """Say whether the same work may succeed in a while."""
+    return isinstance(error, _AGAIN) and not isinstance(error, _NEVER_AGAIN)
+
+
+def was_not_done(error: BaseException) -> bool:
+    """Say whether work that ended in this error certainly changed nothing."""
+    return isinstance(error, _NOT_DONE)
+
+
+def unavailable(error: BaseException, server: str) -> BackendUnavailableError:
+    """Return the error that says what is wrong with the server, and what to do."""
+    if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
+        return BackendTimeoutError(
+            f"{server} did not answer in time. Whether a write was made is not known. "
+            "Look at its load and locks (pg_stat_activity), or raise statement_timeout or connect_timeout."
+        )
+    return BackendUnavailableError(f"{server}: {_said(error)}. {_advice(error)}")
+
+
+def _said(error: BaseException) -> str:
+    """Return what the server said; its first line holds neither passwords nor what was sent."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{(error.message or '').rstrip('.')} ({type(error).__name__})"
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return "the connection was lost"
+    return f"it cannot be reached ({type(error).__name__})"
+
+
+def _advice(error: BaseException) -> str:
+    match error:
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return "Check user and password in the dsn, and the server's pg_hba.conf."
+        case asyncpg.InvalidCatalogNameError():
+            return "Check the database in the dsn, or create it."
+        case asyncpg.DiskFullError() | asyncpg.OutOfMemoryError() | asyncpg.InsufficientResourcesError():
+            return "Nothing was written. Make room on the server, then try again."
+        case asyncpg.InsufficientPrivilegeError():
+            return "Grant the role what the documentation's page on PostgreSQL lists."
+        case asyncpg.UndefinedTableError() | asyncpg.UndefinedColumnError() | asyncpg.InvalidSchemaNameError():
+            return "The tables were changed or dropped: close the backend and open it again with create: true."
+        case asyncpg.ReadOnlySQLTransactionError():
+            return "The server is a replica or read-only: writes belong to the primary."
+        case _ if may_go_through(error):
+            return "Whether a write was made is not known. Check that the server runs, then try again."
+        case _:
+            return "The cause has the details."

@@ -1,0 +1,69 @@
+"""The options that every PostgreSQL provider has."""
+
+from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from symphony_registry.backends.options import BackendOptions
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+_SCHEMES = ("postgresql", "postgres")
+# PostgreSQL cuts longer names without a word.
+MAX_NAME_BYTES = 63
+
+
+class PostgresOptions(BackendOptions):
+    """Where the server is, how to speak to it, and which tables are ours."""
+
+    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    schema_name: str = Field(
+        default="symphony", alias="schema", min_length=1, description="The schema of the tables; made where missing."
+    )
+    table_prefix: str | None = Field(
+        default=None, description="What the names of the tables begin with; default: the backend's name and _."
+    )
+    pool_min_size: int = Field(default=1, ge=0, description="Connections that are kept open.")
+    pool_max_size: int = Field(default=10, ge=1, description="Connections that may be open.")
+    connect_timeout: Seconds = Field(default=10.0, description="Seconds to wait for the server, also when it restarts.")
+    statement_timeout: Seconds = Field(default=30.0, description="Seconds that a statement may take.")
+    create: bool = Field(default=True, description="Make schema, extension and tables; false: only check them.")
+
+    @field_validator("dsn")
+    @classmethod
+    def _check_dsn(cls, dsn: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(dsn.get_secret_value())
+            valid = parts.scheme in _SCHEMES and (parts.port is None or parts.port > 0 or "," in parts.netloc)
+        except ValueError:
+            valid = "," in dsn.get_secret_value()  # more than one host, which only the driver reads
+        if not valid:
+            raise ValueError(
+                "a DSN is postgresql://user:password@host:port/database, with special characters as %40 and the like"
+            )
+        return dsn
+
+    @field_validator("schema_name", "table_prefix")
+    @classmethod
+    def _check_name(cls, name: str | None) -> str | None:
+        if name is not None and ("\0" in name or len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES):
+            raise ValueError(f"a name in PostgreSQL has at most {MAX_NAME_BYTES} bytes, and no U+0000")
+        return name
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> "PostgresOptions":
+        if self.pool_min_size > self.pool_max_size:
+            raise ValueError("pool_min_size is larger than pool_max_size")
+        return self
+
+    @property
+    def server(self) -> str:
+        """The host and the database, for messages."""
+        parts = urlsplit(self.dsn.get_secret_value())
+        query = parse_qs(parts.query)
+        host = parts.netloc.rpartition("@")[2] or query.get("host", ["localhost"])[0]
+        database = (
+            parts.path.removeprefix("/") or query.get("dbname", query.get("database", ["the default database"]))[0]
+        )
+        return f"PostgreSQL at {host}, database {database}"
