@@ -79,7 +79,8 @@ class ProviderTable:
         if (provider := self._registered.get((backend_type, name))) is not None:
             return provider
         if path := BUILT_IN[backend_type].get(name):
-            return as_provider(backend_type, _import(path, f"provider {name!r}"), f"provider {name!r}")
+            extra = f"pip install 'symphony-registry[{name}]'"  # it has the provider's name
+            return as_provider(backend_type, _import(path, f"provider {name!r}", extra), f"provider {name!r}")
         if _DOTTED.fullmatch(name):
             return as_provider(backend_type, _import(name, f"provider {name!r}"), f"provider {name!r}")
         points = [point for point in _entry_points(backend_type) if point.name == name]
@@ -135,7 +136,7 @@ def _entry_points(backend_type: BackendType) -> "list[EntryPoint]":
     return list(entry_points(group=f"symphony_registry.{backend_type}"))
 
 
-def _import(path: str, what: str) -> object:
+def _import(path: str, what: str, install: str = "pip install it") -> object:
     """Import `package.module:Class`, telling a wrong path from a module that fails inside."""
     module_name, _, attributes = path.partition(":")
     try:
@@ -147,7 +148,7 @@ def _import(path: str, what: str) -> object:
                 "Check the spelling, and that the package is installed or its folder on Python's path."
             ) from error
         raise ProviderImportError(
-            f"The {what} needs the module {error.name}, which is not installed: pip install it. "
+            f"The {what} needs the module {error.name}, which is not installed: {install}. "
             f"(It is imported by {module_name}.)",
             name=error.name,
         ) from error

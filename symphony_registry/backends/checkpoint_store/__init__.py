@@ -8,10 +8,22 @@ from symphony_registry.backends.providers import import_provider
 if TYPE_CHECKING:
     from symphony_registry.backends.checkpoint_store.file import FileCheckpointStore
     from symphony_registry.backends.checkpoint_store.memory import InMemoryCheckpointStore
+    from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
 
-__all__ = ["Checkpoint", "CheckpointInfo", "CheckpointStoreBackend", "FileCheckpointStore", "InMemoryCheckpointStore"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointInfo",
+    "CheckpointStoreBackend",
+    "FileCheckpointStore",
+    "InMemoryCheckpointStore",
+    "PostgresCheckpointStore",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import a provider when it is asked for."""
-    return import_provider(__name__, name, {"FileCheckpointStore": "file", "InMemoryCheckpointStore": "memory"})
+    return import_provider(
+        __name__,
+        name,
+        {"FileCheckpointStore": "file", "InMemoryCheckpointStore": "memory", "PostgresCheckpointStore": "postgres"},
+    )

@@ -14,7 +14,7 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object
-from symphony_registry.engines.postgres.backend import PostgresBackend
+from symphony_registry.engines.postgres.backend import PostgresBackend, bounded
 from symphony_registry.engines.postgres.connections import Record
 from symphony_registry.engines.postgres.documents import comparable_text, texts
 from symphony_registry.engines.postgres.filters import where
@@ -110,7 +110,7 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
         self.ensure_open()
         if limit is not None:
             check_limit(limit)
-        arguments: list[Any] = [limit]
+        arguments: list[Any] = [None if limit is None else bounded(limit)]
         condition = where(parse_filter(metadata_filter), "comparable", arguments)
         records = await self._fetch(
             "SELECT id, timestamp, metadata FROM {checkpoints} WHERE {where} ORDER BY number {direction} LIMIT $1",
@@ -127,7 +127,7 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
     async def prune(self, keep_last: int) -> int:  # noqa: D102
         self.ensure_open()
         check_limit(keep_last, "keep_last", least=0)
-        return await self._execute(_PRUNE, keep_last, again=False)
+        return await self._execute(_PRUNE, bounded(keep_last), again=False)
 
     async def count(self) -> int:  # noqa: D102
         self.ensure_open()
@@ -136,7 +136,7 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
 
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
-        await self._execute("DELETE FROM {checkpoints}", again=True)
+        await self._execute("TRUNCATE {checkpoints}", again=True)
 
     async def scan(self) -> AsyncIterator[Checkpoint]:  # noqa: D102
         self.ensure_open()

@@ -8,10 +8,22 @@ from symphony_registry.backends.providers import import_provider
 if TYPE_CHECKING:
     from symphony_registry.backends.knowledge_graph.file import FileKnowledgeGraph
     from symphony_registry.backends.knowledge_graph.memory import InMemoryKnowledgeGraph
+    from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
 
-__all__ = ["Entity", "FileKnowledgeGraph", "InMemoryKnowledgeGraph", "KnowledgeGraphBackend", "Relation"]
+__all__ = [
+    "Entity",
+    "FileKnowledgeGraph",
+    "InMemoryKnowledgeGraph",
+    "KnowledgeGraphBackend",
+    "PostgresKnowledgeGraph",
+    "Relation",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import a provider when it is asked for."""
-    return import_provider(__name__, name, {"FileKnowledgeGraph": "file", "InMemoryKnowledgeGraph": "memory"})
+    return import_provider(
+        __name__,
+        name,
+        {"FileKnowledgeGraph": "file", "InMemoryKnowledgeGraph": "memory", "PostgresKnowledgeGraph": "postgres"},
+    )

@@ -1,7 +1,8 @@
 """A knowledge graph in two PostgreSQL tables; walks go on in the server."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 import asyncpg
 import orjson
@@ -32,13 +33,15 @@ from symphony_registry.backends.values import (
     checked_object,
     collected,
 )
-from symphony_registry.engines.postgres.backend import PostgresBackend
+from symphony_registry.engines.postgres.backend import PostgresBackend, bounded, execute_parts
 from symphony_registry.engines.postgres.connections import Connection, Record
 from symphony_registry.engines.postgres.documents import texts
 from symphony_registry.engines.postgres.filters import where
 from symphony_registry.engines.postgres.options import PostgresOptions
 from symphony_registry.engines.postgres.tables import Plan
 from symphony_registry.errors import InvalidValueError
+
+T = TypeVar("T")
 
 # Things that are sent or read in one statement.
 _BATCH = 5_000
@@ -172,23 +175,19 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         self.ensure_open()
         given = collected(items)
 
-        def columns() -> list[list[Any]]:
+        def checked() -> list[tuple[str, str, JSONObject]]:
             last = {item[0]: item for item in check_entities(given)}
-            # everybody locks rows in the same order
-            return [[id, kind, *texts(properties)] for id, kind, properties in map(last.__getitem__, sorted(last))]
+            return [last[id] for id in sorted(last)]  # everybody locks rows in the same order
 
-        rows = await computed(columns, len(given) * ITEM_STEPS)
-        await self._run(lambda connection: self._put(connection, _PUT_ENTITIES, rows), again=True)
+        rows = await computed(checked, len(given) * ITEM_STEPS)
+        await self._run(lambda connection: self._put(connection, _PUT_ENTITIES, rows, _entity_columns), again=True)
 
-    async def _put(self, connection: Connection, template: str, rows: list[list[Any]]) -> None:
-        sql = self._tables.sql(template)
-        if len(rows) <= _BATCH:
-            if rows:
-                await connection.execute(sql, *zip(*rows, strict=True))
-            return
-        async with connection.transaction():
-            for start in range(0, len(rows), _BATCH):
-                await connection.execute(sql, *zip(*rows[start : start + _BATCH], strict=True))
+    async def _put(
+        self, connection: Connection, template: str, rows: Sequence[T], columns: Callable[[Sequence[T]], list[Any]]
+    ) -> None:
+        parts = [partial(columns, rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
+        if parts:
+            await execute_parts(connection, self._tables.sql(template), parts)
 
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
@@ -208,7 +207,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
                 if record is None:
                     return False
                 document = {**orjson.loads(record[2]), **merged}
-                await self._put(connection, _PUT_ENTITIES, [[entity_id, record[1], *texts(document)]])
+                await self._put(connection, _PUT_ENTITIES, [(entity_id, record[1], document)], _entity_columns)
                 return True
 
         return await self._run(work, again=True)
@@ -227,21 +226,23 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         self.ensure_open()
         given = collected(items)
 
-        def columns() -> list[list[Any]]:
-            last = {item[:3]: texts(item[3])[0] for item in check_relations(given)}
-            return [[*key, last[key]] for key in sorted(last)]
+        def checked() -> list[tuple[str, str, str, JSONObject]]:
+            last = {item[:3]: item for item in check_relations(given)}
+            return [last[key] for key in sorted(last)]
 
-        rows = await computed(columns, len(given) * ITEM_STEPS)
+        rows = await computed(checked, len(given) * ITEM_STEPS)
 
         async def work(connection: Connection) -> None:
             try:
-                await self._put(connection, _PUT_RELATIONS, rows)
+                await self._put(connection, _PUT_RELATIONS, rows, _relation_columns)
             except asyncpg.ForeignKeyViolationError as error:
                 raise await self._missing_end(connection, rows) from error
 
         await self._run(work, again=True)
 
-    async def _missing_end(self, connection: Connection, rows: list[list[Any]]) -> InvalidValueError:
+    async def _missing_end(
+        self, connection: Connection, rows: list[tuple[str, str, str, JSONObject]]
+    ) -> InvalidValueError:
         """Return the error that names the first entity that a relation needs and does not find."""
         ends = [end for row in rows for end in row[:2]]
         missing = await connection.fetchval(self._tables.sql(_MISSING), ends)
@@ -281,7 +282,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         check_id(start_entity_id, "start_entity_id")
         path = check_path(relation_path)
         check_limit(limit)
-        return await _entities(await self._fetch(_QUERY, start_entity_id, path, limit))
+        return await _entities(await self._fetch(_QUERY, start_entity_id, path, bounded(limit)))
 
     async def neighbors(  # noqa: D102
         self,
@@ -299,7 +300,9 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         check_limit(limit)
         sides = _STEPS.values() if direction == "both" else [_STEPS[direction]]
         of_type = "" if relation_type is None else " AND type = $4"
-        arguments = [entity_id, depth, limit] if relation_type is None else [entity_id, depth, limit, relation_type]
+        arguments: list[Any] = [entity_id, bounded(depth), bounded(limit)]
+        if relation_type is not None:
+            arguments.append(relation_type)
         steps = self._tables.sql(" UNION ALL ".join(sides), of_type=of_type)
         return await _entities(await self._fetch(_NEIGHBORS, *arguments, steps=steps))
 
@@ -313,7 +316,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         self.ensure_open()
         arguments: list[Any] = [check_id(from_entity_id, "from_entity_id"), check_id(to_entity_id, "to_entity_id")]
         kinds = None if relation_types is None else check_path(relation_types, "relation_types")
-        arguments.append(check_limit(max_depth, "max_depth"))
+        arguments.append(bounded(check_limit(max_depth, "max_depth")))
         if kinds is not None:
             arguments.append(kinds)
         of_type = "" if kinds is None else " AND relation.type = ANY($4::text[])"
@@ -326,7 +329,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         self.ensure_open()
         check_optional_id(entity_type, "entity_type")
         check_limit(limit)
-        arguments: list[Any] = [limit]
+        arguments: list[Any] = [bounded(limit)]
         condition = where(parse_filter(property_filter, "property_filter"), "comparable", arguments)
         if entity_type is not None:
             arguments.append(entity_type)
@@ -379,6 +382,16 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
             if len(records) < _SCANNED:
                 return
             last = records[-1][:3]
+
+
+def _entity_columns(rows: Sequence[tuple[str, str, JSONObject]]) -> list[Any]:
+    """Return what is sent of some entities, a list for each column."""
+    return list(zip(*((id, kind, *texts(properties)) for id, kind, properties in rows), strict=True))
+
+
+def _relation_columns(rows: Sequence[tuple[str, str, str, JSONObject]]) -> list[Any]:
+    """Return what is sent of some relations, a list for each column."""
+    return list(zip(*((*key, texts(properties)[0]) for *key, properties in rows), strict=True))
 
 
 async def _entities(records: list[Record]) -> list[Entity]:

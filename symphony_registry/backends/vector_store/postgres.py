@@ -1,6 +1,7 @@
 """Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,8 +25,8 @@ from symphony_registry.backends.vector_store.base import (
     check_vector,
 )
 from symphony_registry.backends.vector_store.block import Block, checked_rows
-from symphony_registry.backends.vector_store.scoring import Query, are_safe, lengths_of
-from symphony_registry.engines.postgres.backend import PostgresBackend, touched
+from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
+from symphony_registry.engines.postgres.backend import PostgresBackend, bounded, execute_parts
 from symphony_registry.engines.postgres.connections import Connection, Record
 from symphony_registry.engines.postgres.documents import texts
 from symphony_registry.engines.postgres.filters import where
@@ -158,7 +159,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     async def _prepare(self, connection: Connection) -> None:
         await super()._prepare(connection)
         if self._options.dimension is not None:
-            await self._fix_dimension(connection, self._options.dimension)
+            await self._fix_dimension(connection, self._options.dimension, f"configuration of {self.name!r}")
         if self._options.index == "hnsw" and self._options.create:
             await self._make_index(connection)
 
@@ -245,6 +246,8 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         ids, matrix, documents = block
         last = {id: row for row, id in enumerate(ids)}
         order = sorted(last)  # everybody locks rows in the same order
+        if order == ids:
+            return block
         rows = [last[id] for id in order]
         return order, matrix[rows], [documents[row] for row in rows]
 
@@ -256,20 +259,15 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         if size > _LARGEST:
             raise InvalidValueError(f"pgvector takes at most {_LARGEST} dimensions, not {size}.")
         step = max(1, _CHUNK_BYTES // (vectors.itemsize * size))
-        parts = [slice(start, start + step) for start in range(0, len(ids), step)]
+
+        def arguments(part: slice) -> list[Any]:
+            return [*_columns(ids[part], vectors[part], documents[part]), self._tables.key, size]
+
+        parts = [partial(arguments, slice(start, start + step)) for start in range(0, len(ids), step)]
         put = self._tables.sql(_PUT)
 
-        async def store(connection: Connection, part: slice) -> int:
-            arguments = await computed(
-                lambda: _arguments(ids[part], vectors[part], documents[part]), len(ids[part]) * ITEM_STEPS
-            )
-            return touched(await connection.execute(put, *arguments, self._tables.key, size))
-
         async def store_all(connection: Connection) -> bool:
-            if len(parts) == 1:
-                return bool(await store(connection, parts[0]))
-            async with connection.transaction():
-                return all([await store(connection, part) for part in parts])
+            return await execute_parts(connection, put, parts) == len(ids)
 
         while not await self._with_vectors(store_all):
             await self._run(lambda connection: self._fix_dimension(connection, size), again=True)
@@ -324,7 +322,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         vector = check_vector(query_vector, self._options.dimension, self._options.metric, "query vector")
         condition = parse_filter(metadata_filter)
         query = Query(vector, self._options.metric)
-        wanted = limit + _SPARE
+        wanted = bounded(limit + _SPARE)
         while True:
             records = await self._nearest(query, wanted, condition)
             if not records:
@@ -333,7 +331,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             ranked = await computed(lambda: _Ranked(query, records), _cost(records))  # noqa: B023
             if self._options.index == "hnsw" or ranked.is_final(limit, wanted):
                 break
-            wanted *= 4
+            wanted = bounded(wanted * 4)
         return await computed(lambda: ranked.results(limit, include_vectors=include_vectors), _cost(records[:limit]))
 
     async def _nearest(self, query: Query, count: int, condition: Condition) -> list[Record]:
@@ -374,7 +372,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         check_limit(batch_size, "batch_size")
         last = ""
         while True:
-            items = await _items(await self._records("WHERE id > $1 ORDER BY id LIMIT $2", last, batch_size))
+            items = await _items(await self._records("WHERE id > $1 ORDER BY id LIMIT $2", last, bounded(batch_size)))
             for item in items:
                 yield item
             if len(items) < batch_size:
@@ -430,12 +428,10 @@ def _highest(query: Query, distance: float, length: float) -> float:
             return 1.0 / (1.0 + distance * (1.0 - error))
 
 
-def _arguments(ids: list[str], vectors: Float32s, documents: list[JSONObject]) -> list[list[Any]]:
+def _columns(ids: list[str], vectors: Float32s, documents: list[JSONObject]) -> list[list[Any]]:
     """Return what is sent of some items, a list for each column."""
-    lengths = lengths_of(vectors)
-    outliers = [not are_safe(lengths[row : row + 1]) for row in range(len(ids))]
     metadata, comparable = map(list, zip(*map(texts, documents), strict=True))
-    return [ids, encoded(vectors), outliers, metadata, comparable]
+    return [ids, encoded(vectors), outliers(lengths_of(vectors)).tolist(), metadata, comparable]
 
 
 async def _items(records: list[Record]) -> list[VectorItem]:

@@ -84,6 +84,13 @@ def are_safe(lengths: Float64s) -> bool:
     return all(least < length < most or length == 0 for length in lengths.tolist())
 
 
+def outliers(lengths: Float64s) -> npt.NDArray[np.bool_]:
+    """Say of each length whether it leaves what `are_safe` allows."""
+    least, most = _SAFE_LENGTHS
+    result: npt.NDArray[np.bool_] = (lengths != 0) & ~((least < lengths) & (lengths < most))
+    return result
+
+
 def picked_dots(queries: Float32s, matrix: Float32s, rows: Rows) -> Float32s:
     """Return the dot products of queries with some rows of a matrix, a line for each query."""
     parts = [

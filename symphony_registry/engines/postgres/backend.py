@@ -1,18 +1,23 @@
 """What the PostgreSQL providers have in common: the way to the server."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
+from symphony_registry.backends.concurrency import start
 from symphony_registry.backends.options import read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.engines.postgres.connections import Connection, Connections, Record, Work
+from symphony_registry.engines.postgres.failures import ERRORS
 from symphony_registry.engines.postgres.options import PostgresOptions
 from symphony_registry.engines.postgres.tables import Plan, Tables, prepare
-from symphony_registry.errors import BackendUnavailableError
+from symphony_registry.errors import BackendNotOpenError, BackendUnavailableError
 
 T = TypeVar("T")
 OptionsT = TypeVar("OptionsT", bound=PostgresOptions)
+# Gives the arguments of a statement.
+Arguments: TypeAlias = Callable[[], Sequence[Any]]
+_LARGEST_INTEGER = 2**31 - 1
 
 
 class PostgresBackend(StorageBackend, Generic[OptionsT]):
@@ -46,9 +51,9 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         async with self._connecting:
             if self.is_open:
                 return
-            connections = await Connections.lease(self._options)
+            connections = await Connections.lease(self._options, str(self))
             try:
-                await connections.run(self._prepare, again=True)
+                await connections.run(self._prepare, str(self), again=True)
             except BaseException:
                 await connections.release()
                 raise
@@ -93,7 +98,7 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 version = await self._connections.once(lambda connection: connection.fetchval(sql, self._tables.key))
-        except (BackendUnavailableError, TimeoutError):
+        except (*ERRORS, BackendNotOpenError):
             return False
         return bool(version == self._plan.version)
 
@@ -101,7 +106,7 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         """Return `work(connection)`; `again` says that it may be done twice."""
         self.ensure_open()
         assert self._connections is not None
-        return await self._connections.run(work, again=again)
+        return await self._connections.run(work, str(self), again=again)
 
     async def _fetch(self, template: str, *arguments: Any, **names: str) -> list[Record]:
         """Return the rows of a query."""
@@ -117,6 +122,29 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         """Execute a statement and return the number of rows that it touched."""
         sql = self._tables.sql(template)
         return touched(await self._run(lambda connection: connection.execute(sql, *arguments), again=again))
+
+
+async def execute_parts(connection: Connection, sql: str, parts: Sequence[Arguments]) -> int:
+    """Execute a statement with the arguments of each part, all or none, and return the number of rows touched.
+
+    While the server works on a part, the next one is made ready on a thread.
+    """
+    if len(parts) == 1:
+        return touched(await connection.execute(sql, *parts[0]()))
+    rows = 0
+    async with connection.transaction():
+        ready = start(parts[0])
+        for following in [*parts[1:], None]:
+            arguments = await ready
+            if following is not None:
+                ready = start(following)
+            rows += touched(await connection.execute(sql, *arguments))
+    return rows
+
+
+def bounded(number: int) -> int:
+    """Return a limit or a depth that the server can take."""
+    return min(number, _LARGEST_INTEGER)
 
 
 def touched(status: str) -> int:

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from symphony_registry.engines.postgres.failures import ERRORS, may_go_through, unavailable, was_not_done
 from symphony_registry.engines.postgres.options import PostgresOptions
-from symphony_registry.errors import InvalidValueError
+from symphony_registry.errors import BackendNotOpenError, InvalidValueError
 
 # asyncpg rather than psycopg 3: in one run over the 19,611 packages of the benchmarks, get took 113 µs against 156,
 # COPY 0.39 s against 0.53, a checkpoint of 1 MB 6.3 ms against 6.7; one upsert and the search took the same.
@@ -51,11 +51,10 @@ class Connections:
         self._key = key
         self._options = options
         self._users = 0
-        self._opening = asyncio.Lock()
-        self._pool: asyncpg.Pool[Record] | None = None
+        self._opening = asyncio.ensure_future(self._persistently(self._open))
 
     @classmethod
-    async def lease(cls, options: PostgresOptions) -> Self:
+    async def lease(cls, options: PostgresOptions, who: str) -> Self:
         """Return the pool for these options, which `release` gives back; opens it for the first who asks.
 
         Backends share it that have the same dsn, pool sizes and timeouts.
@@ -64,26 +63,30 @@ class Connections:
             include={"dsn", "pool_min_size", "pool_max_size", "connect_timeout", "statement_timeout"}
         )
         key = (asyncio.get_running_loop(), *about_server.values())
-        shared = cls._all.setdefault(key, cls(key, options))
+        shared = cls._all.get(key)
+        if shared is None:
+            shared = cls._all[key] = cls(key, options)
         shared._users += 1
         try:
-            async with shared._opening:
-                if shared._pool is None:
-                    shared._pool = await shared._persistently(shared._open)
-        except BaseException:
+            await asyncio.shield(shared._opening)
+        except BaseException as error:
             await shared.release()
+            if isinstance(error, ERRORS):
+                raise unavailable(error, f"{who}: {options.server}") from error
             raise
         return shared
 
     async def release(self) -> None:
         """Give the pool back; the last user closes it."""
-        if self._leave() and self._pool is not None:
-            pool, self._pool = self._pool, None
-            try:
-                async with asyncio.timeout(_RELEASE_TIMEOUT):
-                    await pool.close()
-            except TimeoutError:
-                pool.terminate()
+        if self._leave():
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+            if (pool := self._pool) is not None:
+                try:
+                    async with asyncio.timeout(_RELEASE_TIMEOUT):
+                        await pool.close()
+                except TimeoutError:
+                    pool.terminate()
 
     def abandon(self) -> None:
         """Give the pool back after its event loop has ended."""
@@ -96,6 +99,12 @@ class Connections:
         if not self._users:
             del self._all[self._key]
         return not self._users
+
+    @property
+    def _pool(self) -> "asyncpg.Pool[Record] | None":
+        """The pool, if it was opened."""
+        opening = self._opening
+        return opening.result() if opening.done() and not opening.cancelled() and not opening.exception() else None
 
     async def _open(self) -> "asyncpg.Pool[Record]":
         options = self._options
@@ -114,7 +123,7 @@ class Connections:
                 ", with special characters as %40 and the like."
             ) from None
 
-    async def run(self, work: Work[T], *, again: bool) -> T:
+    async def run(self, work: Work[T], who: str, *, again: bool) -> T:
         """Return `work(connection)`; where the connection is lost, and `again` says so, from another attempt.
 
         Work that nothing became of is always tried again. All attempts together
@@ -127,39 +136,40 @@ class Connections:
             begun = True
             return work(connection)
 
+        def is_worth_it(error: BaseException) -> bool:
+            return may_go_through(error) and (again or not begun or was_not_done(error))
+
         try:
-            return await self._attempt(tracked)
+            try:
+                return await self._attempt(tracked)
+            except ERRORS as error:
+                if not is_worth_it(error):
+                    raise
+            return await self._persistently(lambda: self._attempt(tracked), is_worth_it)
         except ERRORS as error:
-            if not may_go_through(error) or (begun and not again and not was_not_done(error)):
-                raise self._unavailable(error) from error
-        return await self._persistently(lambda: self._attempt(work))
+            raise unavailable(error, f"{who}: {self._options.server}", begun=begun) from error
 
     async def once(self, work: Work[T]) -> T:
-        """Return `work(connection)`, from a single attempt."""
-        try:
-            return await self._attempt(work)
-        except ERRORS as error:
-            raise self._unavailable(error) from error
+        """Return `work(connection)`, from a single attempt; raises the driver's errors."""
+        return await self._attempt(work)
 
-    async def _persistently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persistently(
+        self, attempt: Callable[[], Awaitable[T]], is_worth_it: Callable[[BaseException], bool] = may_go_through
+    ) -> T:
         attempts = AsyncRetrying(
-            retry=retry_if_exception(may_go_through),
+            retry=retry_if_exception(is_worth_it),
             wait=wait_random_exponential(_FIRST_WAIT, _LONGEST_WAIT),
             stop=stop_after_delay(self._options.connect_timeout),
             reraise=True,
         )
-        try:
-            return await attempts(attempt)
-        except ERRORS as error:
-            raise self._unavailable(error) from error
+        return await attempts(attempt)
 
     async def _attempt(self, work: Work[T]) -> T:
-        assert self._pool is not None
-        connection = await self._pool.acquire(timeout=self._options.statement_timeout)
+        pool = self._opening.result()
+        if pool.is_closing():
+            raise BackendNotOpenError(f"{self._options.server}: the backend was closed meanwhile.")
+        connection = await pool.acquire(timeout=self._options.statement_timeout)
         try:
             return await work(connection)  # type: ignore[arg-type]
         finally:
-            await self._pool.release(connection, timeout=_RELEASE_TIMEOUT)
-
-    def _unavailable(self, error: BaseException) -> Exception:
-        return unavailable(error, self._options.server)
+            await pool.release(connection, timeout=_RELEASE_TIMEOUT)

@@ -14,7 +14,8 @@ _AGAIN = (
     asyncpg.InterfaceError,  # the connection was closed under us
     asyncpg.InternalClientError,  # the same, in the middle of a message
 )
-_NEVER_AGAIN = (TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
+# A ValueError is the driver's word for an argument.
+_NEVER_AGAIN = (ValueError, TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
 _NOT_DONE = (asyncpg.TransactionRollbackError, asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError)
 
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -30,14 +31,20 @@ def was_not_done(error: BaseException) -> bool:
     return isinstance(error, _NOT_DONE)
 
 
-def unavailable(error: BaseException, server: str) -> BackendUnavailableError:
-    """Return the error that says what is wrong with the server, and what to do."""
+def unavailable(error: BaseException, where: str, *, begun: bool = False) -> BackendUnavailableError:
+    """Return the error that says what is wrong with the server, and what to do.
+
+    `begun` says that work was sent, and that nobody knows what became of it.
+    """
     if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
-        return BackendTimeoutError(
-            f"{server} did not answer in time. Whether a write was made is not known. "
-            "Look at its load and locks (pg_stat_activity), or raise statement_timeout or connect_timeout."
-        )
-    return BackendUnavailableError(f"{server}: {_said(error)}. {_advice(error)}")
+        kind: type[BackendUnavailableError] = BackendTimeoutError
+        said = "it did not answer in time"
+        advice = "Look at its load and its locks (pg_stat_activity), or raise statement_timeout or connect_timeout."
+    else:
+        kind, said, advice = BackendUnavailableError, _said(error), _advice(error)
+    refused = isinstance(error, asyncpg.PostgresError) and (was_not_done(error) or not may_go_through(error))
+    unknown = begun and not refused
+    return kind(f"{where}: {said}. " + ("If this was a write, it may have been made. " if unknown else "") + advice)
 
 
 def _said(error: BaseException) -> str:
@@ -64,6 +71,6 @@ def _advice(error: BaseException) -> str:
         case asyncpg.ReadOnlySQLTransactionError():
             return "The server is a replica or read-only: writes belong to the primary."
         case _ if may_go_through(error):
-            return "Whether a write was made is not known. Check that the server runs, then try again."
+            return "Check that the server runs, then try again."
         case _:
             return "The cause has the details."

@@ -83,7 +83,7 @@ class _Value:
             comparison = f"({value} #>> '{{}}') COLLATE \"C\" {operator} {text}::text"
         else:
             comparison = f"{value} {operator} {self._json(operand)}"
-        return f"((jsonb_typeof({value}) = '{kind}' AND {comparison}) IS TRUE)"
+        return f"(({comparison} AND jsonb_typeof({value}) = '{kind}') IS TRUE)"
 
     def _sql(self) -> str:
         """Return the value itself, NULL where it is missing."""

@@ -62,9 +62,9 @@ async def prepare(
     if not options.create:
         found = "not there" if version is None else f"of the older version {version}"
         raise BackendUnavailableError(
-            f"{options.server}: the tables of {tables.key!r} in the schema {options.schema_name!r} are {found}, and create "
-            "is false. Open the backend once with create: true as a role that may create, and grant this one the rights "
-            "that the documentation's page on PostgreSQL lists."
+            f"{options.server}: the tables of {tables.key!r} in the schema {options.schema_name!r} are {found}, and "
+            "create is false. Open the backend once with create: true as a role that may create, and grant this one "
+            "what the documentation's page on PostgreSQL lists."
         )
     async with connection.transaction():
         await connection.execute(TURN)
