@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from benchmarks import checkpoints, durable, graph, growth, opening, process, registry, report, vectors
+from benchmarks import checkpoints, durable, graph, growth, opening, postgres, process, registry, report, vectors
 from benchmarks.harness import Plan, Result
 
 ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
@@ -28,6 +28,11 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         checkpoints.small,
         registry.registry,
         growth.growth,
+        postgres.postgres_adding,
+        postgres.postgres_search,
+        postgres.postgres_index,
+        postgres.postgres_graph,
+        postgres.postgres_checkpoints,
     )
 }
 

@@ -1,6 +1,11 @@
+import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from uuid import uuid4
 
+import postgres_server
 import pytest
 
 from symphony_registry import ServiceRegistry
@@ -14,3 +19,46 @@ def _untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     yield
     ServiceRegistry.reset_instance()
+
+
+def _missing(reason: postgres_server.ServerMissing) -> None:
+    """Skip the test; where everything has to be tested, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(str(reason))
+    pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server with pgvector, of a role that may create."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres_server.any_server())
+        except postgres_server.ServerMissing as reason:
+            _missing(reason)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres_server.Server]:
+    """Yield a server of our own, which keeps what it acknowledged, to be stopped and killed."""
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(postgres_server.running_server())
+        except postgres_server.ServerMissing as reason:
+            _missing(reason)
+        yield running
+
+
+@pytest.fixture
+def new_schema(postgres_url: str) -> Iterator[Callable[[], str]]:
+    """Yield a function that names schemas which nobody used before; they are dropped after the test."""
+    token, numbers = f"test_{uuid4().hex[:12]}", count(1)
+    given: list[str] = []
+
+    def named() -> str:
+        given.append(f"{token}_{next(numbers)}")
+        return given[-1]
+
+    yield named
+    asyncio.run(postgres_server.execute(postgres_url, *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in given)))

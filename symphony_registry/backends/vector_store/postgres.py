@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from functools import partial
 from typing import Any, ClassVar, Literal
 
+import asyncpg
 import numpy as np
 import orjson
 from pydantic import Field, model_validator
@@ -104,6 +105,7 @@ _HAS_INDEX = """
     JOIN pg_am ON pg_am.oid = relam JOIN pg_opclass ON pg_opclass.oid = indclass[0]
     WHERE indrelid = $1::regclass AND indisvalid AND amname = 'hnsw' AND opcname = $2
 """
+_DIMENSION = "SELECT dimension FROM {registry} WHERE tables = $1"
 _PUT = """
     INSERT INTO {vectors} (id, embedding, outlier, metadata, comparable)
     SELECT item.id, item.embedding, item.outlier, item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
@@ -113,31 +115,25 @@ _PUT = """
     ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, outlier = excluded.outlier,
         metadata = excluded.metadata, comparable = excluded.comparable
 """
-_GATE = "(SELECT dimension FROM {registry} WHERE tables = $3) = $4"
-_OUTLIERS = f"""
-    UNION ALL SELECT id, embedding::{{vector}}, metadata, NULL FROM {{vectors}}
-    WHERE outlier AND {_GATE} AND {{where}}
+# Without a distance come those whose squares leave float32. The case hides the distance from an index.
+_EXACT = """
+    SELECT id, embedding::{vector}, metadata,
+        CASE WHEN NOT outlier THEN embedding {operator} $1::{vector}::{kind} END AS distance
+    FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
 """
-_EXACT = (
-    f"""
-    (SELECT id, embedding::{{vector}}, metadata, (embedding {{operator}} $1::{{vector}}::{{kind}}) + 0 AS distance
-    FROM {{vectors}} WHERE NOT outlier AND {_GATE} AND {{where}} ORDER BY distance LIMIT $2)
-"""  # the sum hides the distance from an index that somebody made
-    + _OUTLIERS
-)
 # A setting for one statement: the search depends on the row that makes it.
-_BY_INDEX = (
-    f"""
-    SELECT near.* FROM (
-        SELECT set_config('hnsw.ef_search', $5, true) || set_config('hnsw.iterative_scan', $6, true) <> '' AS done
-    ) AS setting, LATERAL (
-        SELECT id, embedding::{{vector}}, metadata, embedding {{operator}} $1::{{vector}}::{{kind}} AS distance
-        FROM {{vectors}} WHERE NOT outlier AND {_GATE} AND {{where}} AND setting.done
-        ORDER BY embedding {{operator}} $1::{{vector}}::{{kind}} LIMIT $2
-    ) AS near
+_BY_INDEX = """
+    SELECT * FROM (
+        SELECT near.* FROM (
+            SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
+        ) AS setting, LATERAL (
+            SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
+            FROM {vectors} WHERE NOT outlier AND {where} AND setting.done
+            ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT greatest($2::bigint, $3::integer)
+        ) AS near ORDER BY distance LIMIT $2
+    ) AS nearest
+    UNION ALL SELECT id, embedding::{vector}, metadata, NULL FROM {vectors} WHERE outlier AND {where}
 """
-    + _OUTLIERS
-)
 
 
 class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBackend):
@@ -200,7 +196,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     async def _fix_dimension(self, connection: Connection, size: int, what: str = "vector") -> None:
         """Fix the dimension of a store that has none, or raise `DimensionError` for another than it has."""
         sql = self._tables.sql
-        select = sql("SELECT dimension FROM {registry} WHERE tables = $1")
+        select = sql(_DIMENSION)
         dimension = await connection.fetchval(select, self._tables.key)
         if dimension is None:
             async with connection.transaction():
@@ -326,7 +322,6 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         while True:
             records = await self._nearest(query, wanted, condition)
             if not records:
-                await self._refuse_other_dimension(vector.size)
                 return []
             ranked = await computed(lambda: _Ranked(query, records), _cost(records))  # noqa: B023
             if self._options.index == "hnsw" or ranked.is_final(limit, wanted):
@@ -338,20 +333,30 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         vector = query.vector
         if not query.is_safe and self._options.metric != "euclidean":  # its length does not change the order
             vector = (vector.astype(np.float64) / query.length).astype(np.float32)
-        arguments: list[Any] = [encoded(vector[np.newaxis])[0], count, self._tables.key, vector.size]
+        arguments: list[Any] = [encoded(vector[np.newaxis])[0], count]
         template = _EXACT
         if self._options.index == "hnsw":
             template = _BY_INDEX
-            ef_search = min(max(self._options.ef_search, count), _LARGEST_EF)
-            arguments += [str(ef_search), self._options.iterative_scan]
+            arguments += [str(min(max(self._options.ef_search, count), _LARGEST_EF)), self._options.iterative_scan]
         sql = self._tables.sql(template, where=where(condition, "comparable", arguments))
-        found: list[Record] = await self._with_vectors(lambda connection: connection.fetch(sql, *arguments))
+
+        async def work(connection: Connection) -> list[Record]:
+            try:
+                records = await connection.fetch(sql, *arguments)
+            except asyncpg.DataError:  # vectors of different dimensions
+                await self._refuse_other_dimension(connection, vector.size)
+                raise
+            if not records or len(records[0][1]) != len(arguments[0]):
+                await self._refuse_other_dimension(connection, vector.size)
+            return records
+
+        found: list[Record] = await self._with_vectors(work)
         return found
 
-    async def _refuse_other_dimension(self, size: int) -> None:
-        dimension = await self.dimension()
+    async def _refuse_other_dimension(self, connection: Connection, size: int) -> None:
+        dimension = await connection.fetchval(self._tables.sql(_DIMENSION), self._tables.key)
         if dimension not in (None, size):
-            raise DimensionError(dimension or 0, size, "query vector")
+            raise DimensionError(dimension, size, "query vector")
 
     async def count(self, metadata_filter: JSONObject | None = None) -> int:  # noqa: D102
         self.ensure_open()
@@ -362,9 +367,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
 
     async def dimension(self) -> int | None:  # noqa: D102
         self.ensure_open()
-        dimension: int | None = await self._value(
-            "SELECT dimension FROM {registry} WHERE tables = $1", self._tables.key
-        )
+        dimension: int | None = await self._value(_DIMENSION, self._tables.key)
         return dimension
 
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:  # noqa: D102

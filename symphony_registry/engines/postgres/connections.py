@@ -1,8 +1,9 @@
 """Connections to a server: one pool for all backends of a process that say the same about it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import asyncpg
@@ -145,7 +146,7 @@ class Connections:
             except ERRORS as error:
                 if not is_worth_it(error):
                     raise
-            return await self._persistently(lambda: self._attempt(tracked), is_worth_it)
+            return await self._persistently(partial(self._attempt, tracked), is_worth_it)
         except ERRORS as error:
             raise unavailable(error, f"{who}: {self._options.server}", begun=begun) from error
 
@@ -154,7 +155,9 @@ class Connections:
         return await self._attempt(work)
 
     async def _persistently(
-        self, attempt: Callable[[], Awaitable[T]], is_worth_it: Callable[[BaseException], bool] = may_go_through
+        self,
+        attempt: Callable[[], Coroutine[Any, Any, T]],
+        is_worth_it: Callable[[BaseException], bool] = may_go_through,
     ) -> T:
         attempts = AsyncRetrying(
             retry=retry_if_exception(is_worth_it),
@@ -162,7 +165,7 @@ class Connections:
             stop=stop_after_delay(self._options.connect_timeout),
             reraise=True,
         )
-        return await attempts(attempt)
+        return await attempts(attempt)  # which has to be known as a coroutine function: no lambda
 
     async def _attempt(self, work: Work[T]) -> T:
         pool = self._opening.result()
