@@ -1,5 +1,6 @@
 """Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -396,11 +397,13 @@ class _Ranked:
 
     def is_final(self, limit: int, wanted: int) -> bool:
         """Say whether nothing that the server left out can belong to the first `limit`."""
-        distances = [record[3] for record in self._records if record[3] is not None]
-        if len(distances) < wanted:
+        if len(self._records) < wanted:
             return True
+        farthest = max((record[3] for record in self._records if record[3] is not None), default=math.inf)
+        if math.isinf(farthest):  # beyond float32, as a query may be
+            return False
         worst = self._similarities[self._order[limit - 1]]
-        return bool(worst > _highest(self._query, max(distances), float(self._lengths.max())))
+        return bool(worst > _highest(self._query, farthest, float(self._lengths.max())))
 
     def results(self, limit: int, *, include_vectors: bool) -> list[SearchResult]:
         """Return the best."""
