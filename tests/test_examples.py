@@ -1,11 +1,13 @@
 """The examples run, and the quickstart answers the same whatever the configuration."""
 
+import asyncio
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from postgres_server import Server, execute
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,6 +32,20 @@ def test_the_quickstart_gives_the_same_answers_for_memory_files_and_a_custom_pro
     second = run("quickstart.py", **files)
     custom = run("quickstart.py", SYMPHONY_REGISTRY_CONFIG_DIR="examples/config_custom")
     assert first.stdout == second.stdout == custom.stdout == memory.stdout
+    assert "answers: 0 of 15 there already" in first.stderr
+    assert "answers: 15 of 15 there already" in second.stderr
+
+
+async def test_the_quickstart_gives_the_same_answers_in_production(server: Server) -> None:
+    memory = run("quickstart.py", SYMPHONY_REGISTRY_ENV="test")
+    await execute(server.url, "CREATE DATABASE quickstart")
+    production = {
+        "SYMPHONY_REGISTRY_ENV": "production",
+        "DATABASE_URL": server.tcp_url(database="quickstart"),
+    }
+    first = await asyncio.to_thread(run, "quickstart.py", **production)
+    second = await asyncio.to_thread(run, "quickstart.py", **production)
+    assert first.stdout == second.stdout == memory.stdout
     assert "answers: 0 of 15 there already" in first.stderr
     assert "answers: 15 of 15 there already" in second.stderr
 

@@ -1,6 +1,8 @@
-"""A plain model, memory and files agree; the long form is `python -m benchmarks.torture model`."""
+"""A plain model, memory, files and PostgreSQL agree; the long form is `python -m benchmarks.torture model`."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from benchmarks.torture import model
 from benchmarks.torture.tally import Tally
@@ -8,8 +10,18 @@ from benchmarks.torture.tally import Tally
 STEPS = int(os.environ.get("MODEL_TEST_STEPS", "4000"))
 
 
-def test_all_providers_of_a_type_give_the_answers_of_a_plain_model() -> None:
+def agree(steps: int, server: dict[str, Any] | None = None) -> None:
     tally = Tally("model", patience=0)
-    model.run(tally, STEPS, 1)
+    model.run(tally, steps, 1, server)
     assert not tally.failures, tally.failures[0]
-    assert tally.tried > STEPS / 2
+    assert tally.tried > steps / 2
+
+
+def test_memory_and_files_give_the_answers_of_a_plain_model() -> None:
+    agree(STEPS)
+
+
+def test_memory_files_and_postgresql_give_the_answers_of_a_plain_model(
+    postgres_url: str, new_schema: Callable[[], str]
+) -> None:
+    agree(STEPS // 2, {"dsn": postgres_url, "schema": new_schema()})

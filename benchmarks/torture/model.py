@@ -1,7 +1,8 @@
-"""The same operations on a plain model, on memory and on files give the same answers.
+"""The same operations on a plain model, on memory, on files and in PostgreSQL give the same answers.
 
-Hypothesis makes up the operations. Files are closed and opened again in between,
-taken over as a kill leaves them, and compacted as often as they can be.
+Hypothesis makes up the operations. What persists is closed and opened again in
+between; files are taken over as a kill leaves them, and compacted as often as they
+can be. PostgreSQL takes part where there is the URL of a server.
 """
 
 # mypy: disable-error-code=no-untyped-call
@@ -22,40 +23,52 @@ from benchmarks.torture.disk import copy_files, scratch
 from benchmarks.torture.subjects import at_rest, eager_compaction, logged
 from benchmarks.torture.tally import Tally
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InMemoryCheckpointStore
+from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph, InMemoryKnowledgeGraph
+from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
+from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
+from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
 from symphony_registry.errors import RegistryError
 
 Operation: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any]]"
 
 STEPS = 50  # of one history
+_FILE = 2  # where the file provider stands, PostgreSQL after it
 
 ids = st.sampled_from(["a", "A", "b", "../x", "é", "e\u0301", "\uffff", "\U00010000"])
 bad_ids = st.sampled_from(["", "\0", "\ud800", "x" * 513, None, 3])
 some_ids = st.one_of(ids, ids, ids, ids, bad_ids)
+# Numbers that a float, a decimal or neither can tell apart, and characters that engines use themselves.
 scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-3, 3),
-    st.sampled_from([0.5, 1.0, 2.0, -0.0]),
-    st.sampled_from(["x", "y", "\0"]),
+    st.sampled_from([0.5, 1.0, 2.0, -0.0, 1e16, 5e-324, 1.7976931348623157e308, 0.1, 2.0**53, 2.0**63]),
+    st.sampled_from([2**53, 2**53 + 1, 10**16, 10**16 + 1, 2**63 - 1, -(2**63)]),
+    st.sampled_from(["x", "y", "", "\0", "\1", "\1\1", "\0x", "\1\2", "1", "é", "\uffff", "\U00010000", "%_\\'\""]),
 )
-values = st.recursive(scalars, lambda part: st.lists(part, max_size=2) | st.dictionaries(st.sampled_from("kl"), part))
-objects = st.dictionaries(st.sampled_from(["k", "l", "n.m", "$"]), values, max_size=3)
+keys = st.sampled_from(["k", "l", "", "\0", "\1", "\1\1"])
+values = st.recursive(scalars, lambda part: st.lists(part, max_size=2) | st.dictionaries(keys, part, max_size=2))
+objects = st.dictionaries(st.one_of(keys, st.sampled_from(["n.m", "$", "0"])), values, max_size=3)
 bad_objects = st.sampled_from([{"k": float("nan")}, {"k": b""}, {1: 2}, [], {"k": 2**63}])
 some_objects = st.one_of(st.none(), objects, objects, objects, bad_objects)
 limits = st.sampled_from([1, 2, 3, 100, 100, 0, True])
 
+some_values = st.one_of(scalars, values)
 comparisons = st.one_of(
     values,
     st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains"), scalars)
+        {}, optional=dict.fromkeys(("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$contains"), some_values)
     ),
-    st.fixed_dictionaries({}, optional={"$in": st.lists(scalars, max_size=2), "$nin": st.lists(scalars, max_size=2)}),
+    st.fixed_dictionaries(
+        {}, optional={"$in": st.lists(some_values, max_size=2), "$nin": st.lists(some_values, max_size=2)}
+    ),
     st.fixed_dictionaries({"$exists": st.booleans()}),
 )
+paths = st.sampled_from(["k", "l", "k.l", "n.m", "missing", "", ".", "k.", ".k", "k.0", "k.\1", "\0", "\1", "\1\1", "0"])
 filters = st.recursive(
-    st.dictionaries(st.sampled_from(["k", "l", "k.l", "n.m", "missing"]), comparisons, max_size=2),
+    st.dictionaries(paths, comparisons, max_size=2),
     lambda part: st.fixed_dictionaries(
         {}, optional={"$and": st.lists(part, max_size=2), "$or": st.lists(part, max_size=2), "$not": part}
     ),
@@ -147,10 +160,15 @@ def comparable(value: Any) -> Any:
 
 
 class Agreement(RuleBasedStateMachine):
-    """A model, a memory and a file provider, held against each other at each step."""
+    """A model and the providers, held against each other at each step."""
 
     calls: ClassVar[st.SearchStrategy[Operation]]
-    make: ClassVar[Any]  # of a directory, the three
+    model: ClassVar[type[StorageBackend]]
+    memory: ClassVar[type[StorageBackend]]
+    file: ClassVar[type[StorageBackend]]
+    postgres: ClassVar[type[StorageBackend]]
+    options: ClassVar[dict[str, Any]] = {}
+    server: ClassVar[dict[str, Any] | None] = None  # the options that lead to PostgreSQL
     steps: ClassVar[int] = 0
 
     def __init__(self) -> None:
@@ -161,13 +179,21 @@ class Agreement(RuleBasedStateMachine):
         self._base = Path(self._stack.enter_context(scratch()))
         self._runner = self._stack.enter_context(asyncio.Runner())
         self._lives = 0
-        self._backends = type(self).make(self._base / "0")
+        kind = type(self)
+        self._backends = [kind.model(kind.options), kind.memory(kind.options), self._on_files()]
+        if kind.server:
+            self._backends.append(kind.postgres({**kind.options, **kind.server}))
         for backend in self._backends:
             self._runner.run(backend.connect())
+        if kind.server:
+            self._runner.run(self._backends[-1].clear())
+
+    def _on_files(self) -> Any:
+        return type(self).file({**self.options, "path": self._base / f"{self._lives}"})
 
     @rule(data=st.data())
     def call(self, data: st.DataObject) -> None:
-        """Call all three alike."""
+        """Call all alike."""
         type(self).steps += 1
         operation = data.draw(type(self).calls)
         expected, *others = [comparable(self._runner.run(outcome(backend, operation))) for backend in self._backends]
@@ -176,24 +202,25 @@ class Agreement(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        """Close the files and open them again."""
+        """Close what persists and open it again."""
         type(self).steps += 1
-        self._runner.run(self._backends[-1].disconnect())
-        self._runner.run(self._backends[-1].connect())
+        for backend in self._backends[_FILE:]:
+            self._runner.run(backend.disconnect())
+            self._runner.run(backend.connect())
 
     @rule()
     def take_over(self) -> None:
         """Go on with the files as a kill leaves them."""
         type(self).steps += 1
-        file = self._backends[-1]
+        file = self._backends[_FILE]
+        old = self._base / f"{self._lives}"
         self._lives += 1
-        old, new = self._base / f"{self._lives - 1}", self._base / f"{self._lives}"
         self._runner.run(at_rest(file))
-        copy_files(old, new)
+        copy_files(old, self._base / f"{self._lives}")
         self._runner.run(file.disconnect())
         shutil.rmtree(old)
-        self._backends[-1] = type(self).make(new)[-1]
-        self._runner.run(self._backends[-1].connect())
+        self._backends[_FILE] = self._on_files()
+        self._runner.run(self._backends[_FILE].connect())
 
     def teardown(self) -> None:
         """Close everything."""
@@ -202,38 +229,28 @@ class Agreement(RuleBasedStateMachine):
         self._stack.close()
 
 
-_OPTIONS = {"dimension": 2, "metric": "dot"}
-
-
 class VectorAgreement(Agreement):
     """Vector stores."""
 
     calls = VECTOR_CALLS
-    make = staticmethod(
-        lambda path: [
-            DictVectorStore(_OPTIONS),
-            InMemoryVectorStore(_OPTIONS),
-            FileVectorStore({"path": path, **_OPTIONS}),
-        ]
-    )
+    model, memory, file, postgres = DictVectorStore, InMemoryVectorStore, FileVectorStore, PostgresVectorStore
+    options: ClassVar[dict[str, Any]] = {"dimension": 2, "metric": "dot"}
 
 
 class GraphAgreement(Agreement):
     """Knowledge graphs."""
 
     calls = GRAPH_CALLS
-    make = staticmethod(
-        lambda path: [DictGraphWithListing(), InMemoryKnowledgeGraph(), FileKnowledgeGraph({"path": path})]
-    )
+    model, memory, file = DictGraphWithListing, InMemoryKnowledgeGraph, FileKnowledgeGraph
+    postgres = PostgresKnowledgeGraph
 
 
 class CheckpointAgreement(Agreement):
     """Checkpoint stores."""
 
     calls = CHECKPOINT_CALLS
-    make = staticmethod(
-        lambda path: [DictCheckpointStore(), InMemoryCheckpointStore(), FileCheckpointStore({"path": path})]
-    )
+    model, memory, file = DictCheckpointStore, InMemoryCheckpointStore, FileCheckpointStore
+    postgres = PostgresCheckpointStore
 
 
 MACHINES = {
@@ -243,10 +260,13 @@ MACHINES = {
 }
 
 
-def run(tally: Tally, steps: int, number: int) -> None:
-    """Hold the providers of each type against each other for about `steps` steps in all."""
+def run(tally: Tally, steps: int, number: int, server: dict[str, Any] | None = None) -> None:
+    """Hold the providers of each type against each other for about `steps` steps in all.
+
+    `server` are the options that lead to PostgreSQL, where it takes part.
+    """
     for name, machine in MACHINES.items():
-        machine.steps = 0
+        machine.steps, machine.server = 0, server
         histories = max(1, steps // STEPS // len(MACHINES))
         thorough = settings(
             deadline=None,

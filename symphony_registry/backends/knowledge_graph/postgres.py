@@ -80,6 +80,13 @@ _PUT_ENTITIES = """
     ON CONFLICT (id) DO UPDATE SET type = excluded.type, properties = excluded.properties,
         comparable = excluded.comparable
 """
+# Relations are locked in one order, whoever of their ends is deleted first.
+_DELETE_ENTITY = """
+    WITH locked AS MATERIALIZED (
+        SELECT 1 FROM {relations} WHERE from_id = $1 OR to_id = $1 ORDER BY from_id, type, to_id FOR UPDATE
+    )
+    DELETE FROM {entities} WHERE id = $1 AND (SELECT count(*) FROM locked) >= 0
+"""
 _PUT_RELATIONS = """
     INSERT INTO {relations} (from_id, to_id, type, properties)
     SELECT from_id, to_id, type, properties::json
@@ -187,7 +194,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     ) -> None:
         parts = [partial(columns, rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
         if parts:
-            await execute_parts(connection, self._tables.sql(template), parts)
+            await execute_parts(connection, self._tables.sql(template), parts, len(rows) * ITEM_STEPS)
 
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
@@ -215,7 +222,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     async def delete_entity(self, entity_id: str) -> bool:  # noqa: D102
         self.ensure_open()
         check_id(entity_id, "entity_id")
-        return bool(await self._execute("DELETE FROM {entities} WHERE id = $1", entity_id, again=False))
+        return bool(await self._execute(_DELETE_ENTITY, entity_id, again=False))
 
     async def add_relation(  # noqa: D102
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None

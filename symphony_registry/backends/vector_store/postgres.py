@@ -35,7 +35,7 @@ from symphony_registry.engines.postgres.filters import where
 from symphony_registry.engines.postgres.options import PostgresOptions
 from symphony_registry.engines.postgres.tables import TURN, Plan
 from symphony_registry.engines.postgres.vectors import decoded, encoded, extension_schema
-from symphony_registry.errors import DimensionError, InvalidValueError
+from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
 
 # What pgvector can store, and what it can index, in numbers a vector.
 _LARGEST = 16_000
@@ -122,17 +122,17 @@ _EXACT = """
         CASE WHEN NOT outlier THEN embedding {operator} $1::{vector}::{kind} END AS distance
     FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
 """
-# A setting for one statement: the search depends on the row that makes it.
+# A setting for one statement: the search depends on the row that makes it. The planner believes the inner limit, and
+# weighs the index against that of a filter; the outer one is taken. With the last parameter, which is false, a plan for
+# any filter never looks good, so that each is planned for itself.
 _BY_INDEX = """
-    SELECT * FROM (
-        SELECT near.* FROM (
-            SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
-        ) AS setting, LATERAL (
-            SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
-            FROM {vectors} WHERE NOT outlier AND {where} AND setting.done
-            ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT greatest($2::bigint, $3::integer)
-        ) AS near ORDER BY distance LIMIT $2
-    ) AS nearest
+    (SELECT near.* FROM (
+        SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
+    ) AS setting, LATERAL (
+        SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
+        FROM {vectors} WHERE NOT outlier AND ({where} OR $5) AND setting.done
+        ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT greatest($2::bigint, $3::integer)
+    ) AS near LIMIT $2)
     UNION ALL SELECT id, embedding::{vector}, metadata, NULL FROM {vectors} WHERE outlier AND {where}
 """
 
@@ -214,57 +214,69 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
 
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:  # noqa: D102
         self.ensure_open()
-        id, checked, document = self._checked(id, vector, metadata)
-        await self._put(([id], checked[np.newaxis], [document]))
+        id, checked, document = self._checked(self._options.dimension, id, vector, metadata)
+        await self._put([partial(_columns, ([id], checked[np.newaxis], [document]))], 1, checked.size)
 
     async def add_many(self, items: Iterable[Item]) -> None:  # noqa: D102
         self.ensure_open()
         given = collected(items)
-        if given:
-            await self._put(await computed(lambda: self._block(given), len(given) * ITEM_STEPS))
+        if not given:
+            return
+        try:
+            ordered, size = await computed(lambda: self._ordered(given), len(given) * ITEM_STEPS)
+            step = max(1, _CHUNK_BYTES // (4 * size))
 
-    def _checked(self, id: str, vector: Vector, metadata: JSONObject | None) -> tuple[str, Float32s, JSONObject]:
-        return (
-            check_id(id),
-            check_vector(vector, self._options.dimension, self._options.metric),
-            checked_object(metadata, "metadata"),
-        )
+            def columns(start: int) -> list[Any]:
+                return _columns(self._block(ordered[start : start + step], size))
 
-    def _block(self, given: list[Any]) -> Block:
-        """Return checked items by id, the last of equal ids."""
-        block = checked_rows(given, self._options.dimension, self._options.metric)
-        if block is None:
-            checked = check_items(given, ITEM_PARTS, self._checked)
+            parts = [partial(columns, start) for start in range(0, len(ordered), step)]
+            await self._put(parts, len(ordered), size)
+        except (InvalidValueError, InvalidTypeError):
+            dimension = self._options.dimension
+            await computed(  # which names the item by its place
+                lambda: check_items(given, ITEM_PARTS, partial(self._checked, dimension)), len(given) * ITEM_STEPS
+            )
+            raise
+
+    def _checked(
+        self, dimension: int | None, id: str, vector: Vector, metadata: JSONObject | None
+    ) -> tuple[str, Float32s, JSONObject]:
+        checked = check_vector(vector, dimension, self._options.metric)
+        if self._options.storage == "halfvec" and np.abs(checked).max() > _LARGEST_HALF:
+            raise InvalidValueError(f"The vector holds a number beyond {_LARGEST_HALF:g}, the largest of float16.")
+        if checked.size > _LARGEST:
+            raise InvalidValueError(f"pgvector takes at most {_LARGEST} dimensions, not {checked.size}.")
+        return check_id(id), checked, checked_object(metadata, "metadata")
+
+    def _ordered(self, given: list[Any]) -> tuple[list[Any], int]:
+        """Return the items by id, the last of equal ids, not checked but for the first; and its dimension."""
+        check = partial(self._checked, self._options.dimension)
+        if set(map(type, given)) - {tuple, list} or {type(item[0]) for item in given if item} != {str}:
+            given = list(check_items(given, ITEM_PARTS, check))
+        last = {item[0]: item for item in given}
+        if len(last) < len(given):
+            check_items(given, ITEM_PARTS, check)  # those that are left out, too
+        ordered = [last[id] for id in sorted(last)]  # everybody locks rows in the same order
+        ((_, first, _),) = check_items(ordered[:1], ITEM_PARTS, check)
+        return ordered, first.size
+
+    def _block(self, items: list[Any], size: int) -> Block:
+        """Return checked items of a dimension."""
+        block = checked_rows(items, size, self._options.metric)
+        if block is None or self._options.storage == "halfvec":
+            checked = check_items(items, ITEM_PARTS, partial(self._checked, size))
             ids, vectors, documents = map(list, zip(*checked, strict=True))
-            for id, vector in zip(ids, vectors, strict=True):
-                if vector.size != vectors[0].size:
-                    raise DimensionError(vectors[0].size, vector.size, f"vector of {id!r}")
             block = ids, np.array(vectors), documents
-        ids, matrix, documents = block
-        last = {id: row for row, id in enumerate(ids)}
-        order = sorted(last)  # everybody locks rows in the same order
-        if order == ids:
-            return block
-        rows = [last[id] for id in order]
-        return order, matrix[rows], [documents[row] for row in rows]
+        return block
 
-    async def _put(self, block: Block) -> None:
-        ids, vectors, documents = block
-        size = vectors.shape[1]
-        if self._options.storage == "halfvec" and np.abs(vectors).max() > _LARGEST_HALF:
-            raise InvalidValueError(f"A number of the vectors is beyond ±{_LARGEST_HALF:g}, the largest of float16.")
-        if size > _LARGEST:
-            raise InvalidValueError(f"pgvector takes at most {_LARGEST} dimensions, not {size}.")
-        step = max(1, _CHUNK_BYTES // (vectors.itemsize * size))
-
-        def arguments(part: slice) -> list[Any]:
-            return [*_columns(ids[part], vectors[part], documents[part]), self._tables.key, size]
-
-        parts = [partial(arguments, slice(start, start + step)) for start in range(0, len(ids), step)]
+    async def _put(self, parts: Sequence[Callable[[], list[Any]]], count: int, size: int) -> None:
+        """Store what the parts give, `count` items of a dimension."""
         put = self._tables.sql(_PUT)
+        dimension = self._tables.key, size
+        arguments = [partial(lambda part: [*part(), *dimension], part) for part in parts]
 
         async def store_all(connection: Connection) -> bool:
-            return await execute_parts(connection, put, parts) == len(ids)
+            return await execute_parts(connection, put, arguments, count * ITEM_STEPS) == count
 
         while not await self._with_vectors(store_all):
             await self._run(lambda connection: self._fix_dimension(connection, size), again=True)
@@ -338,7 +350,11 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         template = _EXACT
         if self._options.index == "hnsw":
             template = _BY_INDEX
-            arguments += [str(min(max(self._options.ef_search, count), _LARGEST_EF)), self._options.iterative_scan]
+            arguments += [
+                str(min(max(self._options.ef_search, count), _LARGEST_EF)),
+                self._options.iterative_scan,
+                False,
+            ]
         sql = self._tables.sql(template, where=where(condition, "comparable", arguments))
 
         async def work(connection: Connection) -> list[Record]:
@@ -434,8 +450,9 @@ def _highest(query: Query, distance: float, length: float) -> float:
             return 1.0 / (1.0 + distance * (1.0 - error))
 
 
-def _columns(ids: list[str], vectors: Float32s, documents: list[JSONObject]) -> list[list[Any]]:
+def _columns(block: Block) -> list[Any]:
     """Return what is sent of some items, a list for each column."""
+    ids, vectors, documents = block
     metadata, comparable = map(list, zip(*map(texts, documents), strict=True))
     return [ids, encoded(vectors), outliers(lengths_of(vectors)).tolist(), metadata, comparable]
 

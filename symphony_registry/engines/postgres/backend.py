@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
-from symphony_registry.backends.concurrency import start
+from symphony_registry.backends.concurrency import computed, start
 from symphony_registry.backends.options import read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.engines.postgres.connections import Connection, Connections, Record, Work
@@ -124,13 +124,14 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         return touched(await self._run(lambda connection: connection.execute(sql, *arguments), again=again))
 
 
-async def execute_parts(connection: Connection, sql: str, parts: Sequence[Arguments]) -> int:
+async def execute_parts(connection: Connection, sql: str, parts: Sequence[Arguments], cost: float) -> int:
     """Execute a statement with the arguments of each part, all or none, and return the number of rows touched.
 
-    While the server works on a part, the next one is made ready on a thread.
+    While the server works on a part, the next one is made ready on a thread; `cost`
+    is what making all ready takes, in the steps of `LONG`.
     """
     if len(parts) == 1:
-        return touched(await connection.execute(sql, *parts[0]()))
+        return touched(await connection.execute(sql, *await computed(parts[0], cost)))
     rows = 0
     async with connection.transaction():
         ready = start(parts[0])

@@ -11,7 +11,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from symphony_registry.engines.postgres.failures import ERRORS, may_go_through, unavailable, was_not_done
 from symphony_registry.engines.postgres.options import PostgresOptions
-from symphony_registry.errors import BackendNotOpenError, InvalidValueError
+from symphony_registry.errors import BackendNotOpenError, InvalidValueError, RegistryError
 
 # asyncpg rather than psycopg 3: in one run over the 19,611 packages of the benchmarks, get took 113 µs against 156,
 # COPY 0.39 s against 0.53, a checkpoint of 1 MB 6.3 ms against 6.7; one upsert and the search took the same.
@@ -72,7 +72,7 @@ class Connections:
             await asyncio.shield(shared._opening)
         except BaseException as error:
             await shared.release()
-            if isinstance(error, ERRORS):
+            if isinstance(error, ERRORS) and not isinstance(error, RegistryError):
                 raise unavailable(error, f"{who}: {options.server}") from error
             raise
         return shared
@@ -147,6 +147,8 @@ class Connections:
                 if not is_worth_it(error):
                     raise
             return await self._persistently(partial(self._attempt, tracked), is_worth_it)
+        except RegistryError:
+            raise
         except ERRORS as error:
             raise unavailable(error, f"{who}: {self._options.server}", begun=begun) from error
 

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError
+from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError, RegistryError
 
 # The work was not done, or nobody knows: it may go through when it is tried again.
 _AGAIN = (
@@ -14,8 +14,8 @@ _AGAIN = (
     asyncpg.InterfaceError,  # the connection was closed under us
     asyncpg.InternalClientError,  # the same, in the middle of a message
 )
-# A ValueError is the driver's word for an argument.
-_NEVER_AGAIN = (ValueError, TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
+# A ValueError is the driver's word for an argument; our own errors may be OSErrors too.
+_NEVER_AGAIN = (ValueError, RegistryError, TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
 _NOT_DONE = (asyncpg.TransactionRollbackError, asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError)
 
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)

@@ -8,6 +8,7 @@ from symphony_registry.backends.filters import AllOf, AnyOf, Comparison, Conditi
 from symphony_registry.engines.postgres.documents import comparable, comparable_text
 
 _ORDERS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+_ALL_KINDS = ("null", "boolean", "number", "string", "array", "object")
 _KINDS = {bool: "boolean", int: "number", float: "number", str: "string"}
 
 
@@ -83,7 +84,9 @@ class _Value:
             comparison = f"({value} #>> '{{}}') COLLATE \"C\" {operator} {text}::text"
         else:
             comparison = f"{value} {operator} {self._json(operand)}"
-        return f"(({comparison} AND jsonb_typeof({value}) = '{kind}') IS TRUE)"
+        others = ", ".join(f"'{other}'" for other in _ALL_KINDS if other != kind)
+        # not "= kind", which the planner takes for rare
+        return f"(({comparison} AND jsonb_typeof({value}) NOT IN ({others})) IS TRUE)"
 
     def _sql(self) -> str:
         """Return the value itself, NULL where it is missing."""
