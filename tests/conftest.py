@@ -39,9 +39,9 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[postgres_server.Server]:
-    """Yield a server of our own, which keeps what it acknowledged, to be stopped and killed."""
+    """Yield a server of our own, which keeps what it acknowledged, to be stopped and killed; each test leaves it running."""
     with ExitStack() as stack:
         try:
             running = stack.enter_context(postgres_server.running_server())

@@ -44,7 +44,7 @@ from symphony_registry.errors import InvalidValueError
 T = TypeVar("T")
 
 # Things that are sent or read in one statement.
-_BATCH = 5_000
+_BATCH = 2_000
 _SCANNED = 1_000
 
 _PLAN = Plan(

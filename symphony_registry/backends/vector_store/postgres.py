@@ -45,8 +45,8 @@ _LARGEST_EF = 1_000
 _OPERATORS = {"cosine": "<=>", "dot": "<#>", "euclidean": "<->"}
 _CLASSES = {"cosine": "cosine_ops", "dot": "ip_ops", "euclidean": "l2_ops"}
 
-# Bytes that are sent in one statement, and rows that are read in one.
-_CHUNK_BYTES = 2_000_000
+# Bytes of vectors, and items, that are sent in one statement.
+_PART_BYTES, _PART_ITEMS = 2_000_000, 2_000
 # The server orders by float32 sums: so many more than the limit are fetched, and ordered exactly.
 _SPARE = 8
 # Seconds.
@@ -224,7 +224,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             return
         try:
             ordered, size = await computed(lambda: self._ordered(given), len(given) * ITEM_STEPS)
-            step = max(1, _CHUNK_BYTES // (4 * size))
+            step = max(1, min(_PART_ITEMS, _PART_BYTES // (4 * size)))
 
             def columns(start: int) -> list[Any]:
                 return _columns(self._block(ordered[start : start + step], size))

@@ -102,6 +102,14 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
             return False
         return bool(version == self._plan.version)
 
+    async def version(self) -> str:  # noqa: D102
+        self.ensure_open()
+        found: str = await self._value(
+            "SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1) "
+            "|| coalesce((SELECT ', pgvector ' || extversion FROM pg_extension WHERE extname = 'vector'), '')"
+        )
+        return found
+
     async def _run(self, work: Work[T], *, again: bool) -> T:
         """Return `work(connection)`; `again` says that it may be done twice."""
         self.ensure_open()
