@@ -2,20 +2,35 @@
 
 import marshal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
 
-from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.base import (
+    RESTORED_PARTS,
+    Checkpoint,
+    CheckpointInfo,
+    CheckpointStoreBackend,
+    RestoredCheckpoint,
+    check_timestamp,
+)
 from symphony_registry.backends.checkpoint_store.log import CheckpointLog, SavedCheckpoint, save_change
-from symphony_registry.backends.concurrency import computed, start, to_the_end
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed, start, to_the_end
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
 from symphony_registry.backends.encoding import encoded, is_plain
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, is_large
+from symphony_registry.backends.values import (
+    JSONObject,
+    check_id,
+    check_items,
+    check_limit,
+    checked_object,
+    collected,
+    is_large,
+)
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 # What work costs, in the steps of `LONG`.
@@ -48,15 +63,20 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         self.ensure_open()
         check_id(checkpoint_id, "checkpoint_id")
         checked_metadata = checked_object(metadata, "metadata")
-        if type(data) is not dict:
-            raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
-
+        _check_dict(data)
         text = await _encoded(data)
 
         def decide() -> tuple[Sequence[Change], None]:
             return [save_change(checkpoint_id, text, checked_metadata, time.time())], None
 
         await self._write(decide, touches=lambda: [checkpoint_id])
+
+    async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: D102
+        self.ensure_open()
+        given = collected(items)
+        # on a thread however few they are: each may be large
+        changes = await to_the_end(start(lambda: check_items(given, RESTORED_PARTS, _restored)))
+        await self._write(lambda: (changes, None), len(given) * ITEM_STEPS, lambda: [each["id"] for each in changes])
 
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
@@ -120,6 +140,19 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
             checkpoint = await self.get_checkpoint(id)
             if checkpoint is not None:
                 yield checkpoint
+
+
+def _check_dict(data: object) -> None:
+    if type(data) is not dict:
+        raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
+
+
+def _restored(id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float) -> Change:
+    """Return the change that saves a checkpoint as it was."""
+    check_id(id, "checkpoint_id")
+    _check_dict(data)
+    text = orjson.dumps(checked_object(data, "data"))
+    return save_change(id, text, checked_object(metadata, "metadata"), check_timestamp(timestamp))
 
 
 async def _encoded(data: JSONObject) -> bytes:
