@@ -3,6 +3,9 @@
 import ast
 import asyncio
 import inspect
+import os
+import re
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -27,6 +30,8 @@ def start(namespace: dict[str, Any]) -> None:
 
 def stop(namespace: dict[str, Any]) -> None:
     """Close what a document has left open, and forget its registry."""
+    if "_home" in namespace:
+        namespace.pop("_home").cleanup()
     runner = namespace.pop("_runner")
     runner.run(_shut_down())
     runner.close()
@@ -64,9 +69,38 @@ def load_yaml(example: Example) -> None:
         assert LayeredSettings(config_dir=Path(directory)).vector_stores
 
 
+def run_session(example: Example) -> None:
+    """Run the commands of a terminal session in a directory of the document's own, and compare what they print.
+
+    How long something took is not compared, nor how wide a column is.
+    """
+    if "_home" not in example.namespace:
+        example.namespace["_home"] = tempfile.TemporaryDirectory()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("SYMPHONY_")}
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
+    for part in f"\n{example.parsed}".split("\n$ ")[1:]:
+        command, _, expected = part.partition("\n")
+        done = subprocess.run(  # noqa: S602 - our own documentation
+            command,
+            check=False,
+            shell=True,
+            cwd=example.namespace["_home"].name,
+            env={**variables, "PATH": commands},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert _comparable(done.stdout) == _comparable(expected), f"$ {command}\n{done.stdout}"
+
+
+def _comparable(printed: str) -> list[str]:
+    return [" ".join(re.sub(r"[\d.]+ (?=ms|s)", "N ", line).split()) for line in printed.strip().splitlines()]
+
+
 _PARSERS = [
     CodeBlockParser(language="python", evaluator=run_python),
     CodeBlockParser(language="yaml", evaluator=load_yaml),
+    CodeBlockParser(language="console", evaluator=run_session),
     DocTestParser(),
 ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from symphony_registry.containers.registry import RegistryContainer, add_configured_backends
-from symphony_registry.errors import ConfigurationError, hint
+from symphony_registry.errors import ConfigurationError, Problem, hint
 from symphony_registry.settings import RegistrySettings
 
 
@@ -29,8 +29,9 @@ def build_container(
 
     given = dict(settings or {})
     if unknown := [key for key in given if key not in RegistrySettings.model_fields]:
+        known = RegistrySettings.model_fields
         raise ConfigurationError(
-            [f"an argument: there is no key {key!r}. {hint(key, RegistrySettings.model_fields)}" for key in unknown]
+            Problem("an argument", (), f"there is no key {key!r}. {hint(key, known)}") for key in unknown
         )
     directory = None if config_dir is None else Path(config_dir)
     layered = LayeredSettings(environment=environment, config_dir=directory, **given)

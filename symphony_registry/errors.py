@@ -6,17 +6,33 @@ a `ValueError`, a missing name a `LookupError`, a dead server a `ConnectionError
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 
 class RegistryError(Exception):
     """The root of every error of this package."""
 
 
-class ConfigurationError(RegistryError, ValueError):
-    """The configuration is wrong; the message lists every problem with its place."""
+class Problem(NamedTuple):
+    """One thing that is wrong with a configuration: where it was written, under which keys, and what it is."""
 
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+    place: str
+    path: tuple[str, ...]
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place, ".".join(self.path), self.message) if part)
+
+
+class ConfigurationError(RegistryError, ValueError):
+    """The configuration is wrong; the message lists every problem with its place.
+
+    `problems` has their texts, `details` their parts.
+    """
+
+    def __init__(self, details: Iterable[Problem]) -> None:
+        self.details = tuple(dict.fromkeys(details))
+        self.problems = tuple(map(str, self.details))
         count = len(self.problems)
         heading = "The configuration has a problem" if count == 1 else f"The configuration has {count} problems"
         super().__init__("\n".join([f"{heading}:", *(f"  {problem}" for problem in self.problems)]))
@@ -124,6 +140,19 @@ class StorageCorruptedError(StorageError):
         self.offset = offset
         advice = "Restore a backup, or copy what can be read with symphony_registry.backends.salvage."
         super().__init__(f"{message} {advice}", path)
+
+
+class TransferError(RegistryError, RuntimeError):
+    """The items of a store could not be copied to another."""
+
+
+class ExportFormatError(RegistryError, ValueError):
+    """An exported file is damaged, incomplete or something else; `path` and `line` say where."""
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        self.path = path
+        self.line = line
+        super().__init__(f"{path}:{line}: {reason}")
 
 
 def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:

@@ -1,6 +1,6 @@
 """The backends of a container by name: those configured, and those registered at run time."""
 
-from typing import Any
+from typing import Any, Literal
 
 from dependency_injector import providers
 
@@ -46,6 +46,16 @@ class Registrations:
         """Return the provider of a type's "default", which may be overridden without being configured."""
         found: providers.Provider[Any] = getattr(self._container, backend_type)
         return found
+
+    def source(self, backend_type: BackendType, name: str) -> Literal["configured", "registered", "overridden"]:
+        """Return what gives a backend now."""
+        provider = self.provider(backend_type, name)
+        placed = self._state.placed.get((backend_type, name))
+        if placed is not None and name == "default" and provider.last_overriding is placed.provider:
+            return "registered"
+        if provider.overridden:
+            return "overridden"
+        return "configured" if placed is None else "registered"
 
     def claim(self, backend_type: BackendType, name: str, provider_name: str, config: dict[str, Any]) -> StorageBackend:
         """Return the backend that is, or is to be, registered with these words.

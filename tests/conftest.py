@@ -21,7 +21,7 @@ def _untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ServiceRegistry.reset_instance()
 
 
-def _missing(reason: postgres_server.ServerMissing) -> None:
+def _missing(reason: postgres_server.ServerMissingError) -> None:
     """Skip the test; where everything has to be tested, fail it."""
     if os.environ.get("CI"):
         pytest.fail(str(reason))
@@ -34,18 +34,18 @@ def postgres_url() -> Iterator[str]:
     with ExitStack() as stack:
         try:
             url = stack.enter_context(postgres_server.any_server())
-        except postgres_server.ServerMissing as reason:
+        except postgres_server.ServerMissingError as reason:
             _missing(reason)
         yield url
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres_server.Server]:
-    """Yield a server of our own, which keeps what it acknowledged, to be stopped and killed; each test leaves it running."""
+    """Yield a server of our own, which keeps what it acknowledged, to stop and kill; each test leaves it running."""
     with ExitStack() as stack:
         try:
             running = stack.enter_context(postgres_server.running_server())
-        except postgres_server.ServerMissing as reason:
+        except postgres_server.ServerMissingError as reason:
             _missing(reason)
         yield running
 

@@ -70,6 +70,13 @@ class DisconnectsOnce(InMemoryCheckpointStore):
 
 
 @fault("lifecycle")
+class PromisesToPersist(InMemoryKnowledgeGraph):
+    """Says that it persists, and does not."""
+
+    persists = True
+
+
+@fault("lifecycle")
 class AlwaysHealthy(InMemoryKnowledgeGraph):
     """Says that it is healthy when it is closed."""
 
@@ -660,6 +667,46 @@ class KeepsThePlace(InMemoryCheckpointStore):
         seen = self.__dict__.setdefault("seen", [])
         seen += [info["checkpoint_id"] for info in found if info["checkpoint_id"] not in seen]
         return sorted(found, key=lambda info: seen.index(info["checkpoint_id"]), reverse=newest_first)
+
+
+@fault("restore")
+class RestoresNow(InMemoryCheckpointStore):
+    """Gives a restored checkpoint the time of its restoring."""
+
+    async def restore_checkpoints(self, items):
+        given = list(items)
+        await super().restore_checkpoints(given)
+        await super().restore_checkpoints([(*item[:3], time.time()) for item in given])
+
+
+@fault("restore")
+class RestoresByClock(InMemoryCheckpointStore):
+    """Restores in the order of the timestamps."""
+
+    async def restore_checkpoints(self, items):
+        given = list(items) if hasattr(items, "__iter__") else items
+        await super().restore_checkpoints(given)
+        await super().restore_checkpoints(sorted(given, key=lambda item: item[3]))
+
+
+@fault("restore")
+class RestoresBehindWhatIsThere(InMemoryCheckpointStore):
+    """Leaves a checkpoint that is restored again where it was."""
+
+    async def restore_checkpoints(self, items):
+        before = list(self._state.saved)
+        await super().restore_checkpoints(items)
+        kept = {id: self._state.saved.pop(id) for id in before}
+        self._state.saved = {**kept, **self._state.saved}
+
+
+@fault("atomicity")
+class RestoresHalf(InMemoryCheckpointStore):
+    """Restores checkpoints one after the other."""
+
+    async def restore_checkpoints(self, items):
+        for item in items:
+            await super().restore_checkpoints([item])
 
 
 @fault("list, prune, scan")

@@ -180,7 +180,7 @@ class TestVariables:
 
     def test_where_a_mapping_belongs_anything_but_json_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT", "memory")
-        with pytest.raises(ConfigurationError, match=r"__DEFAULT: here belongs a JSON object"):
+        with pytest.raises(ConfigurationError, match=r"__DEFAULT: vector_stores\.default: here belongs a JSON object"):
             LayeredSettings()
 
 
@@ -301,7 +301,7 @@ class TestFiles:
             ("a: [1\nb: 2", "base.yaml:2: this is not YAML"),
             ("a: 1\n---\nb: 2\n", "base.yaml:2: this is not YAML"),
             ("\tx: 1", "base.yaml:1: this is not YAML"),
-            ("timeouts:\n  open: 1\n  open: 2\n", "base.yaml:3: timeouts: the key open stands in line 2 already"),
+            ("timeouts:\n  open: 1\n  open: 2\n", "base.yaml:3: timeouts.open: this key stands in line 2 already"),
             ("timeouts: !!python/object/apply:os.getcwd []", "base.yaml:1: timeouts: the tag !!python/object/apply"),
             ("timeouts: {open: !secret x}", "base.yaml:1: timeouts.open: the word after !, a tag, is not allowed"),
             ("timeouts: {open: !!binary aGk=}", "base.yaml:1: timeouts.open: the tag !!binary is not allowed"),

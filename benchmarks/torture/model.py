@@ -66,7 +66,9 @@ comparisons = st.one_of(
     ),
     st.fixed_dictionaries({"$exists": st.booleans()}),
 )
-paths = st.sampled_from(["k", "l", "k.l", "n.m", "missing", "", ".", "k.", ".k", "k.0", "k.\1", "\0", "\1", "\1\1", "0"])
+paths = st.sampled_from(
+    ["k", "l", "k.l", "n.m", "missing", "", ".", "k.", ".k", "k.0", "k.\1", "\0", "\1", "\1\1", "0"]
+)
 filters = st.recursive(
     st.dictionaries(paths, comparisons, max_size=2),
     lambda part: st.fixed_dictionaries(

@@ -51,6 +51,11 @@ class StorageBackendFactory:
         return cls._providers.names(BackendType(backend_type))
 
     @classmethod
+    def provider_origin(cls, backend_type: BackendType, provider_name: str) -> str:
+        """Return where a name leads to: built in, registered in code, an entry point, or a dotted path."""
+        return cls._providers.origin(BackendType(backend_type), provider_name)
+
+    @classmethod
     def get_provider(cls, backend_type: BackendType, provider_name: str) -> BackendProvider:
         """Return the provider that a name or a `package.module:Class` leads to.
 

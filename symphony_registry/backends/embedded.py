@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from symphony_registry.backends.concurrency import LONG, Gate, Promise, settled, start, to_the_end
 from symphony_registry.backends.storage import StorageBackend
@@ -60,7 +60,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
     """
 
     _state: StateT
-    _persists = False
+    persists: ClassVar[bool] = False
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
@@ -133,7 +133,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         the ids it looks at and changes, if they are known.
         """
         self.ensure_open()
-        if not self._persists and cost <= LONG and self._writing is None and not self._gate.busy:
+        if not self.persists and cost <= LONG and self._writing is None and not self._gate.busy:
             changes, result = decide()
             if self._growing_cost(changes) <= LONG:
                 self._apply(changes)
@@ -187,7 +187,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
         groups = [changes for _, changes, _ in decided if changes]
         try:
             if groups:
-                if self._persists:
+                if self.persists:
                     await settled(start(lambda: self._persist(groups)))
                 changes = list(chain.from_iterable(groups))
                 cost = sum(write.cost for write, _, _ in decided) + self._growing_cost(changes)

@@ -50,7 +50,7 @@ class FileOptions(BackendOptions):
 class JournaledBackend(EmbeddedBackend[StateT]):
     """An embedded backend that writes each change to a journal before it is seen."""
 
-    _persists = True
+    persists: ClassVar[bool] = True
     _records: ClassVar[Mapping[str, Mapping[str, type]]]  # by their `op`: what stands in them
     _file: FileOptions
     _journal: Journal | None = None

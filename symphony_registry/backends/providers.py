@@ -70,6 +70,15 @@ class ProviderTable:
             registered | BUILT_IN[backend_type].keys() | {point.name for point in _entry_points(backend_type)}
         )
 
+    def origin(self, backend_type: BackendType, name: str) -> str:
+        """Return where the provider of that name comes from, in words; imports nothing."""
+        if (backend_type, name) in self._registered:
+            return "registered in code"
+        if name in BUILT_IN[backend_type]:
+            return "built in"
+        points = [_origin(point) for point in _entry_points(backend_type) if point.name == name]
+        return f"entry point {', '.join(points)}" if points else "dotted path"
+
     def find(self, backend_type: BackendType, name: str) -> BackendProvider:
         """Return the provider that a name or a dotted path leads to.
 
@@ -92,12 +101,17 @@ class ProviderTable:
         if points:
             what = f"provider {name!r} ({_origin(points[0])})"
             return as_provider(backend_type, _import(points[0].value, what), what)
-        shown = repr(name) if _PLAIN.fullmatch(name) else "of that name (it is not shown: it may hold a secret)"
+        shown = repr(name) if looks_like_a_name(name) else "of that name (it is not shown: it may hold a secret)"
         raise ProviderNotFoundError(
             f"There is no {backend_type} provider {shown}. {hint(name, self.names(backend_type))} "
             "Install the package that brings it, register it with StorageBackendFactory.register_provider, "
             "or name a class as package.module:Class."
         )
+
+
+def looks_like_a_name(text: str) -> bool:
+    """Say whether a text can be shown as the name of a provider; anything else may be a secret that slipped there."""
+    return _PLAIN.fullmatch(text) is not None
 
 
 def as_provider(backend_type: BackendType, found: object, what: str) -> BackendProvider:

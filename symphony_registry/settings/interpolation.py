@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from symphony_registry.errors import Problem
 from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Path_, with_leaves
 
 _REFERENCE = re.compile(r"\$(?:\$|\{(?P<body>[^}]*)(?P<end>\}?))")
@@ -16,7 +17,7 @@ class InterpolationError(Exception):
     """A reference that cannot be resolved; says why."""
 
 
-def interpolated(tree: Branch, variables: Mapping[str, str], problems: list[str]) -> Branch:
+def interpolated(tree: Branch, variables: Mapping[str, str], problems: list[Problem]) -> Branch:
     """Return the tree with every reference in values from files replaced.
 
     What is put in is never looked at again: a secret arrives as it is. Values
@@ -27,7 +28,7 @@ def interpolated(tree: Branch, variables: Mapping[str, str], problems: list[str]
         try:
             return _resolved(leaf, variables)
         except InterpolationError as error:
-            problems.append(f"{leaf.origin}: {'.'.join(path)}: {error}")
+            problems.append(leaf.origin.problem(path, str(error)))
             return leaf
 
     return with_leaves(tree, resolve)
@@ -54,7 +55,20 @@ def _resolved(leaf: Leaf, variables: Mapping[str, str]) -> Leaf:
         return leaf
     directory = leaf.origin.file.parent
     value = _replace_in(leaf.value, lambda text: expand(text, variables, directory))
-    return Leaf(value, leaf.origin._replace(file=None))
+    return Leaf(value, leaf.origin._replace(file=None, references=references(leaf.value)))
+
+
+def references(value: Any) -> tuple[str, ...]:
+    """Return what a value refers to, without the defaults: they may be secrets.
+
+    >>> references(["${HOST:-localhost}:${PORT}", "${file:secret}"])
+    ('$HOST', '$PORT', 'file:secret')
+    """
+    if isinstance(value, dict | list):
+        nested = value.values() if isinstance(value, dict) else value
+        return tuple(dict.fromkeys(name for item in nested for name in references(item)))
+    bodies = [match["body"] for match in _REFERENCE.finditer(value) if match["body"]] if isinstance(value, str) else []
+    return tuple(dict.fromkeys(body if body.startswith("file:") else f"${body.partition(':-')[0]}" for body in bodies))
 
 
 def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:

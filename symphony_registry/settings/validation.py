@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackendFactory
 from symphony_registry.backends.options import reason
-from symphony_registry.errors import ConfigurationError, RegistryError, hint
+from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Timeouts
-from symphony_registry.settings.tree import Branch, Leaf, Path_, to_plain, tree_of
+from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
 
 
 def settings_from_mapping(config: Mapping[str, Any] | None) -> RegistrySettings:
@@ -20,32 +20,39 @@ def settings_from_mapping(config: Mapping[str, Any] | None) -> RegistrySettings:
     return validated(tree_of(config or EMBEDDED_DEFAULT, "container.config"), [])
 
 
-def validated(tree: Branch, problems: list[str]) -> RegistrySettings:
+def validated(tree: Branch, problems: list[Problem]) -> RegistrySettings:
     """Return the settings of a tree.
 
     Raises `ConfigurationError` with everything that is wrong, `problems` included.
     """
     settings = RegistrySettings()
     cause: RegistryError | None = None
+    found: list[Problem] = []
     try:
         settings = RegistrySettings.model_validate(to_plain(tree))
     except ValidationError as error:
-        problems += _described(error, tree, (), RegistrySettings)
+        found += _described(error, tree, (), RegistrySettings)
     for backend_type in BackendType:
         section = tree.children.get(backend_type.section)
         for name in section.children if isinstance(section, Branch) else ():
             try:
-                problems += _check_backend(tree, backend_type, name)
+                found += _check_backend(tree, backend_type, name)
             except RegistryError as error:
                 path = (backend_type.section, name, "provider")
-                problems.append(f"{tree.find(path).origin}: {'.'.join(path)}: {error}")
+                found.append(tree.find(path).origin.problem(path, str(error)))
                 cause = cause or error
+    problems += [problem for problem in found if not _is_unresolved(tree.find(problem.path))]
     if problems:
-        raise ConfigurationError(dict.fromkeys(problems)) from cause
+        raise ConfigurationError(problems) from cause
     return settings
 
 
-def _check_backend(tree: Branch, backend_type: BackendType, name: str) -> list[str]:
+def _is_unresolved(node: Node) -> bool:
+    """Say whether a value still holds a reference, which was a problem already."""
+    return isinstance(node, Leaf) and node.origin.file is not None
+
+
+def _check_backend(tree: Branch, backend_type: BackendType, name: str) -> list[Problem]:
     path = (backend_type.section, name)
     provider_name = tree.find((*path, "provider"))
     if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:
@@ -71,9 +78,9 @@ def options_model(provider: BackendProvider) -> type[BaseModel] | None:
 
 def _described(
     error: ValidationError, tree: Branch, prefix: Path_, model: type[BaseModel], owner: str = ""
-) -> list[str]:
-    """Return a line for each error: file and line, key path, what is expected."""
-    lines = []
+) -> list[Problem]:
+    """Return the problem that each error is: file and line, key path, what is expected."""
+    problems = []
     for each in error.errors(include_input=False, include_url=False):
         path = (*prefix, *(str(part) for part in each["loc"]))
         message = reason(each)
@@ -83,8 +90,8 @@ def _described(
             message = f'there is no {kind} "{path[-1]}"{owner}. {hint(path[-1], known)}'
         elif each["type"] == "missing":
             message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing'
-        lines.append(f"{tree.find(path).origin}: {'.'.join(path)}: {message.removesuffix('.')}.")
-    return lines
+        problems.append(tree.find(path).origin.problem(path, f"{message.removesuffix('.')}."))
+    return problems
 
 
 def _known_keys(path: Path_, model: type[BaseModel]) -> Any:

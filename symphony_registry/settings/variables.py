@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterable, Mapping
 
-from symphony_registry.errors import hint
-from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Node, Origin, from_mapping
+from symphony_registry.errors import Problem, hint
+from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Node, Origin, Path_, from_mapping, is_backend
 
 PREFIX = "SYMPHONY_REGISTRY_"
 ENVIRONMENT = f"{PREFIX}ENV"
@@ -14,7 +14,7 @@ _SEPARATOR = "__"
 _TOP = (*SECTIONS, "timeouts")
 
 
-def read_variables(variables: Mapping[str, str], below: Branch, problems: list[str]) -> Branch:
+def read_variables(variables: Mapping[str, str], below: Branch, problems: list[Problem]) -> Branch:
     """Return the tree that variables stand for; misspelt ones are added to `problems`.
 
     A name's parts are matched with the keys in the layers `below` without regard
@@ -26,45 +26,48 @@ def read_variables(variables: Mapping[str, str], below: Branch, problems: list[s
     for name in sorted(names, key=lambda name: (name.count(_SEPARATOR), name)):
         parts = name.removeprefix(PREFIX).split(_SEPARATOR)
         if parts[0].lower() not in _TOP or not all(parts):
-            problems.append(f"${name}: there is no such setting. {hint(name, _spellings(below), 'For example')}")
+            message = f"there is no such setting. {hint(name, _spellings(below), 'For example')}"
+            problems.append(Origin(f"${name}").problem((), message))
             continue
         _put(root, parts, variables[name], Origin(f"${name}"), below, problems)
     return root
 
 
-def _put(root: Branch, parts: list[str], value: str, origin: Origin, below: Branch, problems: list[str]) -> None:
+def _put(root: Branch, parts: list[str], value: str, origin: Origin, below: Branch, problems: list[Problem]) -> None:
     branch: Branch = root
     known: Node | None = below
+    path: Path_ = ()
     for depth, part in enumerate(parts):
         siblings = known.children if isinstance(known, Branch) else {}
         key = _matching(part, [*siblings, *branch.children])
         known = siblings.get(key)
+        path = (*path, key)
         if depth < len(parts) - 1:
             child = branch.children.setdefault(key, Branch({}, origin))
             if not isinstance(child, Branch):
-                problems.append(f"{origin}: another variable sets {key} to a value without parts.")
+                problems.append(origin.problem(path, "another variable sets this to a value without parts."))
                 return
             branch = child
         else:
-            branch.children[key] = _value(parts, value, origin, problems)
+            branch.children[key] = _value(path, value, origin, problems)
 
 
-def _value(parts: list[str], value: str, origin: Origin, problems: list[str]) -> Node:
-    if not _is_mapping([part.lower() for part in parts]):
+def _value(path: Path_, value: str, origin: Origin, problems: list[Problem]) -> Node:
+    if not _is_mapping(path):
         return Leaf(value, origin)
     try:
         parsed = json.loads(value)
     except ValueError:
         parsed = value
     if not isinstance(parsed, dict | None):
-        problems.append(f'{origin}: here belongs a JSON object, as in {{"key": "value"}}, or null.')
+        problems.append(origin.problem(path, 'here belongs a JSON object, as in {"key": "value"}, or null.'))
         return Leaf(None, origin)
     return from_mapping(parsed, origin)
 
 
-def _is_mapping(parts: list[str]) -> bool:
+def _is_mapping(path: Path_) -> bool:
     """Say whether a mapping belongs here: a section, a backend, or its options."""
-    return len(parts) == 1 or (parts[0] in SECTIONS and (len(parts) == 2 or parts[2:] == ["options"]))  # noqa: PLR2004
+    return len(path) == 1 or is_backend(path) or (is_backend(path[:2]) and path[2:] == ("options",))
 
 
 def _matching(part: str, keys: Iterable[str]) -> str:

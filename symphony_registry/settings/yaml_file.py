@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from symphony_registry.settings.tree import Branch, Leaf, Node, Origin, to_plain
+from symphony_registry.errors import Problem
+from symphony_registry.settings.tree import Branch, Leaf, Node, Origin, Path_, to_plain
 
 MAX_BYTES = 1_000_000
 _MAX_VALUES = 10_000
@@ -17,45 +18,41 @@ _AS_TEXT = (f"{_TAG}str", f"{_TAG}timestamp")
 _AS_VALUE = tuple(f"{_TAG}{kind}" for kind in ("null", "bool", "int", "float"))
 
 
-def read_yaml(path: Path, problems: list[str]) -> Branch:
+def read_yaml(path: Path, problems: list[Problem]) -> Branch:
     """Return the tree of a file; what is wrong with it is added to `problems`."""
     empty = Branch({}, Origin(str(path), 1, path))
+
+    def refuse(message: str, line: int | None = None) -> Branch:
+        problems.append(Origin(str(path), line).problem((), message))
+        return empty
+
     try:
         raw = path.read_bytes()
     except OSError as error:
-        problems.append(f"{path}: the file cannot be read: {error.strerror}.")
-        return empty
+        return refuse(f"the file cannot be read: {error.strerror}.")
     if len(raw) > MAX_BYTES:
-        problems.append(f"{path}: the file has {len(raw):,} bytes; a configuration has at most {MAX_BYTES:,}.")
-        return empty
+        return refuse(f"the file has {len(raw):,} bytes; a configuration has at most {MAX_BYTES:,}.")
     try:
         root = yaml.compose(raw.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
-        problems.append(f"{path}: the file is not UTF-8: {error.reason} at byte {error.start}.")
-        return empty
+        return refuse(f"the file is not UTF-8: {error.reason} at byte {error.start}.")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        problems.append(f"{path}{line}: this is not YAML: {_without_tokens(error.problem or error.context or '')}.")
-        return empty
+        said = _without_tokens(error.problem or error.context or "")
+        return refuse(f"this is not YAML: {said}.", mark.line + 1 if mark else None)
     except RecursionError:
-        problems.append(f"{path}: the file is nested too deep.")
-        return empty
+        return refuse("the file is nested too deep.")
     except yaml.YAMLError as error:
-        problems.append(f"{path}: this is not YAML: {str(error).splitlines()[0]}.")
-        return empty
+        return refuse(f"this is not YAML: {str(error).splitlines()[0]}.")
     if root is None:
-        problems.append(f"{path}: the file is empty. Write {{}} if no settings are meant.")
-        return empty
+        return refuse("the file is empty. Write {} if no settings are meant.")
     if not isinstance(root, yaml.MappingNode):
         kind = "list" if isinstance(root, yaml.SequenceNode) else "single value"
-        problems.append(f"{path}:{root.start_mark.line + 1}: there must be a mapping at the top, not a {kind}.")
-        return empty
+        return refuse(f"there must be a mapping at the top, not a {kind}.", root.start_mark.line + 1)
     try:
-        return _Reader(path, problems).mapping(root, "", 0)
+        return _Reader(path, problems).mapping(root, (), 0)
     except _TooLargeError as error:
-        problems.append(f"{path}: {error}")
-        return empty
+        return refuse(str(error))
 
 
 def _without_tokens(problem: str) -> str:
@@ -70,13 +67,13 @@ class _TooLargeError(Exception):
 class _Reader:
     """Turns composed nodes into a tree, without building any object of a tag's."""
 
-    def __init__(self, path: Path, problems: list[str]) -> None:
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
         self._path = path
         self._problems = problems
         self._values = 0
         self._constructor = yaml.constructor.SafeConstructor()
 
-    def mapping(self, node: yaml.MappingNode, where: str, depth: int) -> Branch:
+    def mapping(self, node: yaml.MappingNode, where: Path_, depth: int) -> Branch:
         self._refuse_duplicates(node, where)
         children: dict[str, Node] = {}
         merged: dict[str, Node] = {}
@@ -89,10 +86,10 @@ class _Reader:
                     key_node, where, f"a key must be text: put {key if isinstance(key, str) else 'it'} in quotes"
                 )
             else:
-                children[key] = self._node(value_node, f"{where}.{key}".lstrip("."), depth + 1)
+                children[key] = self._node(value_node, (*where, key), depth + 1)
         return Branch({**merged, **children}, self._origin(node))
 
-    def _merged(self, node: Any, where: str, depth: int) -> dict[str, Node]:
+    def _merged(self, node: Any, where: Path_, depth: int) -> dict[str, Node]:
         """Return what a merge key, `<<: *defaults` or a list of them, brings."""
         self._count(depth)
         if isinstance(node, yaml.SequenceNode):
@@ -103,16 +100,17 @@ class _Reader:
         self._problem(node, where, "a merge key takes a mapping or a list of mappings")
         return {}
 
-    def _node(self, node: Any, where: str, depth: int) -> Node:
+    def _node(self, node: Any, where: Path_, depth: int) -> Node:
         self._count(depth)
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
             return self.mapping(node, where, depth)
         return Leaf(self._value(node, where, depth), self._origin(node))
 
-    def _value(self, node: Any, where: str, depth: int) -> Any:
+    def _value(self, node: Any, where: Path_, depth: int) -> Any:
         self._count(depth)
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
-            return [self._value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(node.value)]
+            items = enumerate(node.value)
+            return [self._value(item, (*where[:-1], f"{where[-1]}[{index}]"), depth + 1) for index, item in items]
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
             return to_plain(self.mapping(node, where, depth))
         if isinstance(node, yaml.ScalarNode) and node.tag in _AS_TEXT:
@@ -129,16 +127,15 @@ class _Reader:
         self._problem(node, where, f"the {tag} is not allowed: only plain values are")
         return None
 
-    def _refuse_duplicates(self, node: yaml.MappingNode, where: str) -> None:
+    def _refuse_duplicates(self, node: yaml.MappingNode, where: Path_) -> None:
         lines: dict[str, int] = {}
         for key_node, _ in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 continue
             line = key_node.start_mark.line + 1
             if key_node.value in lines:
-                self._problem(
-                    key_node, where, f"the key {key_node.value} stands in line {lines[key_node.value]} already"
-                )
+                here = (*where, key_node.value)
+                self._problem(key_node, here, f"this key stands in line {lines[key_node.value]} already")
             lines.setdefault(key_node.value, line)
 
     def _count(self, depth: int) -> None:
@@ -152,5 +149,5 @@ class _Reader:
     def _origin(self, node: Any) -> Origin:
         return Origin(str(self._path), node.start_mark.line + 1, self._path)
 
-    def _problem(self, node: Any, where: str, message: str) -> None:
-        self._problems.append(f"{self._origin(node)}: {where}{': ' if where else ''}{message}.")
+    def _problem(self, node: Any, where: Path_, message: str) -> None:
+        self._problems.append(self._origin(node).problem(where, f"{message}."))

@@ -49,7 +49,12 @@ _SPECIFIC: dict[BackendType, tuple[Group, ...]] = {
         graph_walks.neighbourhood,
         graph_walks.paths,
     ),
-    BackendType.CHECKPOINT_STORE: (checkpoint_store.saving, checkpoint_store.sequence, checkpoint_store.listing),
+    BackendType.CHECKPOINT_STORE: (
+        checkpoint_store.saving,
+        checkpoint_store.sequence,
+        checkpoint_store.restoring,
+        checkpoint_store.listing,
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend, RestoredCheckpoint
 from symphony_registry.testing.expectations import assert_same, collect, refused
 from symphony_registry.testing.harness import Harness
 from symphony_registry.testing.sentence import Group
@@ -188,6 +188,103 @@ async def concurrent(harness: CheckpointHarness) -> None:
         assert sorted(order) == sorted(ids)
         assert await _latest(store) == order[-1]
         assert await _listed(store) == order
+
+
+restoring = Group("restore")
+
+
+@restoring.sentence("restore_checkpoints saves the items in their order, each with its own timestamp")
+async def restored(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        await store.restore_checkpoints([("b", {"n": 1}, {"by": "me"}, 20.5), ("a", {"n": 2}, None, 0.1)])
+        expected = [
+            {"checkpoint_id": "b", "data": {"n": 1}, "metadata": {"by": "me", "timestamp": 20.5, "checkpoint_id": "b"}},
+            {"checkpoint_id": "a", "data": {"n": 2}, "metadata": {"timestamp": 0.1, "checkpoint_id": "a"}},
+        ]
+        assert_same(await collect(store.scan()), expected, "the checkpoints")
+        assert_same([await store.get_checkpoint(id) for id in "ba"], expected, "the checkpoints, one by one")
+        assert_same(await store.get_latest_checkpoint(), expected[1], "the latest")
+        listed = [{key: value for key, value in each.items() if key != "data"} for each in expected]
+        assert_same(await store.list_checkpoints(), listed, "the list")
+
+
+@restoring.sentence("what is restored comes after what is there, replaces it like a save, and saves come after it")
+async def restored_among_others(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for id in "abc":
+            await store.save_checkpoint(id, {"old": 1}, {"old": 1})
+        await store.restore_checkpoints([("new", {}, None, 2.0), ("b", {"new": 1}, None, 1.0)])
+        assert await _listed(store) == ["a", "c", "new", "b"]
+        await store.save_checkpoint("last", {})
+        await store.save_checkpoint("new", {})
+        assert await _listed(store) == ["a", "c", "b", "last", "new"]
+        found = await store.get_checkpoint("b")
+        expected = {"checkpoint_id": "b", "data": {"new": 1}, "metadata": {"timestamp": 1.0, "checkpoint_id": "b"}}
+        assert_same(found, expected, "the checkpoint that was replaced")
+
+
+@restoring.sentence("timestamps say nothing about the order, and may be any finite float")
+async def any_timestamps(harness: CheckpointHarness) -> None:
+    timestamps = [1e300, 1_700_000_000.123456, 0.1 + 0.2, 0.0, -1.5, 5e-324, 1_700_000_000.1234562]
+    items: list[RestoredCheckpoint] = [
+        (f"id-{len(timestamps) - number}", {}, None, each) for number, each in enumerate(timestamps)
+    ]
+    async with harness.open() as store:
+        await store.restore_checkpoints(items)
+        assert_same([info["metadata"]["timestamp"] for info in await store.list_checkpoints()], timestamps, "the list")
+        found = await store.list_checkpoints(metadata_filter={"timestamp": {"$lt": 0}})
+        assert [info["checkpoint_id"] for info in found] == ["id-3"]
+
+
+@restoring.sentence("the last of equal ids wins, in its place")
+async def restored_twice(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        await store.restore_checkpoints([("a", {"n": 1}, None, 1.0), ("b", {}, None, 2.0), ("a", {"n": 2}, None, 3.0)])
+        assert await _listed(store) == ["b", "a"]
+        found = await store.get_checkpoint("a")
+        expected = {"checkpoint_id": "a", "data": {"n": 2}, "metadata": {"timestamp": 3.0, "checkpoint_id": "a"}}
+        assert_same(found, expected, "the last one")
+
+
+@restoring.sentence("restore_checkpoints takes any iterable, and what the store adds stands over the metadata")
+async def restored_iterable(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        await store.restore_checkpoints([])
+        assert await store.count() == 0
+        given = {"timestamp": "mine", "checkpoint_id": "mine", "other": "mine"}
+        await store.restore_checkpoints((id, given, given, 1.0) for id in "ab")
+        metadata = {"timestamp": 1.0, "checkpoint_id": "b", "other": "mine"}
+        expected = {"checkpoint_id": "b", "data": given, "metadata": metadata}
+        assert_same(await store.get_checkpoint("b"), expected, "the checkpoint")
+
+
+@restoring.sentence(
+    "a timestamp that is not a finite float, or an item of another shape, raises, and nothing is written"
+)
+async def restore_refused(harness: CheckpointHarness) -> None:
+    good: RestoredCheckpoint = ("a", {}, None, 1.0)
+    async with harness.open() as store:
+        for timestamp in (float("nan"), float("inf"), 1, True, "1.0", None):
+            with refused(f"the timestamp {timestamp!r}", "items[1]"):
+                await store.restore_checkpoints([good, ("b", {}, None, timestamp)])  # type: ignore[list-item]
+        for items in ([good, ("b", {}, None)], [good, ("b", None, None, 1.0)], [good, "b"], 7):
+            with refused(f"restore_checkpoints of {items}"):
+                await store.restore_checkpoints(items)  # type: ignore[arg-type]
+        assert await store.count() == 0
+
+
+@restoring.sentence("what is restored is persisted, with its order and its timestamps", needs_persistence=True)
+async def restored_persists(harness: CheckpointHarness) -> None:
+    storage = harness.storage()
+    async with storage.open() as store:
+        await store.save_checkpoint("a", {})
+        await store.restore_checkpoints(
+            [("c", {"n": 1}, {"n": 1}, 0.1 + 0.2), ("a", {}, None, 1.0), ("b", {}, None, 0.5)]
+        )
+        before = await collect(store.scan())
+    async with storage.open() as store:
+        assert await _listed(store) == ["c", "a", "b"]
+        assert_same(await collect(store.scan()), before, "the checkpoints")
 
 
 listing = Group("list, prune, scan")

@@ -27,6 +27,13 @@ _KINDS: dict[BackendType, type[StorageBackend]] = {
 }
 
 
+# What a class may leave out, because the base class cannot make it of the other operations.
+_OPTIONAL = {
+    BackendType.KNOWLEDGE_GRAPH: "scan_entities",
+    BackendType.CHECKPOINT_STORE: "restore_checkpoints",
+}
+
+
 class SentenceSkipped(Exception):  # noqa: N818 - not an error
     """The sentence says nothing about this provider; the message is the reason."""
 
@@ -69,14 +76,13 @@ class Harness(Generic[BackendT]):
 
     def inherits(self, operation: str) -> bool:
         """Say whether the provider leaves an operation to the base class."""
-        defined = getattr(type(self.storage().build()), operation, None)
-        return defined is getattr(_KINDS[self.backend_type], operation, None)
+        return not defines(type(self.storage().build()), operation)
 
     @property
-    def lists_entities(self) -> bool:
-        """Whether the backend can list what it holds; of a knowledge graph's class this is optional."""
-        kind = type(self.storage().build())
-        return not issubclass(kind, KnowledgeGraphBackend) or can_list(kind)
+    def is_complete(self) -> bool:
+        """Whether the provider's class also defines what the base class cannot make of the rest."""
+        optional = _OPTIONAL.get(self.backend_type)
+        return optional is None or not self.inherits(optional)
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,9 @@ class Storage(Generic[BackendT]):
             yield cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
 
 
-def can_list(kind: type[StorageBackend]) -> bool:
-    """Say whether a knowledge graph's class defines what listing its entities stands on."""
-    return getattr(kind, "scan_entities", None) is not KnowledgeGraphBackend.scan_entities
+def defines(kind: type[StorageBackend], operation: str) -> bool:
+    """Say whether a backend's class defines an operation, and does not leave it to the base class."""
+    return getattr(kind, operation, None) is not getattr(_KINDS[kind.backend_type], operation, None)
 
 
 def find_provider(backend_type: BackendType, provider: object) -> BackendProvider:

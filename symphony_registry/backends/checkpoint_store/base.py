@@ -1,12 +1,17 @@
 """The contract of a checkpoint store."""
 
+import math
 from abc import abstractmethod
-from collections.abc import AsyncIterator
-from typing import ClassVar, TypedDict
+from collections.abc import AsyncIterator, Iterable
+from typing import ClassVar, TypeAlias, TypedDict
 
 from symphony_registry.backends.concurrency import to_the_end
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_limit
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
+
+RestoredCheckpoint: TypeAlias = "tuple[str, JSONObject, JSONObject | None, float]"
+RESTORED_PARTS = ("checkpoint_id", "data", "metadata", "timestamp")
 
 
 class Checkpoint(TypedDict):
@@ -28,7 +33,8 @@ class CheckpointStoreBackend(StorageBackend):
     """Keeps snapshots of an application's state, in the order saved.
 
     The order is a sequence that the store counts, never the clock. A provider
-    has to write the abstract operations; the rest stands on them.
+    has to write the abstract operations; the rest stands on them, except for
+    `restore_checkpoints`: by the others, the time is always now.
     """
 
     backend_type: ClassVar[BackendType] = BackendType.CHECKPOINT_STORE
@@ -57,6 +63,17 @@ class CheckpointStoreBackend(StorageBackend):
     @abstractmethod
     async def get_latest_checkpoint(self) -> Checkpoint | None:
         """Return the checkpoint saved last, or `None`."""
+
+    async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: ARG002
+        """Save `(checkpoint_id, data, metadata, timestamp)` items one after the other, all or none.
+
+        Each keeps its own timestamp, a finite float, which says nothing about the
+        order. The metadata come without what the store adds.
+        """
+        self.ensure_open()
+        raise UnsupportedOperationError(
+            f"{self} cannot restore checkpoints: its class does not define restore_checkpoints."
+        )
 
     async def prune(self, keep_last: int) -> int:
         """Delete all but the newest `keep_last` checkpoints; return how many were deleted."""
@@ -87,3 +104,12 @@ class CheckpointStoreBackend(StorageBackend):
             checkpoint = await self.get_checkpoint(info["checkpoint_id"])
             if checkpoint is not None:
                 yield checkpoint
+
+
+def check_timestamp(value: object) -> float:
+    """Return `value` if it is a finite float, else raise."""
+    if type(value) is not float:
+        raise InvalidTypeError(f"The timestamp must be a float, not {type(value).__name__}.")
+    if not math.isfinite(value):
+        raise InvalidValueError(f"The timestamp must be finite, not {value}.")
+    return value

@@ -1,28 +1,29 @@
 """Checkpoints in memory, no persistence."""
 
-import marshal
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
 
-from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.base import (
+    Checkpoint,
+    CheckpointInfo,
+    CheckpointStoreBackend,
+    RestoredCheckpoint,
+)
+from symphony_registry.backends.checkpoint_store.checks import check_restored, encoded_data
 from symphony_registry.backends.checkpoint_store.log import CheckpointLog, SavedCheckpoint, save_change
-from symphony_registry.backends.concurrency import computed, start, to_the_end
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed, start, to_the_end
 from symphony_registry.backends.embedded import Change, EmbeddedBackend
-from symphony_registry.backends.encoding import encoded, is_plain
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, is_large
-from symphony_registry.errors import InvalidTypeError, InvalidValueError
+from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, collected
 
 # What work costs, in the steps of `LONG`.
 _INFO_STEPS = 10
 _BYTES_A_STEP = 20
-# Parts of a value above which it is checked on a thread.
-_LARGE_VALUE = 2_000
 
 
 class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBackend):
@@ -48,15 +49,19 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
         self.ensure_open()
         check_id(checkpoint_id, "checkpoint_id")
         checked_metadata = checked_object(metadata, "metadata")
-        if type(data) is not dict:
-            raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
-
         text = await encoded_data(data)
 
         def decide() -> tuple[Sequence[Change], None]:
             return [save_change(checkpoint_id, text, checked_metadata, time.time())], None
 
         await self._write(decide, touches=lambda: [checkpoint_id])
+
+    async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: D102
+        self.ensure_open()
+        given = collected(items)
+        # on a thread however few they are: each may be large
+        changes = await to_the_end(start(lambda: [save_change(*each) for each in check_restored(given)]))
+        await self._write(lambda: (changes, None), len(given) * ITEM_STEPS, lambda: [each["id"] for each in changes])
 
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
@@ -120,21 +125,3 @@ class InMemoryCheckpointStore(EmbeddedBackend[CheckpointLog], CheckpointStoreBac
             checkpoint = await self.get_checkpoint(id)
             if checkpoint is not None:
                 yield checkpoint
-
-
-async def encoded_data(data: JSONObject) -> bytes:
-    """Return checked data as JSON text."""
-    if not is_large(data, _LARGE_VALUE):
-        return orjson.dumps(checked_object(data, "data"))
-    try:
-        text, snapshot = encoded(data)  # at once: the caller may change the data while a thread checks them
-    except ValueError as error:  # they hold what is refused, and the check says what
-        await to_the_end(start(lambda: checked_object(data, "data")))
-        raise InvalidValueError("data was changed while it was being stored.") from error
-
-    def check() -> bytes:
-        if text is not None and is_plain(text, snapshot):
-            return text
-        return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
-
-    return await to_the_end(start(check))

@@ -1,27 +1,38 @@
 """Checkpoints in a PostgreSQL table."""
 
+import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import orjson
 import zstandard
 
-from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
-from symphony_registry.backends.checkpoint_store.memory import encoded_data
-from symphony_registry.backends.concurrency import ITEM_STEPS, computed
+from symphony_registry.backends.checkpoint_store.base import (
+    Checkpoint,
+    CheckpointInfo,
+    CheckpointStoreBackend,
+    RestoredCheckpoint,
+)
+from symphony_registry.backends.checkpoint_store.checks import check_restored, encoded_data
+from symphony_registry.backends.concurrency import ITEM_STEPS, computed, start, to_the_end
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object
-from symphony_registry.engines.postgres.backend import PostgresBackend, bounded
+from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, collected
+from symphony_registry.engines.postgres.backend import PostgresBackend, bounded, execute_parts
 from symphony_registry.engines.postgres.connections import Record
 from symphony_registry.engines.postgres.documents import comparable_text, texts
 from symphony_registry.engines.postgres.filters import where
 from symphony_registry.engines.postgres.options import PostgresOptions
 from symphony_registry.engines.postgres.tables import Plan
-from symphony_registry.errors import InvalidTypeError
 
+# A checkpoint, its data as JSON text.
+_Saved = tuple[str, bytes, JSONObject, float]
+
+# Bytes of data, and checkpoints, that are sent in one statement.
+_PART_BYTES, _PART_ITEMS = 2_000_000, 1_000
 # Bytes of JSON text from which on it is compressed, and that take a step of `LONG`.
 _LARGE = 2_000
 _BYTES_A_STEP = 20
@@ -45,7 +56,10 @@ _PLAN = Plan(
     ),
 )
 _SAVE = """
-    INSERT INTO {checkpoints} (id, timestamp, metadata, comparable, data) VALUES ($1, $2, $3::json, $4::jsonb, $5)
+    INSERT INTO {checkpoints} (id, timestamp, metadata, comparable, data)
+    SELECT id, timestamp, metadata::json, comparable::jsonb, data
+    FROM unnest($1::text[], $2::double precision[], $3::text[], $4::text[], $5::bytea[])
+        WITH ORDINALITY AS item(id, timestamp, metadata, comparable, data, place) ORDER BY place
     ON CONFLICT (id) DO UPDATE SET number = excluded.number, timestamp = excluded.timestamp,
         metadata = excluded.metadata, comparable = excluded.comparable, data = excluded.data
 """
@@ -74,14 +88,26 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
         self.ensure_open()
         check_id(checkpoint_id, "checkpoint_id")
         document = checked_object(metadata, "metadata")
-        if type(data) is not dict:
-            raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")
-        timestamp = time.time()
-        text, _ = texts(document)
-        described = comparable_text(_described(document, timestamp, checkpoint_id))
-        json_text = await encoded_data(data)
-        stored = await computed(lambda: _packed(json_text), len(json_text) / _BYTES_A_STEP)
-        await self._execute(_SAVE, checkpoint_id, timestamp, text, described, stored, again=True)
+        text = await encoded_data(data)
+        cost = ITEM_STEPS + len(text) / _BYTES_A_STEP
+        await self._save([(checkpoint_id, text, document, time.time())], cost)
+
+    async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: D102
+        self.ensure_open()
+        given = collected(items)
+        # on a thread however few they are: each may be large
+        checked = await to_the_end(start(lambda: check_restored(given)))
+        last: dict[str, _Saved] = {}
+        for item in checked:
+            last.pop(item[0], None)  # it takes the place of the last
+            last[item[0]] = item
+        if last:
+            await self._save(list(last.values()), math.inf)
+
+    async def _save(self, checkpoints: list[_Saved], cost: float) -> None:
+        sql = self._tables.sql(_SAVE)
+        parts = [partial(_columns, part) for part in _parts(checkpoints)]
+        await self._run(lambda connection: execute_parts(connection, sql, parts, cost), again=True)
 
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
         self.ensure_open()
@@ -165,6 +191,27 @@ def _metadata(record: Record) -> JSONObject:
 async def _checkpoint(record: Record) -> Checkpoint:
     data = await computed(lambda: _unpacked(record[3]), len(record[3]) / _BYTES_A_STEP)
     return {"checkpoint_id": record[0], "data": data, "metadata": _metadata(record)}
+
+
+def _parts(checkpoints: list[_Saved]) -> Iterator[list[_Saved]]:
+    """Yield the checkpoints in parts that can be sent at once."""
+    part: list[_Saved] = []
+    size = 0
+    for checkpoint in checkpoints:
+        part.append(checkpoint)
+        size += len(checkpoint[1])
+        if size > _PART_BYTES or len(part) == _PART_ITEMS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _columns(checkpoints: list[_Saved]) -> list[Any]:
+    """Return what is sent of some checkpoints, a list for each column."""
+    ids, data, metadata, timestamps = map(list, zip(*checkpoints, strict=True))
+    comparable = [comparable_text(_described(*each)) for each in zip(metadata, timestamps, ids, strict=True)]
+    return [ids, timestamps, [texts(each)[0] for each in metadata], comparable, list(map(_packed, data))]
 
 
 def _packed(text: bytes) -> bytes:

@@ -7,6 +7,7 @@ from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBack
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.adapters.base import Adapter, Calls, Place, WholeWrite, sample
 from symphony_registry.testing.expectations import collect
+from symphony_registry.testing.harness import defines
 
 # Checkpoints are larger and fewer than vectors and entities.
 _SHARE = 10
@@ -45,17 +46,36 @@ class CheckpointAdapter(Adapter):
         checkpoint = await self.store.get_checkpoint(id)
         return None if checkpoint is None else checkpoint["data"]
 
+    @property
+    def _restores(self) -> bool:
+        return defines(type(self.store), "restore_checkpoints")
+
     def places(self) -> list[Place]:  # noqa: D102
         store = self.store
-        return [
+        saved = [
             Place("data", store.save_checkpoint, self._data, optional=False),
             Place("metadata", lambda id, value: store.save_checkpoint(id, {}, value), self._metadata),
         ]
+        restored = [
+            Place(
+                "restored data",
+                lambda id, value: store.restore_checkpoints([(id, value, None, 1.0)]),
+                self._data,
+                optional=False,
+            ),
+            Place(
+                "restored metadata",
+                lambda id, value: store.restore_checkpoints([(id, {}, value, 1.0)]),
+                self._metadata,
+            ),
+        ]
+        return [*saved, *(restored if self._restores else ())]
 
     def operations(self) -> Calls:  # noqa: D102
         store = self.store
         return {
             "save_checkpoint": lambda: store.save_checkpoint("x", {}),
+            "restore_checkpoints": lambda: store.restore_checkpoints([("x", {}, None, 1.0)]),
             "get_checkpoint": lambda: store.get_checkpoint("x"),
             "delete_checkpoint": lambda: store.delete_checkpoint("x"),
             "list_checkpoints": store.list_checkpoints,
@@ -68,11 +88,16 @@ class CheckpointAdapter(Adapter):
 
     def with_id(self, id: Any) -> Calls:  # noqa: D102
         store = self.store
-        return {
+        calls: Calls = {
             "save_checkpoint": lambda: store.save_checkpoint(id, {}),
             "get_checkpoint": lambda: store.get_checkpoint(id),
             "delete_checkpoint": lambda: store.delete_checkpoint(id),
         }
+        if self._restores:
+            calls["restore_checkpoints"] = lambda: store.restore_checkpoints(
+                [("x", {}, None, 1.0), (id, {}, None, 1.0)]
+            )
+        return calls
 
     def with_limit(self, limit: Any) -> Calls:  # noqa: D102
         store = self.store
@@ -108,7 +133,11 @@ class CheckpointAdapter(Adapter):
             for number in range(0, many, _SHARE):
                 await store.save_checkpoint(f"id-{number}", {})
 
+        some = {"items": large["items"][:many]}
+        restored = [("x", some, None, 1.0), *((f"id-{number}", {}, None, 1.0) for number in range(many // _SHARE))]
+        restore = WholeWrite("restore_checkpoints", nothing, lambda: store.restore_checkpoints(restored), store.count)
         return [
+            *([restore] if self._restores else ()),
             WholeWrite("save_checkpoint", nothing, lambda: store.save_checkpoint("x", large), store.count),
             WholeWrite("prune", load, lambda: store.prune(1), store.count),
             WholeWrite("clear", load, store.clear, store.count),

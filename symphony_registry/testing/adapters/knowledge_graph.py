@@ -7,7 +7,7 @@ from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBacken
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.adapters.base import Adapter, Calls, Place, WholeWrite, sample
 from symphony_registry.testing.expectations import collect
-from symphony_registry.testing.harness import can_list
+from symphony_registry.testing.harness import defines
 
 
 class GraphAdapter(Adapter):
@@ -60,7 +60,7 @@ class GraphAdapter(Adapter):
 
     def _listing(self, calls: Calls) -> Calls:
         """Return `calls` where the graph can list its entities."""
-        return calls if can_list(type(self.store)) else {}
+        return calls if defines(type(self.store), "scan_entities") else {}
 
     def operations(self) -> Calls:  # noqa: D102
         store = self.store
@@ -178,7 +178,7 @@ class GraphAdapter(Adapter):
             WholeWrite("add_relations", nodes, lambda: store.add_relations(relations), degree),
             WholeWrite("delete_entity", graph, lambda: store.delete_entity("a"), degree),
         ]
-        if can_list(type(store)):
+        if defines(type(store), "scan_entities"):
             writes.append(WholeWrite("add_entities", nothing, nodes, store.count_entities))
             writes.append(WholeWrite("clear", graph, store.clear, store.count_entities))
         return writes

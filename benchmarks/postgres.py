@@ -1,0 +1,267 @@
+"""PostgreSQL: what the provider costs, beside SQL that is written by hand on the same driver."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import numpy as np
+import orjson
+
+from benchmarks.data import conversation
+from benchmarks.harness import OURS, RATE, Call, Plan, Result, Unit, at_most_times, library, race
+from benchmarks.postgres_data import ALL, FILTERS, KIND, STEPS, Filter, Packages, packages
+from benchmarks.postgres_peers import JOINS, SETS, ByHand
+from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
+from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
+from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
+
+BY_HAND = "SQL by hand"
+KEPT = f"{BY_HAND}, one connection"
+RECALL = Unit(lambda share: f"{share:.3f}")
+
+_REACH = (at_most_times(1.25, BY_HAND),)
+_TOP = 10
+_WARM = 20
+_SMALL_BYTES = 1_000
+_EF_SEARCH = (20, 40, 100, 200, 400)
+_USUAL_EF = 40
+
+
+class Server:
+    """A server, a schema for ours and one for the tables by hand, and what has to be closed."""
+
+    def __init__(self, dsn: str, stack: AsyncExitStack) -> None:
+        name = f"benchmark_{uuid4().hex[:8]}"
+        self.dsn, self.ours, self.hand = dsn, f"{name}_ours", f"{name}_by_hand"
+        self._stack = stack
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls) -> AsyncIterator["Server"]:
+        """Use the server in $POSTGRES_TEST_URL, or start one with its usual settings; the schemas are dropped then."""
+        async with AsyncExitStack() as stack:
+            dsn = os.environ.get("POSTGRES_TEST_URL")
+            if not dsn:
+                dsn = stack.enter_context(library("tests.postgres_server").running_server()).url
+            server = cls(dsn, stack)
+            await server.execute("CREATE EXTENSION IF NOT EXISTS vector", f"CREATE SCHEMA {server.hand}")
+            stack.push_async_callback(server.execute, f"DROP SCHEMA IF EXISTS {server.ours}, {server.hand} CASCADE")
+            yield server
+
+    async def execute(self, *statements: str) -> None:
+        """Execute statements on a connection of their own."""
+        connection = await asyncpg.connect(self.dsn)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    async def open(self, make: Callable[[dict[str, Any]], Any], **options: Any) -> Any:
+        """Open one of our backends."""
+        backend = make({"dsn": self.dsn, "schema": self.ours, "table_prefix": "", **options})
+        return await self._stack.enter_async_context(backend)
+
+    async def open_by_hand(self, **settings: str) -> dict[str, ByHand]:
+        """Open the contestants by hand."""
+        pool, kept = await self._stack.enter_async_context(ByHand.opened(self.dsn, self.hand, **settings))
+        return {BY_HAND: pool, KEPT: kept}
+
+    async def analyze(self, ours: Sequence[str], hand: Sequence[str]) -> None:
+        """Let the planner know what the tables hold, as it does by itself after a while."""
+        for schema, tables in ((self.ours, ours), (self.hand, hand)):
+            await self.execute(*(f"VACUUM ANALYZE {schema}.{table}" for table in tables))
+
+
+async def postgres_adding(plan: Plan) -> list[Result]:
+    """Adding to PostgreSQL.
+
+    Vectors of 384 numbers with their metadata, one at a time, each committed before the next; then all at once, into
+    an empty table. By hand: an upsert, and COPY into a staging table with one upsert from there.
+    """
+    items = packages(plan)
+    step = min(100, len(items.ids) // 4)
+    async with Server.started() as server:
+        ours = await server.open(PostgresVectorStore, dimension=384)
+        hands = await server.open_by_hand()
+        await hands[BY_HAND].make_tables()
+
+        def adding(add: Callable[[str, Any, Any], Any]) -> Call:
+            async def work(turn: int) -> None:
+                start = turn * step % (len(items.ids) - step)
+                for row in range(start, start + step):
+                    await add(items.ids[row], items.vectors[row], items.documents[row])
+
+            return work
+
+        contestants = {OURS: adding(ours.add), **{name: adding(hand.add) for name, hand in hands.items()}}
+        single = await race(plan, contestants, per=step)
+
+        async def ours_at_once(_: int) -> None:
+            await ours.clear()
+            await ours.add_many(zip(items.ids, items.vectors, items.documents, strict=True))
+
+        async def hand_at_once(_: int) -> None:
+            await hands[BY_HAND].empty()
+            await hands[BY_HAND].add_many(items)
+
+        bulk = await race(plan, {OURS: ours_at_once, BY_HAND: hand_at_once}, per=len(items.ids))
+    return [
+        Result("`add`", single, reaches=_REACH),
+        Result(f"`add_many` of {len(items.ids):,}", bulk, RATE, _REACH),
+    ]
+
+
+async def postgres_search(plan: Plan) -> list[Result]:
+    """Exact search in PostgreSQL.
+
+    The ten most similar with their metadata and vectors, of all and of the share that a filter keeps: an equality,
+    another, a range, a tag in a list. By hand: `ORDER BY embedding <=> $1 LIMIT 10`.
+    """
+    items = packages(plan)
+    results = []
+    async with Server.started() as server:
+        ours, hands = await _filled(server, items)
+        for wanted in (ALL, *FILTERS):
+            assert await _recall(_searches(ours, hands, items, wanted)[OURS], items, wanted) == 1, wanted.share
+            figures = await race(plan, _searches(ours, hands, items, wanted), warm=_WARM)
+            results.append(Result(f"{wanted.share} of {len(items.ids):,}", figures, reaches=_REACH))
+        lean = await race(plan, _searches(ours, hands, items, ALL, whole=False), warm=_WARM)
+        results.append(Result("all, without vectors", lean, reaches=_REACH))
+    return results
+
+
+async def postgres_index(plan: Plan) -> list[Result]:
+    """Search by an HNSW index in PostgreSQL.
+
+    The index has its usual options (`m` 16, `ef_construction` 64). Recall is the share of the ten most similar that is
+    found. By hand, the search goes on where a filter leaves too few (`iterative_scan` is `relaxed_order`), too.
+    """
+    items = packages(plan)
+    results = []
+    async with Server.started() as server:
+        _, hands = await _filled(server, items)
+        await hands[BY_HAND].make_index()
+        for ef_search in _EF_SEARCH:
+            ours = await server.open(PostgresVectorStore, dimension=384, index="hnsw", ef_search=ef_search)
+            settings = {"hnsw.ef_search": str(ef_search), "hnsw.iterative_scan": "relaxed_order"}
+            hands = await server.open_by_hand(**settings)
+            for wanted in (ALL, *FILTERS) if ef_search == _USUAL_EF else (ALL,):
+                searches = _searches(ours, hands, items, wanted)
+                figures = await race(plan, searches, warm=_WARM)
+                recalls = {name: await _recall(search, items, wanted) for name, search in searches.items()}
+                work = f"ef_search {ef_search}" + ("" if wanted is ALL else f", filter {wanted.share}")
+                results += [Result(work, figures, reaches=_REACH), Result(f"recall@{_TOP}", recalls, RECALL)]
+    return results
+
+
+async def postgres_graph(plan: Plan) -> list[Result]:
+    """A path of three steps in PostgreSQL.
+
+    All distinct ends over `DEPENDS_ON`, with their properties, in order. By hand: each step a set, or three joins.
+    """
+    items = packages(plan)
+    path, limit = [KIND] * STEPS, len(items.ids)
+    async with Server.started() as server:
+        ours = await server.open(PostgresKnowledgeGraph)
+        await ours.add_entities(zip(items.ids, ["package"] * limit, items.documents, strict=True))
+        await ours.add_relations((source, target, kind, None) for source, kind, target in items.relations)
+        hands = await server.open_by_hand()
+        await hands[BY_HAND].make_tables()
+        await hands[BY_HAND].fill_graph(items)
+        await server.analyze(*[["entities", "relations"]] * 2)
+
+        def walking(walk: Callable[[str], Any], starts: Sequence[str]) -> Call:
+            async def work(_: int) -> None:
+                for start in starts:
+                    await walk(start)
+
+            return work
+
+        walks: dict[str, Callable[[str], Any]] = {
+            OURS: lambda start: ours.query(start, path, limit=limit),
+            BY_HAND: lambda start: hands[BY_HAND].walk(SETS, start, path, limit),
+            KEPT: lambda start: hands[KEPT].walk(SETS, start, path, limit),
+            f"{BY_HAND}, joins": lambda start: hands[BY_HAND].walk(JOINS, start, path, limit),
+        }
+        found = [[each["id"] for each in await walk(items.hub())] for walk in walks.values()]
+        assert all(sorted(ids) == found[0] for ids in found)
+        results = []
+        for name, starts in (
+            ("a typical start", items.typical(50)),
+            (f"the hub, {len(found[0]):,} results", [items.hub()]),
+        ):
+            calls = {contestant: walking(walk, starts) for contestant, walk in walks.items()}
+            figures = await race(plan, calls, per=len(starts), warm=6)
+            results.append(Result(name, figures, reaches=_REACH))
+    return results
+
+
+async def postgres_checkpoints(plan: Plan) -> list[Result]:
+    """Checkpoints in PostgreSQL.
+
+    An agent's state as nested JSON, four ids in turn; saved means committed. By hand: a column of the bytes of the JSON
+    text, or of jsonb.
+    """
+    results = []
+    async with Server.started() as server:
+        ours = await server.open(PostgresCheckpointStore)
+        hands = await server.open_by_hand()
+        await hands[BY_HAND].make_tables()
+        saves = {OURS: ours.save_checkpoint, **{name: hand.save_bytes for name, hand in hands.items()}}
+        saves[f"{BY_HAND}, jsonb"] = hands[BY_HAND].save_json
+        loads = {OURS: ours.get_checkpoint, **{name: hand.load_bytes for name, hand in hands.items()}}
+        loads[f"{BY_HAND}, jsonb"] = hands[BY_HAND].load_json
+        for size, times in ((_SMALL_BYTES, 20), (plan.checkpoint_bytes[0], 4)):
+            data = conversation(size)
+            text = len(orjson.dumps(data))
+            work = f"{text / 1e6:.3g} MB" if text > 1e5 else f"{text:,} bytes"
+            saving = {name: _repeated(save, times, data) for name, save in saves.items()}
+            results.append(Result(f"save {work}", await race(plan, saving, times), reaches=_REACH))
+            loading = {name: _repeated(load, times) for name, load in loads.items()}
+            results.append(Result(f"load {work}", await race(plan, loading, times), reaches=_REACH))
+    return results
+
+
+def _repeated(operation: Callable[..., Any], times: int, *arguments: Any) -> Call:
+    async def repeat(_: int) -> None:
+        for number in range(times):
+            await operation(f"checkpoint-{number % 4}", *arguments)
+
+    return repeat
+
+
+async def _filled(server: Server, items: Packages) -> tuple[PostgresVectorStore, dict[str, ByHand]]:
+    """Return contestants that hold all packages, without an approximate index."""
+    ours = await server.open(PostgresVectorStore, dimension=384)
+    await ours.add_many(zip(items.ids, items.vectors, items.documents, strict=True))
+    hands = await server.open_by_hand()
+    await hands[BY_HAND].make_tables()
+    await hands[BY_HAND].add_many(items)
+    await server.analyze(["vectors"], ["packages"])
+    return ours, hands
+
+
+def _searches(
+    ours: PostgresVectorStore, hands: Mapping[str, ByHand], items: Packages, wanted: Filter, *, whole: bool = True
+) -> dict[str, Call]:
+    def by_hand(hand: ByHand) -> Call:
+        return lambda turn: hand.search(items.query(turn), _TOP, wanted, whole=whole)
+
+    return {
+        OURS: lambda turn: ours.search(items.query(turn), _TOP, wanted.ours, include_vectors=whole),
+        **{name: by_hand(hand) for name, hand in hands.items()},
+    }
+
+
+async def _recall(search: Call, items: Packages, wanted: Filter) -> float:
+    """Return the share of the most similar that is found."""
+    kept = np.array([wanted.keeps(document) for document in items.documents])
+    hits = total = 0
+    for turn, query in enumerate(items.queries):
+        similarities = np.where(kept, items.vectors @ query, -np.inf)
+        best = {items.ids[row] for row in np.argsort(-similarities)[: min(_TOP, kept.sum())]}
+        hits += len(best & {result["id"] for result in await search(turn)})
+        total += len(best)
+    return hits / total

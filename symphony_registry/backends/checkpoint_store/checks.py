@@ -1,0 +1,52 @@
+"""Checking the arguments of a checkpoint store's operations; data leave it as JSON text."""
+
+import marshal
+
+import orjson
+
+from symphony_registry.backends.checkpoint_store.base import RESTORED_PARTS, check_timestamp
+from symphony_registry.backends.concurrency import start, to_the_end
+from symphony_registry.backends.encoding import encoded, is_plain
+from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object, is_large
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
+
+# Parts of a value above which it is checked on a thread.
+_LARGE_VALUE = 2_000
+
+
+async def encoded_data(data: JSONObject) -> bytes:
+    """Return checked data as JSON text."""
+    _check_dict(data)
+    if not is_large(data, _LARGE_VALUE):
+        return orjson.dumps(checked_object(data, "data"))
+    try:
+        text, snapshot = encoded(data)  # at once: the caller may change the data while a thread checks them
+    except ValueError as error:  # they hold what is refused, and the check says what
+        await to_the_end(start(lambda: checked_object(data, "data")))
+        raise InvalidValueError("data was changed while it was being stored.") from error
+
+    def check() -> bytes:
+        if text is not None and is_plain(text, snapshot):
+            return text
+        return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
+
+    return await to_the_end(start(check))
+
+
+def check_restored(items: list[object]) -> list[tuple[str, bytes, JSONObject, float]]:
+    """Return the items of `restore_checkpoints`, checked, their data as JSON text, else raise."""
+
+    def check(
+        id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float
+    ) -> tuple[str, bytes, JSONObject, float]:
+        check_id(id, "checkpoint_id")
+        _check_dict(data)
+        text = orjson.dumps(checked_object(data, "data"))
+        return id, text, checked_object(metadata, "metadata"), check_timestamp(timestamp)
+
+    return check_items(items, RESTORED_PARTS, check)
+
+
+def _check_dict(data: object) -> None:
+    if type(data) is not dict:
+        raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")

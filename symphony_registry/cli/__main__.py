@@ -1,0 +1,8 @@
+"""`python -m symphony_registry.cli` is `symphony-registry`."""
+
+import sys
+
+from symphony_registry.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

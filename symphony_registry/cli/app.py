@@ -1,0 +1,67 @@
+"""The commands of `symphony-registry`."""
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from symphony_registry.cli.check import check
+from symphony_registry.cli.graph import graph
+from symphony_registry.cli.init import init
+from symphony_registry.cli.migrate import migrate
+from symphony_registry.cli.output import print_error
+from symphony_registry.cli.providers import providers
+from symphony_registry.cli.schema import schema
+from symphony_registry.cli.show import show
+from symphony_registry.cli.stores import export, import_, stats
+from symphony_registry.errors import RegistryError
+
+app = typer.Typer(
+    name="symphony-registry",
+    no_args_is_help=True,
+    rich_markup_mode="markdown" if sys.stdout.isatty() else None,  # frames are for terminals
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"symphony-registry {version('symphony-registry')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """See, check, start and move a deployment of symphony-registry."""
+
+
+for command in (check, show, providers, schema, init, graph, migrate, stats, export):
+    app.command()(command)
+app.command("import")(import_)
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run the command and return its exit status."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # for the classes of an application that is not installed
+    try:
+        app(arguments, prog_name="symphony-registry")
+    except RegistryError as error:
+        print_error(error)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print_error(OSError(f"{error.filename}: {error.strerror}."))
+        return 1
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    return 0

@@ -1,0 +1,56 @@
+"""`symphony-registry graph`."""
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from symphony_registry.backends.base import BackendType
+from symphony_registry.cli.options import ConfigDir, Environment, Output
+from symphony_registry.cli.output import write_text
+from symphony_registry.diagram import Diagram, diagram
+from symphony_registry.errors import BackendErrorGroup, RegistryError
+from symphony_registry.registry import ServiceRegistry
+
+
+class Format(StrEnum):
+    """What a picture is written as."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def graph(
+    env: Environment = None,
+    config_dir: ConfigDir = None,
+    picture_format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.MERMAID,
+    output: Output = None,
+    open_backends: Annotated[
+        bool, typer.Option("--open", help="Open the backends first, to see which can be.")
+    ] = False,
+) -> None:
+    """Draw the container: which settings feed which backends.
+
+    An application draws its own, with what it has overridden and opened, by symphony_registry.diagram.diagram.
+    """
+    registry = ServiceRegistry.from_config(env, config_dir)
+    drawn, errors = asyncio.run(_opened_and_drawn(registry)) if open_backends else (diagram(registry.container), [])
+    write_text(drawn.mermaid() if picture_format is Format.MERMAID else drawn.svg(), output)
+    if errors:
+        raise BackendErrorGroup("Not all backends could be opened", errors)
+
+
+async def _opened_and_drawn(registry: ServiceRegistry) -> tuple[Diagram, list[Exception]]:
+    """Open what can be opened, draw, and close again; return what could not be opened too."""
+    errors: list[Exception] = []
+    for backend_type in BackendType:
+        for name in registry.list_backends(backend_type):
+            try:
+                await registry.open_backend(backend_type, name)
+            except RegistryError as error:
+                errors.append(error)
+    try:
+        return diagram(registry.container), errors
+    finally:
+        await registry.close()

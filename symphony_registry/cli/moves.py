@@ -1,0 +1,129 @@
+"""What `migrate` and `import` have in common: a store on its way, and what is told about it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from symphony_registry.cli.output import BAD, FAINT, GOOD, print_lines
+from symphony_registry.cli.progress import progress_bar
+from symphony_registry.cli.selection import StoreName
+from symphony_registry.transfer import (
+    Action,
+    Comparison,
+    Contents,
+    Existing,
+    Plan,
+    Stage,
+    StoreContents,
+    compare,
+    copy,
+    plan_copy,
+)
+
+_INTERRUPTED = 130  # as shells count it: 128 + SIGINT
+
+Merge = Annotated[bool, typer.Option("--merge", help="Write over what the target holds, and keep the rest.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Delete first what the target holds, if it is something else.")
+]
+
+_PLANNED = {
+    Action.COPY: "would copy {0.to_copy:,}",
+    Action.CONTINUE: "would continue with {0.to_copy:,}",
+    Action.NOTHING: "is there already",
+    Action.MERGE: "would merge {0.to_copy:,} into {0.target_items:,}",
+    Action.REPLACE: "would delete {0.target_items:,}, then copy {0.to_copy:,}",
+}
+
+
+@dataclass
+class Move:
+    """What is planned for a store, what came of it, or what is wrong."""
+
+    store: StoreName
+    plan: Plan | None = None
+    copied: int = 0
+    comparison: Comparison | None = None
+    problem: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is wrong so far."""
+        return not self.problem and (self.comparison is None or self.comparison.equal)
+
+    async def prepare(self, source: Contents, target: StoreContents, existing: Existing) -> None:
+        """Plan, or raise what is in the way."""
+        with progress_bar(str(self.store), None) as progress:
+            self.plan = await plan_copy(source, target, existing, progress)
+
+    async def carry_out(self, source: Contents, target: StoreContents) -> None:
+        """Copy as planned, and compare both sides."""
+        plan = self.plan
+        assert plan is not None
+        with progress_bar(str(self.store), plan.source_items) as show:
+
+            def count(stage: Stage, done: int) -> None:
+                self.copied = done - sum(plan.held)
+                show(stage, done)
+
+            await copy(source, target, plan, count)
+            self.comparison = await compare(source, target, merged=plan.action is Action.MERGE, progress=show)
+
+    def result(self) -> Text:
+        """Return what came of it in a word or two."""
+        if self.problem:
+            return Text("failed" if self.plan else "refused", BAD)
+        if self.comparison is not None:
+            return Text("equal", GOOD) if self.comparison.equal else Text("differs", BAD)
+        return Text("-" if self.plan is None else _PLANNED[self.plan.action].format(self.plan))
+
+    def details(self) -> list[Text]:
+        """Return what is wrong, what differs, and what both sides hold."""
+        details = [Text(self.problem)] if self.problem else []
+        if (found := self.comparison) is not None:
+            details += [Text(f"{each.section}: {each}") for each in found.differences]
+            if found.differing > len(found.differences):
+                details.append(Text(f"and {found.differing - len(found.differences):,} more"))
+            counts = ", ".join(f"{count:,} {section}" for section, count in found.source.counts.items())
+            others = f" (beside {found.others:,} others)" if found.others else ""
+            details.append(Text(f"{counts}{others}, {found.source.digest}", FAINT))
+        return details
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything for a program."""
+        plan, found = self.plan, self.comparison
+        return {
+            "type": self.store.backend_type,
+            "name": self.store.name,
+            "action": plan and plan.action,
+            "to_copy": plan and plan.to_copy,
+            "copied": self.copied,
+            "source": found and vars(found.source),
+            "target": found and vars(found.target),
+            "others": found and found.others,
+            "equal": found and found.equal,
+            "differing": found and found.differing,
+            "differences": [each._asdict() for each in found.differences] if found else [],
+            "problem": self.problem or None,
+        }
+
+
+@contextmanager
+def interruptible(left: str) -> Iterator[None]:
+    """Say what is left where Ctrl-C interrupts the block, and end the command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print_lines(f"Interrupted. {left}", stderr=True)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def existing_of(*, merge: bool, replace: bool) -> Existing:
+    """Return what the two options say together."""
+    if merge and replace:
+        raise typer.BadParameter("--merge keeps what --replace deletes: choose one.")
+    return Existing.MERGE if merge else Existing.REPLACE if replace else Existing.REFUSE

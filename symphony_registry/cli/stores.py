@@ -1,0 +1,231 @@
+"""`symphony-registry stats`, `export` and `import`."""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, NamedTuple
+
+import typer
+from rich.text import Text
+
+from symphony_registry.backends.values import JSONObject
+from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Output
+from symphony_registry.cli.output import BAD, FAINT, GOOD, MISSING, Cell, print_json, print_lines, print_table
+from symphony_registry.cli.progress import progress_bar
+from symphony_registry.cli.selection import StoreName, chosen_store, chosen_stores, open_to_move, provider_of
+from symphony_registry.errors import RegistryError, StorageError
+from symphony_registry.registry import ServiceRegistry
+from symphony_registry.transfer import (
+    Existing,
+    Exported,
+    ExportFile,
+    StoreContents,
+    count_all,
+    summarize,
+    write_lines,
+)
+
+_STORE = typer.Argument(metavar="TYPE/NAME", help="Which store: vector_store/default.", show_default=False)
+_SECTIONS = ("vectors", "entities", "relations", "checkpoints")
+
+
+class _Counted(NamedTuple):
+    """What a store holds, or why that cannot be told."""
+
+    store: StoreName
+    provider: str
+    summary: JSONObject
+    problem: str = ""
+
+
+def stats(
+    only: Annotated[
+        str | None,
+        typer.Argument(metavar="[TYPE[/NAME]]", help="Only this store, or all of a type.", show_default=False),
+    ] = None,
+    env: Environment = None,
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+) -> None:
+    """Say how much each store holds: of what types, of which dimension, from when.
+
+    The exit status is 1 where a store cannot be read.
+    """
+    registry = ServiceRegistry.from_config(env, config_dir)
+    found = asyncio.run(_count_all(registry, chosen_stores(registry, [] if only is None else [only])))
+    if as_json:
+        print_json([_as_json(each) for each in found])
+    else:
+        print_table(("TYPE", "NAME", "PROVIDER", ">ITEMS"), map(_row, found), map(_details, found))
+    if any(each.problem for each in found):
+        raise typer.Exit(1)
+
+
+async def _count_all(registry: ServiceRegistry, stores: list[StoreName]) -> list[_Counted]:
+    """Count one store after the other: a provider may keep all of it in memory."""
+    return [await _count(registry, store) for store in stores]
+
+
+async def _count(registry: ServiceRegistry, store: StoreName) -> _Counted:
+    provider = provider_of(registry, store)
+    try:
+        return _Counted(store, provider, await summarize(await registry.open_backend(*store)))
+    except RegistryError as error:
+        return _Counted(store, provider, {}, str(error))
+    finally:
+        await registry.close()
+
+
+def _row(counted: _Counted) -> list[Cell]:
+    items = " + ".join(f"{counted.summary[each]:,}" for each in _SECTIONS if each in counted.summary)
+    return [*counted.store, counted.provider, items or MISSING]
+
+
+def _details(counted: _Counted) -> list[Text]:
+    if counted.problem:
+        return [Text(counted.problem, BAD)]
+    return [
+        Text(f"{key.replace('_', ' ')}: {_shown(value)}", FAINT)
+        for key, value in counted.summary.items()
+        if key not in _SECTIONS
+    ]
+
+
+def _shown(value: Any) -> str:
+    if not value:
+        return MISSING
+    if not isinstance(value, dict):
+        return str(value)
+    if "timestamp" in value:
+        return f"{datetime.fromtimestamp(value['timestamp'], UTC):%Y-%m-%d %H:%M:%S} UTC, {value['checkpoint_id']!r}"
+    return ", ".join(f"{count:,} {kind}" for kind, count in value.items())
+
+
+def _as_json(counted: _Counted) -> JSONObject:
+    known = {"type": counted.store.backend_type, "name": counted.store.name, "provider": counted.provider}
+    return {**known, **counted.summary, "problem": counted.problem or None}
+
+
+def export(
+    store: Annotated[str, _STORE],
+    output: Output = None,
+    env: Environment = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Write a store as JSON lines, the same for every provider.
+
+    A file appears when it is complete, and takes the place of one that was there. Equal stores give equal files.
+    """
+    registry = ServiceRegistry.from_config(env, config_dir)
+    chosen = chosen_store(registry, store)
+    with interruptible("The export is not complete."), _written(output) as file:
+        exported = asyncio.run(_export(registry, chosen, file))
+    if output is not None:
+        print_lines(Text(f"{exported.count:,} records of {chosen} are in {output}, {exported.digest}", GOOD))
+
+
+async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO) -> Exported:
+    try:
+        contents = StoreContents(await registry.open_backend(*store))
+        with progress_bar(str(store), await count_all(contents)) as progress:
+            return await write_lines(contents, file, progress)
+    finally:
+        await registry.close()
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[BinaryIO]:
+    """Give what to write to: a file, or standard output."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    is_special = output.exists() and not output.is_file()  # a device or a pipe keeps its name
+    try:
+        with output.open("wb") if is_special else _replaced(output.resolve()) as file:
+            yield file
+    except OSError as error:
+        if isinstance(error, RegistryError):
+            raise
+        raise StorageError(f"{output} could not be written: {error.strerror}.", output) from error
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that takes the name `path` when it is complete and on the disk."""
+    unfinished = path.with_name(f"{path.name}.new")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def import_(
+    store: Annotated[str, _STORE],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="What export has written; - is standard input.", show_default=False),
+    ],
+    merge: Merge = False,
+    replace: Replace = False,
+    env: Environment = None,
+    config_dir: ConfigDir = None,
+    as_json: Json = False,
+) -> None:
+    """Read a store from JSON lines, and compare it with them.
+
+    The whole file is checked before anything is written. A store that is not empty is refused, unless it holds what an
+    interrupted import of the same file has left: then it is continued. The exit status is 1 where anything failed.
+    """
+    existing = existing_of(merge=merge, replace=replace)
+    registry = ServiceRegistry.from_config(env, config_dir)
+    move = Move(chosen_store(registry, store))
+    with interruptible("What was imported stays; the same command continues."), _seekable(file) as whole:
+        exported = ExportFile(whole, str(file), move.store.backend_type)
+        asyncio.run(_import(registry, exported, move, existing))
+    if as_json:
+        print_json({"file": str(file), **move.as_json()})
+    else:
+        print_lines(*move.details(), _import_summary(move, str(file)))
+    if not move.is_right:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _seekable(file: Path) -> Iterator[BinaryIO]:
+    """Open a file, or a temporary copy of what can be read once only, as standard input."""
+    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as opened:
+        if opened.seekable():
+            yield opened
+            return
+        with tempfile.TemporaryFile() as copied:
+            shutil.copyfileobj(opened, copied)
+            copied.seek(0)
+            yield copied
+
+
+async def _import(registry: ServiceRegistry, exported: ExportFile, move: Move, existing: Existing) -> None:
+    try:
+        target = await open_to_move(registry, move.store)
+        await move.prepare(exported, target, existing)
+        await move.carry_out(exported, target)
+    finally:
+        await registry.close()
+
+
+def _import_summary(move: Move, name: str) -> Text:
+    if move.is_right:
+        return Text(f"{move.store} holds what {name} holds: {move.copied:,} records were written, all were read.", GOOD)
+    return Text(f"{move.store} is not what {name} holds.", BAD)

@@ -1,0 +1,105 @@
+"""The layers: base.yaml, the environment's YAML, local.yaml, variables, arguments."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from symphony_registry.errors import ConfigurationError, Problem, hint
+from symphony_registry.settings.interpolation import interpolated, with_providers_named
+from symphony_registry.settings.model import EMBEDDED_DEFAULT, RegistrySettings
+from symphony_registry.settings.tree import Branch, Dropped, Origin, merge, to_plain, tree_of
+from symphony_registry.settings.validation import validated
+from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT, read_variables
+from symphony_registry.settings.yaml_file import read_yaml
+
+SHIPPED = Path(__file__).parent.parent / "config"
+_LAYERS = {"base", "local"}
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Configuration(NamedTuple):
+    """What all layers say together, right or wrong: every value with its origin."""
+
+    environment: str | None
+    directory: Path | None
+    files: tuple[Path, ...]
+    tree: Branch
+    dropped: tuple[Dropped, ...]
+    error: ConfigurationError | None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is wrong."""
+        return self.error.details if self.error is not None else ()
+
+    def sound(self) -> RegistrySettings:
+        """Return the settings without what has problems: the other backends can be opened."""
+        wrong = {problem.path[:2] for problem in self.problems}
+        kept: dict[str, Any] = {}
+        for key in RegistrySettings.model_fields:
+            if isinstance(branch := self.tree.children.get(key), Branch):
+                children = branch.children.items()
+                kept[key] = {name: to_plain(node) for name, node in children if (key, name) not in wrong}
+        return RegistrySettings.model_validate(kept)
+
+
+def read_layers(
+    environment: str | None = None,
+    config_dir: str | Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> Configuration:
+    """Return what the layers say; `arguments` are the highest.
+
+    What is wrong with them is in the result. Raises `ConfigurationError` where
+    there is nothing to read: no such directory, or no file for the environment.
+    """
+    environment = environment or os.environ.get(ENVIRONMENT) or None
+    directory = _directory(config_dir or os.environ.get(CONFIG_DIR), environment)
+    files = () if directory is None else _files(directory, environment)
+    problems: list[Problem] = []
+    dropped: list[Dropped] = []
+    tree = Branch({}, Origin("the configuration"))
+    if directory is None:
+        tree = merge(tree, tree_of(EMBEDDED_DEFAULT, "the embedded default"), dropped)
+    for path in files:
+        tree = merge(tree, with_providers_named(read_yaml(path, problems), os.environ), dropped)
+    tree = merge(tree, read_variables(os.environ, tree, problems), dropped)
+    tree = merge(tree, tree_of(arguments or {}, "an argument"), dropped)
+    tree = interpolated(tree, os.environ, problems)
+    error = None
+    try:
+        validated(tree, problems)
+    except ConfigurationError as found:
+        error = found
+    return Configuration(environment, directory, files, tree, tuple(dropped), error)
+
+
+def environments(config_dir: Path) -> list[str]:
+    """Return the names of the environments that a directory has files for, sorted."""
+    return sorted({file.stem for file in config_dir.glob("*.yaml")} - _LAYERS)
+
+
+def _directory(chosen: str | Path | None, environment: str | None) -> Path | None:
+    if chosen:
+        return Path(chosen)
+    if environment is None:
+        return None
+    local = Path("config")
+    return local if local.is_dir() else SHIPPED
+
+
+def _files(directory: Path, environment: str | None) -> tuple[Path, ...]:
+    """Return the files to read, the lowest first; raises for one that was named and is missing."""
+    if not directory.is_dir():
+        raise ConfigurationError([Problem(str(directory), (), "there is no such directory of configuration files.")])
+    base, local = directory / "base.yaml", directory / "local.yaml"
+    chosen = [local] if local.exists() else []
+    if environment is None:
+        return (base, *chosen)
+    path = directory / f"{environment}.yaml"
+    if not _ENVIRONMENT_NAME.fullmatch(environment) or environment in _LAYERS or not path.exists():
+        message = f'there is no file for the environment "{environment}". {hint(environment, environments(directory))}'
+        raise ConfigurationError([Problem(str(path), (), message)])
+    return (*([base] if base.exists() else []), path, *chosen)

@@ -1,0 +1,118 @@
+"""The frame of the command: starting, helping, completing, failing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from symphony_registry.cli import main
+
+COMMANDS = ["check", "show", "providers", "schema", "init", "graph", "migrate", "stats", "export", "import"]
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2].split("\n  ")
+    assert [line.split()[0] for line in listed if line.strip() and not line.startswith(" ")] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_is_plain_where_it_is_not_a_terminal(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"Usage: symphony-registry {command}")
+    assert printed.isascii()
+
+
+def test_help_loads_no_provider_and_no_driver() -> None:
+    code = """
+import sys
+from symphony_registry.cli import main
+assert main(["--help"]) == 0
+print([name for name in sys.modules if name.rpartition(".")[2] in ("memory", "file", "journal", "asyncpg")])
+"""
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed.splitlines()[-1] == "[]"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("symphony-registry ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["chekc"], ["check", "--enviroment", "x"], ["providers", "vector"], ["init", "a", "b"]]
+)
+def test_misuse_is_status_2_and_no_traceback(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Usage: " in printed.err
+    assert "Traceback" not in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "--config-dir", "nowhere"],
+        ["graph", "--config-dir", "nowhere"],
+        ["check", "--config-dir", "nowhere"],
+        ["schema", "--output", "nowhere/schema.json"],
+    ],
+)
+def test_a_problem_is_status_1_with_what_failed_and_no_traceback(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: ")
+    assert "nowhere" in printed.err
+
+
+def test_without_its_libraries_it_says_what_to_install() -> None:
+    code = """
+import sys
+sys.modules["typer"] = None
+from symphony_registry.cli import main
+sys.exit(main([]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "typer is not installed: pip install 'symphony-registry[cli]'\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_environments_are_completed_from_the_directory(shell: str, tmp_path: Path) -> None:
+    for name in ("base", "local", "staging", "production"):
+        (tmp_path / f"{name}.yaml").write_text("{}")
+    words = f"symphony-registry check --config-dir {tmp_path} --env "
+    variables = {
+        "COMP_WORDS": words,
+        "COMP_CWORD": "5",
+        "_TYPER_COMPLETE_ARGS": words,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("symphony-registry"))],
+        env={**os.environ, **variables, "_SYMPHONY_REGISTRY_COMPLETE": f"complete_{shell}"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "production" in done.stdout
+    assert "staging" in done.stdout
+    assert "base" not in done.stdout
+
+
+def test_a_class_in_the_working_directory_is_found(tmp_path: Path) -> None:
+    (tmp_path / "application.py").write_text(
+        "from symphony_registry.backends.vector_store import InMemoryVectorStore as Store"
+    )
+    (tmp_path / "base.yaml").write_text("vector_stores: {default: {provider: 'application:Store'}}")
+    command = Path(sys.executable).with_name("symphony-registry")
+    done = subprocess.run([command, "check", "--config-dir", "."], cwd=tmp_path, check=False, capture_output=True)
+    assert done.returncode == 0

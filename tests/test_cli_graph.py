@@ -1,0 +1,108 @@
+"""The picture of a container, and `symphony-registry graph`."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from symphony_registry import BackendType, ServiceRegistry
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.cli import main
+from symphony_registry.containers import RegistryContainer, build_container
+from symphony_registry.diagram import Diagram, diagram
+
+
+def arrows(drawn: Diagram) -> set[tuple[str, str, bool]]:
+    return {(drawn.nodes[edge.start].title, drawn.nodes[edge.end].title, edge.live) for edge in drawn.edges}
+
+
+def states(drawn: Diagram) -> dict[str, str]:
+    return {node.title: node.state for node in drawn.nodes if node.state}
+
+
+def test_settings_feed_backends_and_backends_the_registry() -> None:
+    container = build_container(settings={"vector_stores": {"docs": {"provider": "memory"}}, "knowledge_graphs": None})
+    drawn = diagram(container)
+    assert {
+        ("vector_stores.docs", "vector_store docs", True),
+        ("vector_store docs", "registry", True),
+    } <= arrows(drawn)
+    assert not [node for node in drawn.nodes if "knowledge_graph" in node.title]
+
+
+async def test_it_says_what_is_open() -> None:
+    async with ServiceRegistry() as registry:
+        assert set(states(diagram(registry.container)).values()) == {"open"}
+    assert set(states(diagram(registry.container)).values()) == {"not open"}
+
+
+def test_settings_do_not_feed_a_backend_that_is_overridden() -> None:
+    container = RegistryContainer()
+    with container.vector_store.override(InMemoryVectorStore()):
+        drawn = diagram(container)
+    assert states(drawn)["vector_store default"] == "overridden"
+    assert ("vector_stores.default", "vector_store default", False) in arrows(drawn)
+    assert ("knowledge_graphs.default", "knowledge_graph default", True) in arrows(drawn)
+
+
+@pytest.mark.parametrize("name", ["default", "docs"])
+async def test_settings_do_not_feed_a_backend_that_is_registered_in_their_place(name: str) -> None:
+    container = build_container(settings={"vector_stores": {name: {"provider": "memory"}}})
+    async with ServiceRegistry(container) as registry:
+        await registry.close()
+        await registry.register_backend(BackendType.VECTOR_STORE, "memory", name, {"metric": "dot"})
+        drawn = diagram(container)
+    about = {node.title: node.about for node in drawn.nodes}
+    assert about[f"vector_store {name}"] == "InMemoryVectorStore, registered, open"
+    assert (f"vector_stores.{name}", f"vector_store {name}", False) in arrows(drawn)
+    assert about[f"vector_store_{name}"] == f"service: vector_store {name}"
+
+
+def test_a_backend_that_cannot_be_built_is_drawn_as_wrong() -> None:
+    container = RegistryContainer()
+    with container.vector_store.override("no backend"):
+        assert states(diagram(container))["vector_store default"] == "wrong"
+
+
+NAMES = ['a"b', "<b>&", "x](y)", "ü 😀", "n" * 100]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_can_be_drawn(name: str) -> None:
+    container = build_container(settings={"vector_stores": {name: {"provider": "memory"}}})
+    drawn = diagram(container)
+    texts = [element.text for element in ET.fromstring(drawn.svg()).iter() if element.tag.endswith("text")]
+    assert any(text and text.startswith(f"vector_store {name}"[:30]) for text in texts)
+    for line in drawn.mermaid().splitlines():
+        assert line.count('"') in (0, 2)
+
+
+def test_boxes_of_the_svg_do_not_overlap() -> None:
+    root = ET.fromstring(diagram(RegistryContainer()).svg())
+    boxes = [
+        tuple(int(element.attrib[key]) for key in ("x", "y"))
+        for element in root.iter("{http://www.w3.org/2000/svg}rect")
+        if "x" in element.attrib
+    ]
+    assert len(boxes) == len(set(boxes)) == 7
+
+
+def test_the_command_writes_both_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph"]) == 0
+    assert capsys.readouterr().out.startswith("flowchart LR\n")
+    assert main(["graph", "--format", "svg", "--output", str(tmp_path / "picture.svg")]) == 0
+    assert ET.parse(tmp_path / "picture.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_it_opens_what_can_be_opened_only_if_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    (tmp_path / "base.yaml").write_text(
+        f"vector_stores: {{bad: {{provider: file, options: {{path: {tmp_path}/file}}}}, good: {{provider: memory}}}}"
+    )
+    assert main(["graph", "--config-dir", str(tmp_path)]) == 0
+    assert "InMemoryVectorStore, not open" in capsys.readouterr().out
+    assert main(["graph", "--config-dir", str(tmp_path), "--open"]) == 1
+    printed = capsys.readouterr()
+    assert "InMemoryVectorStore, open" in printed.out
+    assert "FileVectorStore, not open" in printed.out
+    assert "error: " in printed.err
