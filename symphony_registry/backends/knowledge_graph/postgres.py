@@ -22,6 +22,20 @@ from symphony_registry.backends.knowledge_graph.checks import (
     check_path,
     check_relations,
 )
+from symphony_registry.backends.knowledge_graph.statements import (
+    DELETE_ENTITY,
+    ENTITY,
+    MISSING,
+    NEIGHBORS,
+    PLAN,
+    PUT_ENTITIES,
+    PUT_RELATIONS,
+    QUERY,
+    RELATION,
+    SHORTEST_PATH,
+    SIDES,
+    STEPS,
+)
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import (
@@ -38,7 +52,6 @@ from symphony_registry.engines.postgres.connections import Connection, Record
 from symphony_registry.engines.postgres.documents import texts
 from symphony_registry.engines.postgres.filters import where
 from symphony_registry.engines.postgres.options import PostgresOptions
-from symphony_registry.engines.postgres.tables import Plan
 from symphony_registry.errors import InvalidValueError
 
 T = TypeVar("T")
@@ -47,123 +60,12 @@ T = TypeVar("T")
 _BATCH = 2_000
 _SCANNED = 1_000
 
-_PLAN = Plan(
-    "knowledge_graph",
-    tables=("entities", "relations"),
-    create=(
-        """
-        CREATE TABLE {entities} (
-            id text COLLATE "C" PRIMARY KEY,
-            type text COLLATE "C" NOT NULL,
-            properties json NOT NULL,
-            comparable jsonb NOT NULL
-        )
-        """,
-        "CREATE INDEX ON {entities} (type, id)",
-        "CREATE INDEX ON {entities} USING gin (comparable jsonb_path_ops)",
-        """
-        CREATE TABLE {relations} (
-            from_id text COLLATE "C" NOT NULL REFERENCES {entities} ON DELETE CASCADE,
-            to_id text COLLATE "C" NOT NULL REFERENCES {entities} ON DELETE CASCADE,
-            type text COLLATE "C" NOT NULL,
-            properties json NOT NULL,
-            PRIMARY KEY (from_id, type, to_id)
-        )
-        """,
-        "CREATE INDEX ON {relations} (to_id, type, from_id)",
-    ),
-)
-_PUT_ENTITIES = """
-    INSERT INTO {entities} (id, type, properties, comparable)
-    SELECT id, type, properties::json, coalesce(comparable, properties)::jsonb
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS item(id, type, properties, comparable)
-    ON CONFLICT (id) DO UPDATE SET type = excluded.type, properties = excluded.properties,
-        comparable = excluded.comparable
-"""
-# Relations are locked in one order, whoever of their ends is deleted first.
-_DELETE_ENTITY = """
-    WITH locked AS MATERIALIZED (
-        SELECT 1 FROM {relations} WHERE from_id = $1 OR to_id = $1 ORDER BY from_id, type, to_id FOR UPDATE
-    )
-    DELETE FROM {entities} WHERE id = $1 AND (SELECT count(*) FROM locked) >= 0
-"""
-_PUT_RELATIONS = """
-    INSERT INTO {relations} (from_id, to_id, type, properties)
-    SELECT from_id, to_id, type, properties::json
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS item(from_id, to_id, type, properties)
-    ON CONFLICT (from_id, type, to_id) DO UPDATE SET properties = excluded.properties
-"""
-_MISSING = """
-    SELECT number FROM unnest($1::text[]) WITH ORDINALITY AS item(id, number)
-    WHERE NOT EXISTS (SELECT FROM {entities} AS entity WHERE entity.id = item.id) ORDER BY number LIMIT 1
-"""
-_ENTITY = "SELECT id, type, properties FROM {entities} WHERE id = $1"
-_RELATION = "SELECT from_id, to_id, type, properties FROM {relations}"
-_SIDES = {"outgoing": "from_id = $1", "incoming": "to_id = $1", "both": "(from_id = $1 OR to_id = $1)"}
-
-# The working table of a recursive query is one level; UNION keeps each level distinct.
-_QUERY = """
-    WITH RECURSIVE walk(id, step) AS (
-        SELECT id, 0 FROM {entities} WHERE id = $1
-        UNION
-        SELECT relation.to_id, walk.step + 1 FROM walk JOIN {relations} AS relation
-        ON relation.from_id = walk.id AND relation.type = ($2::text[])[walk.step + 1]
-    )
-    SELECT id, type, properties FROM {entities}
-    WHERE id IN (SELECT id FROM walk WHERE step = cardinality($2::text[])) ORDER BY id LIMIT $3
-"""
-_STEPS = {
-    "outgoing": "SELECT to_id AS id FROM {relations} WHERE from_id = walk.id{of_type}",
-    "incoming": "SELECT from_id AS id FROM {relations} WHERE to_id = walk.id{of_type}",
-}
-_NEIGHBORS = """
-    WITH RECURSIVE walk(id, step) AS (
-        SELECT $1::text COLLATE "C", 0
-        UNION
-        SELECT near.id, walk.step + 1 FROM walk, LATERAL ({steps}) AS near WHERE walk.step < $2
-    )
-    SELECT id, type, properties FROM {entities}
-    WHERE id IN (SELECT id FROM walk) AND id <> $1 ORDER BY id LIMIT $3
-"""
-# How far the goal is; the entities at each distance on the way; those of them that lead to it, from the goal back;
-# and from the start on, the smallest each time.
-_SHORTEST_PATH = """
-    WITH RECURSIVE search(id, step) AS (
-        SELECT id, 0 FROM {entities} WHERE id = $1
-        UNION
-        SELECT relation.to_id, search.step + 1 FROM search JOIN {relations} AS relation
-        ON relation.from_id = search.id{of_type} WHERE search.step < $3
-    ), goal AS MATERIALIZED (
-        SELECT step FROM search WHERE id = $2 LIMIT 1
-    ), walk(id, step) AS (
-        SELECT $1::text COLLATE "C", 0
-        UNION
-        SELECT relation.to_id, walk.step + 1 FROM walk JOIN {relations} AS relation
-        ON relation.from_id = walk.id{of_type} WHERE walk.step < (SELECT step FROM goal) - 1
-    ), back(id, step) AS (
-        SELECT $2::text COLLATE "C", step FROM goal
-        UNION
-        SELECT walk.id, walk.step FROM back JOIN {relations} AS relation ON relation.to_id = back.id{of_type}
-        JOIN walk ON walk.id = relation.from_id AND walk.step = back.step - 1
-    ), path(id, step) AS (
-        SELECT id, step FROM back WHERE step = 0
-        UNION
-        SELECT next.id, path.step + 1 FROM path, LATERAL (
-            SELECT relation.to_id AS id FROM {relations} AS relation
-            JOIN back ON back.id = relation.to_id AND back.step = path.step + 1
-            WHERE relation.from_id = path.id{of_type} ORDER BY relation.to_id LIMIT 1
-        ) AS next
-    )
-    SELECT entity.id, entity.type, entity.properties FROM path JOIN {entities} AS entity ON entity.id = path.id
-    ORDER BY path.step
-"""
-
 
 class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBackend):
     """A knowledge graph in PostgreSQL tables."""
 
     _options_model = PostgresOptions
-    _plan = _PLAN
+    _plan = PLAN
 
     class Provider:
         """Makes knowledge graphs in PostgreSQL."""
@@ -187,7 +89,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
             return [last[id] for id in sorted(last)]  # everybody locks rows in the same order
 
         rows = await computed(checked, len(given) * ITEM_STEPS)
-        await self._run(lambda connection: self._put(connection, _PUT_ENTITIES, rows, _entity_columns), again=True)
+        await self._run(lambda connection: self._put(connection, PUT_ENTITIES, rows, _entity_columns), again=True)
 
     async def _put(
         self, connection: Connection, template: str, rows: Sequence[T], columns: Callable[[Sequence[T]], list[Any]]
@@ -199,14 +101,14 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
         check_id(entity_id, "entity_id")
-        found = await _entities(await self._fetch(_ENTITY, entity_id))
+        found = await _entities(await self._fetch(ENTITY, entity_id))
         return found[0] if found else None
 
     async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:  # noqa: D102
         self.ensure_open()
         check_id(entity_id, "entity_id")
         merged = checked_object(properties, "properties")
-        select = self._tables.sql(f"{_ENTITY} FOR NO KEY UPDATE")
+        select = self._tables.sql(f"{ENTITY} FOR NO KEY UPDATE")
 
         async def work(connection: Connection) -> bool:
             async with connection.transaction():
@@ -214,7 +116,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
                 if record is None:
                     return False
                 document = {**orjson.loads(record[2]), **merged}
-                await self._put(connection, _PUT_ENTITIES, [(entity_id, record[1], document)], _entity_columns)
+                await self._put(connection, PUT_ENTITIES, [(entity_id, record[1], document)], _entity_columns)
                 return True
 
         return await self._run(work, again=True)
@@ -222,7 +124,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     async def delete_entity(self, entity_id: str) -> bool:  # noqa: D102
         self.ensure_open()
         check_id(entity_id, "entity_id")
-        return bool(await self._execute(_DELETE_ENTITY, entity_id, again=False))
+        return bool(await self._execute(DELETE_ENTITY, entity_id, again=False))
 
     async def add_relation(  # noqa: D102
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
@@ -241,7 +143,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
 
         async def work(connection: Connection) -> None:
             try:
-                await self._put(connection, _PUT_RELATIONS, rows, _relation_columns)
+                await self._put(connection, PUT_RELATIONS, rows, _relation_columns)
             except asyncpg.ForeignKeyViolationError as error:
                 raise await self._missing_end(connection, rows) from error
 
@@ -252,7 +154,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     ) -> InvalidValueError:
         """Return the error that names the first entity that a relation needs and does not find."""
         ends = [end for row in rows for end in row[:2]]
-        missing = await connection.fetchval(self._tables.sql(_MISSING), ends)
+        missing = await connection.fetchval(self._tables.sql(MISSING), ends)
         number = 0 if missing is None else missing - 1  # somebody may have added it since
         from_id, to_id, kind, _ = rows[number // 2]
         return InvalidValueError(
@@ -268,7 +170,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         check_optional_id(relation_type, "relation_type")
         arguments = [entity_id] if relation_type is None else [entity_id, relation_type]
         records = await self._fetch(
-            f"{_RELATION} WHERE {_SIDES[check_direction(direction)]}{{of_type}} ORDER BY from_id, to_id, type",
+            f"{RELATION} WHERE {SIDES[check_direction(direction)]}{{of_type}} ORDER BY from_id, to_id, type",
             *arguments,
             of_type="" if relation_type is None else " AND type = $2",
         )
@@ -289,7 +191,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         check_id(start_entity_id, "start_entity_id")
         path = check_path(relation_path)
         check_limit(limit)
-        return await _entities(await self._fetch(_QUERY, start_entity_id, path, bounded(limit)))
+        return await _entities(await self._fetch(QUERY, start_entity_id, path, bounded(limit)))
 
     async def neighbors(  # noqa: D102
         self,
@@ -305,13 +207,13 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         check_direction(direction)
         check_limit(depth, "depth")
         check_limit(limit)
-        sides = _STEPS.values() if direction == "both" else [_STEPS[direction]]
+        sides = STEPS.values() if direction == "both" else [STEPS[direction]]
         of_type = "" if relation_type is None else " AND type = $4"
         arguments: list[Any] = [entity_id, bounded(depth), bounded(limit)]
         if relation_type is not None:
             arguments.append(relation_type)
         steps = self._tables.sql(" UNION ALL ".join(sides), of_type=of_type)
-        return await _entities(await self._fetch(_NEIGHBORS, *arguments, steps=steps))
+        return await _entities(await self._fetch(NEIGHBORS, *arguments, steps=steps))
 
     async def shortest_path(  # noqa: D102
         self,
@@ -327,7 +229,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         if kinds is not None:
             arguments.append(kinds)
         of_type = "" if kinds is None else " AND relation.type = ANY($4::text[])"
-        found = await self._fetch(_SHORTEST_PATH, *arguments, of_type=of_type)
+        found = await self._fetch(SHORTEST_PATH, *arguments, of_type=of_type)
         return await _entities(found) or None
 
     async def find_entities(  # noqa: D102
@@ -380,7 +282,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         last = ("", "", "")
         while True:
             records = await self._fetch(
-                f"{_RELATION} WHERE (from_id, to_id, type) > ($1, $2, $3) ORDER BY from_id, to_id, type LIMIT $4",
+                f"{RELATION} WHERE (from_id, to_id, type) > ($1, $2, $3) ORDER BY from_id, to_id, type LIMIT $4",
                 *last,
                 _SCANNED,
             )

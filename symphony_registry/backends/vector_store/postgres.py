@@ -1,14 +1,12 @@
 """Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
 
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import asyncpg
 import numpy as np
 import orjson
-from pydantic import Field, model_validator
 
 from symphony_registry.backends.concurrency import ITEM_STEPS, computed
 from symphony_registry.backends.filters import Condition, parse_filter
@@ -19,129 +17,56 @@ from symphony_registry.backends.vector_store.base import (
     ITEM_PARTS,
     Float32s,
     Item,
+    Metric,
     SearchResult,
     Vector,
     VectorItem,
-    VectorOptions,
     VectorStoreBackend,
     check_vector,
 )
 from symphony_registry.backends.vector_store.block import Block, checked_rows
+from symphony_registry.backends.vector_store.pgvector import (
+    BY_INDEX,
+    COLUMN,
+    DIMENSION,
+    EXACT,
+    HAS_INDEX,
+    LARGEST,
+    LARGEST_EF,
+    OPERATOR_CLASSES,
+    OPERATORS,
+    PLAN,
+    PUT,
+    UNKNOWN_LIMIT,
+    UNKNOWN_ROWS,
+    PostgresVectorOptions,
+)
+from symphony_registry.backends.vector_store.ranking import Ranking
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
 from symphony_registry.engines.postgres.backend import PostgresBackend, bounded, execute_parts
 from symphony_registry.engines.postgres.connections import Connection, Record
 from symphony_registry.engines.postgres.documents import texts
 from symphony_registry.engines.postgres.filters import where
-from symphony_registry.engines.postgres.options import PostgresOptions
-from symphony_registry.engines.postgres.tables import TURN, Plan
+from symphony_registry.engines.postgres.tables import TURN
 from symphony_registry.engines.postgres.vectors import decoded, encoded, extension_schema
 from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
-
-# What pgvector can store, and what it can index, in numbers a vector.
-_LARGEST = 16_000
-_LARGEST_INDEXED = {"vector": 2_000, "halfvec": 4_000}
-_LARGEST_HALF = 65504.0
-_LARGEST_EF = 1_000
-_OPERATORS = {"cosine": "<=>", "dot": "<#>", "euclidean": "<->"}
-_CLASSES = {"cosine": "cosine_ops", "dot": "ip_ops", "euclidean": "l2_ops"}
 
 # Bytes of vectors, and items, that are sent in one statement.
 _PART_BYTES, _PART_ITEMS = 2_000_000, 2_000
 # The server orders by float32 sums: so many more than the limit are fetched, and ordered exactly.
 _SPARE = 8
+_ANYTHING = parse_filter(None)
 # Seconds.
 _INDEX_TIMEOUT = 86_400.0
 # Bytes of vectors that are converted in a step of `LONG`.
 _BYTES_A_STEP = 32
 
 
-class PostgresVectorOptions(PostgresOptions, VectorOptions):
-    """The options of a vector store in PostgreSQL."""
-
-    storage: Literal["vector", "halfvec"] = Field(
-        default="vector", description="vector keeps float32; halfvec rounds to float16, at half the size."
-    )
-    index: Literal["none", "hnsw"] = Field(
-        default="none", description="none searches exactly; hnsw approximately, and needs the dimension."
-    )
-    m: int = Field(default=16, ge=2, le=100, description="hnsw: connections of each vector, when the index is made.")
-    ef_construction: int = Field(default=64, ge=4, le=1_000, description="hnsw: candidates when the index is made.")
-    ef_search: int = Field(default=40, ge=1, le=_LARGEST_EF, description="hnsw: candidates of a search, at least.")
-    iterative_scan: Literal["off", "relaxed_order", "strict_order"] = Field(
-        default="relaxed_order", description="hnsw: how to go on where a filter leaves too few."
-    )
-
-    @model_validator(mode="after")
-    def _check_index(self) -> "PostgresVectorOptions":
-        largest = _LARGEST if self.index == "none" else _LARGEST_INDEXED[self.storage]
-        if self.dimension is not None and self.dimension > largest:
-            raise ValueError(f"with storage {self.storage} and index {self.index}, a dimension is at most {largest}")
-        if self.index == "hnsw" and self.dimension is None:
-            raise ValueError("an hnsw index needs the option dimension")
-        if self.ef_construction < 2 * self.m:
-            raise ValueError("ef_construction must be at least 2 * m")
-        return self
-
-
-_PLAN = Plan(
-    "vector_store",
-    tables=("vectors",),
-    create=(
-        # rows up to a page stay in one piece: a search reads every vector
-        """
-        CREATE TABLE {vectors} (
-            id text COLLATE "C" PRIMARY KEY,
-            embedding {column} NOT NULL,
-            outlier boolean NOT NULL,
-            metadata json NOT NULL,
-            comparable jsonb NOT NULL
-        ) WITH (toast_tuple_target = 8160)
-        """,
-        "CREATE INDEX ON {vectors} USING gin (comparable jsonb_path_ops)",
-        "CREATE INDEX ON {vectors} (id) WHERE outlier",
-    ),
-)
-_HAS_INDEX = """
-    SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-    JOIN pg_am ON pg_am.oid = relam JOIN pg_opclass ON pg_opclass.oid = indclass[0]
-    WHERE indrelid = $1::regclass AND indisvalid AND amname = 'hnsw' AND opcname = $2
-"""
-_DIMENSION = "SELECT dimension FROM {registry} WHERE tables = $1"
-_PUT = """
-    INSERT INTO {vectors} (id, embedding, outlier, metadata, comparable)
-    SELECT item.id, item.embedding, item.outlier, item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
-    FROM unnest($1::text[], $2::{vector}[], $3::boolean[], $4::text[], $5::text[])
-        AS item(id, embedding, outlier, metadata, comparable), {registry} AS known
-    WHERE known.tables = $6 AND known.dimension = $7
-    ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, outlier = excluded.outlier,
-        metadata = excluded.metadata, comparable = excluded.comparable
-"""
-# Without a distance come those whose squares leave float32. The case hides the distance from an index.
-_EXACT = """
-    SELECT id, embedding::{vector}, metadata,
-        CASE WHEN NOT outlier THEN embedding {operator} $1::{vector}::{kind} END AS distance
-    FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
-"""
-# A setting for one statement: the search depends on the row that makes it. The planner believes the inner limit, and
-# weighs the index against that of a filter; the outer one is taken. With the last parameter, which is false, a plan for
-# any filter never looks good, so that each is planned for itself.
-_BY_INDEX = """
-    (SELECT near.* FROM (
-        SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
-    ) AS setting, LATERAL (
-        SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
-        FROM {vectors} WHERE NOT outlier AND ({where} OR $5) AND setting.done
-        ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT greatest($2::bigint, $3::integer)
-    ) AS near LIMIT $2)
-    UNION ALL SELECT id, embedding::{vector}, metadata, NULL FROM {vectors} WHERE outlier AND {where}
-"""
-
-
 class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBackend):
     """A vector store in a PostgreSQL table."""
 
     _options_model = PostgresVectorOptions
-    _plan = _PLAN
+    _plan = PLAN
 
     class Provider:
         """Makes vector stores in PostgreSQL."""
@@ -157,8 +82,14 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         await super()._prepare(connection)
         if self._options.dimension is not None:
             await self._fix_dimension(connection, self._options.dimension, f"configuration of {self.name!r}")
+        ((stored, size),) = await connection.fetch(COLUMN, self._tables.sql("{vectors}"))
+        if stored != self._options.storage:
+            raise InvalidValueError(
+                f"{self}: the option storage is {self._options.storage}, but its table keeps a {stored}. Say so, or "
+                "choose another table_prefix and copy the vectors."
+            )
         if self._options.index == "hnsw" and self._options.create:
-            await self._make_index(connection)
+            await self._make_index(connection, is_sized=size > 0)
 
     async def _names(self, connection: Connection) -> dict[str, str]:
         options = self._options
@@ -168,17 +99,20 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             "vector": f"{schema}.vector",
             "kind": f"{schema}.{options.storage}",
             "column": f"{schema}.{options.storage}{size}",
-            "operator": f"OPERATOR({schema}.{_OPERATORS[options.metric]})",
-            "operators": f"{schema}.{options.storage}_{_CLASSES[options.metric]}",
+            "operator": f"OPERATOR({schema}.{OPERATORS[options.metric]})",
+            "operators": f"{schema}.{options.storage}_{OPERATOR_CLASSES[options.metric]}",
         }
 
-    async def _make_index(self, connection: Connection) -> None:
+    async def _make_index(self, connection: Connection, *, is_sized: bool) -> None:
         sql, options = self._tables.sql, self._options
-        operators = f"{options.storage}_{_CLASSES[options.metric]}"
-        if not await connection.fetchval(_HAS_INDEX, sql("{vectors}"), operators):
+        operators = f"{options.storage}_{OPERATOR_CLASSES[options.metric]}"
+        if not await connection.fetchval(HAS_INDEX, sql("{vectors}"), operators):
             async with connection.transaction():
                 await connection.execute(TURN)
-                if not await connection.fetchval(_HAS_INDEX, sql("{vectors}"), operators):
+                if not await connection.fetchval(HAS_INDEX, sql("{vectors}"), operators):
+                    if not is_sized:
+                        resize = sql("ALTER TABLE {vectors} ALTER COLUMN embedding TYPE {column}")
+                        await connection.execute(resize, timeout=_INDEX_TIMEOUT)
                     await connection.execute(
                         sql("CREATE INDEX ON {vectors} USING hnsw (embedding {operators}) ")
                         + f"WITH (m = {options.m}, ef_construction = {options.ef_construction}) WHERE NOT outlier",
@@ -197,7 +131,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     async def _fix_dimension(self, connection: Connection, size: int, what: str = "vector") -> None:
         """Fix the dimension of a store that has none, or raise `DimensionError` for another than it has."""
         sql = self._tables.sql
-        select = sql(_DIMENSION)
+        select = sql(DIMENSION)
         dimension = await connection.fetchval(select, self._tables.key)
         if dimension is None:
             async with connection.transaction():
@@ -242,10 +176,10 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         self, dimension: int | None, id: str, vector: Vector, metadata: JSONObject | None
     ) -> tuple[str, Float32s, JSONObject]:
         checked = check_vector(vector, dimension, self._options.metric)
-        if self._options.storage == "halfvec" and np.abs(checked).max() > _LARGEST_HALF:
-            raise InvalidValueError(f"The vector holds a number beyond {_LARGEST_HALF:g}, the largest of float16.")
-        if checked.size > _LARGEST:
-            raise InvalidValueError(f"pgvector takes at most {_LARGEST} dimensions, not {checked.size}.")
+        if self._options.storage == "halfvec":
+            _check_half(checked, self._options.metric)
+        if checked.size > LARGEST:
+            raise InvalidValueError(f"pgvector takes at most {LARGEST} dimensions, not {checked.size}.")
         return check_id(id), checked, checked_object(metadata, "metadata")
 
     def _ordered(self, given: list[Any]) -> tuple[list[Any], int]:
@@ -271,7 +205,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
 
     async def _put(self, parts: Sequence[Callable[[], list[Any]]], count: int, size: int) -> None:
         """Store what the parts give, `count` items of a dimension."""
-        put = self._tables.sql(_PUT)
+        put = self._tables.sql(PUT)
         dimension = self._tables.key, size
         arguments = [partial(lambda part: [*part(), *dimension], part) for part in parts]
 
@@ -336,7 +270,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             records = await self._nearest(query, wanted, condition)
             if not records:
                 return []
-            ranked = await computed(lambda: _Ranked(query, records), _cost(records))  # noqa: B023
+            ranked = await computed(lambda: Ranking(query, records), _cost(records))  # noqa: B023
             if self._options.index == "hnsw" or ranked.is_final(limit, wanted):
                 break
             wanted = bounded(wanted * 4)
@@ -347,15 +281,14 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         if not query.is_safe and self._options.metric != "euclidean":  # its length does not change the order
             vector = (vector.astype(np.float64) / query.length).astype(np.float32)
         arguments: list[Any] = [encoded(vector[np.newaxis])[0], count]
-        template = _EXACT
+        template, names = EXACT, {}
         if self._options.index == "hnsw":
-            template = _BY_INDEX
-            arguments += [
-                str(min(max(self._options.ef_search, count), _LARGEST_EF)),
-                self._options.iterative_scan,
-                False,
-            ]
-        sql = self._tables.sql(template, where=where(condition, "comparable", arguments))
+            template, names = BY_INDEX, {"rows": "", "limit": "$2"}
+            arguments += [str(min(max(self._options.ef_search, count), LARGEST_EF)), self._options.iterative_scan]
+            if condition != _ANYTHING:
+                names = {"rows": UNKNOWN_ROWS, "limit": UNKNOWN_LIMIT}
+                arguments.append(1)
+        sql = self._tables.sql(template, where=where(condition, "comparable", arguments), **names)
 
         async def work(connection: Connection) -> list[Record]:
             try:
@@ -371,7 +304,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         return found
 
     async def _refuse_other_dimension(self, connection: Connection, size: int) -> None:
-        dimension = await connection.fetchval(self._tables.sql(_DIMENSION), self._tables.key)
+        dimension = await connection.fetchval(self._tables.sql(DIMENSION), self._tables.key)
         if dimension not in (None, size):
             raise DimensionError(dimension, size, "query vector")
 
@@ -384,7 +317,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
 
     async def dimension(self) -> int | None:  # noqa: D102
         self.ensure_open()
-        dimension: int | None = await self._value(_DIMENSION, self._tables.key)
+        dimension: int | None = await self._value(DIMENSION, self._tables.key)
         return dimension
 
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:  # noqa: D102
@@ -400,61 +333,21 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             last = items[-1]["id"]
 
 
-class _Ranked:
-    """Candidates of a search, ordered by their exact similarities, equals by id."""
-
-    def __init__(self, query: Query, records: Sequence[Record]) -> None:
-        self._query = query
-        self._records = records
-        self._rows = decoded(record[1] for record in records)
-        self._lengths = lengths_of(self._rows)
-        self._similarities = query.similarities(self._rows, self._lengths).tolist()
-        self._order = sorted(range(len(records)), key=lambda row: (-self._similarities[row], records[row][0]))
-
-    def is_final(self, limit: int, wanted: int) -> bool:
-        """Say whether nothing that the server left out can belong to the first `limit`."""
-        if len(self._records) < wanted:
-            return True
-        farthest = max((record[3] for record in self._records if record[3] is not None), default=math.inf)
-        if math.isinf(farthest):  # beyond float32, as a query may be
-            return False
-        worst = self._similarities[self._order[limit - 1]]
-        return bool(worst > _highest(self._query, farthest, float(self._lengths.max())))
-
-    def results(self, limit: int, *, include_vectors: bool) -> list[SearchResult]:
-        """Return the best."""
-        best = self._order[:limit]
-        found: list[SearchResult] = [
-            {
-                "id": self._records[row][0],
-                "similarity": self._similarities[row],
-                "metadata": orjson.loads(self._records[row][2]),
-            }
-            for row in best
-        ]
-        if include_vectors:
-            for result, vector in zip(found, self._rows[best].tolist(), strict=True):
-                result["vector"] = vector
-        return found
-
-
-def _highest(query: Query, distance: float, length: float) -> float:
-    """Return the highest similarity of vectors up to this length that the server finds at this distance or farther."""
-    error = query.tolerance
-    match query.metric:
-        case "cosine":
-            return 1.0 - distance + error
-        case "dot":
-            return (1.0 if query.is_safe else query.length) * -distance + error * query.length * length
-        case _:
-            return 1.0 / (1.0 + distance * (1.0 - error))
-
-
 def _columns(block: Block) -> list[Any]:
     """Return what is sent of some items, a list for each column."""
     ids, vectors, documents = block
     metadata, comparable = map(list, zip(*map(texts, documents), strict=True))
     return [ids, encoded(vectors), outliers(lengths_of(vectors)).tolist(), metadata, comparable]
+
+
+def _check_half(vector: Float32s, metric: Metric) -> None:
+    """Raise `InvalidValueError` for a vector that float16 cannot hold."""
+    with np.errstate(over="ignore"):
+        half = vector.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise InvalidValueError("The vector holds a number too large for float16, as which storage: halfvec keeps it.")
+    if metric == "cosine" and not half.any():
+        raise InvalidValueError("The vector has length zero as float16, which has no cosine.")
 
 
 async def _items(records: list[Record]) -> list[VectorItem]:
