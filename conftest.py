@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 from sybil import Example, Sybil
 from sybil.document import PythonDocStringDocument
@@ -66,7 +67,9 @@ def load_yaml(example: Example) -> None:
         (Path(directory) / "base.yaml").write_text(example.parsed)
         (Path(directory) / "secrets").mkdir()
         (Path(directory) / "secrets" / "password").write_text("secret\n")
-        assert LayeredSettings(config_dir=Path(directory)).vector_stores
+        with patch.dict(os.environ, DATABASE_URL="postgresql://user:password@host/database"):
+            settings = LayeredSettings(config_dir=Path(directory))
+    assert settings.vector_stores or settings.knowledge_graphs or settings.checkpoint_stores
 
 
 def run_session(example: Example) -> None:

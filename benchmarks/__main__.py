@@ -17,7 +17,13 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="row", help=f"of {', '.join(ROWS)}; all without one")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
-    parser.add_argument("--output", type=Path, help="a page whose sections are replaced; pictures stand beside it")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        action="append",
+        default=[],
+        help="a page whose sections are replaced, also more than once; pictures stand beside the first",
+    )
     parser.add_argument("--directory", type=Path, default=Path(), help="on the disk to be measured (here)")
     parser.add_argument(
         "--data",
@@ -29,7 +35,7 @@ def main() -> None:
     unknown = [name for name in options.rows if name not in ROWS]
     if unknown:
         parser.error(f"no row {unknown[0]!r}; there are {', '.join(ROWS)}")
-    pictures = options.output and options.output.parent / "pictures"
+    pictures = options.output[0].parent / "pictures" if options.output else None
     sections, failed = [], []
     print(report.machine(), end="\n\n")
     with tempfile.TemporaryDirectory(dir=options.directory, prefix="benchmarks-") as directory:

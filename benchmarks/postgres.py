@@ -1,18 +1,17 @@
 """PostgreSQL: what the provider costs, beside SQL that is written by hand on the same driver."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import numpy as np
 import orjson
 
 from benchmarks.data import conversation
-from benchmarks.harness import OURS, RATE, Call, Plan, Result, Unit, at_most_times, library, race
-from benchmarks.postgres_data import ALL, FILTERS, KIND, STEPS, Filter, Packages, packages
+from benchmarks.harness import OURS, RATE, Call, Plan, Result, at_most_times, library, race
+from benchmarks.postgres_data import KIND, STEPS, packages
 from benchmarks.postgres_peers import JOINS, SETS, ByHand
 from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
 from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
@@ -20,14 +19,8 @@ from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
 
 BY_HAND = "SQL by hand"
 KEPT = f"{BY_HAND}, one connection"
-RECALL = Unit(lambda share: f"{share:.3f}")
-
-_REACH = (at_most_times(1.25, BY_HAND),)
-_TOP = 10
-_WARM = 20
+REACH = (at_most_times(1.25, BY_HAND),)
 _SMALL_BYTES = 1_000
-_EF_SEARCH = (20, 40, 100, 200, 400)
-_USUAL_EF = 40
 
 
 class Server:
@@ -108,52 +101,9 @@ async def postgres_adding(plan: Plan) -> list[Result]:
 
         bulk = await race(plan, {OURS: ours_at_once, BY_HAND: hand_at_once}, per=len(items.ids))
     return [
-        Result("`add`", single, reaches=_REACH),
-        Result(f"`add_many` of {len(items.ids):,}", bulk, RATE, _REACH),
+        Result("`add`", single, reaches=REACH),
+        Result(f"`add_many` of {len(items.ids):,}", bulk, RATE, REACH),
     ]
-
-
-async def postgres_search(plan: Plan) -> list[Result]:
-    """Exact search in PostgreSQL.
-
-    The ten most similar with their metadata and vectors, of all and of the share that a filter keeps: an equality,
-    another, a range, a tag in a list. By hand: `ORDER BY embedding <=> $1 LIMIT 10`.
-    """
-    items = packages(plan)
-    results = []
-    async with Server.started() as server:
-        ours, hands = await _filled(server, items)
-        for wanted in (ALL, *FILTERS):
-            assert await _recall(_searches(ours, hands, items, wanted)[OURS], items, wanted) == 1, wanted.share
-            figures = await race(plan, _searches(ours, hands, items, wanted), warm=_WARM)
-            results.append(Result(f"{wanted.share} of {len(items.ids):,}", figures, reaches=_REACH))
-        lean = await race(plan, _searches(ours, hands, items, ALL, whole=False), warm=_WARM)
-        results.append(Result("all, without vectors", lean, reaches=_REACH))
-    return results
-
-
-async def postgres_index(plan: Plan) -> list[Result]:
-    """Search by an HNSW index in PostgreSQL.
-
-    The index has its usual options (`m` 16, `ef_construction` 64). Recall is the share of the ten most similar that is
-    found. By hand, the search goes on where a filter leaves too few (`iterative_scan` is `relaxed_order`), too.
-    """
-    items = packages(plan)
-    results = []
-    async with Server.started() as server:
-        _, hands = await _filled(server, items)
-        await hands[BY_HAND].make_index()
-        for ef_search in _EF_SEARCH:
-            ours = await server.open(PostgresVectorStore, dimension=384, index="hnsw", ef_search=ef_search)
-            settings = {"hnsw.ef_search": str(ef_search), "hnsw.iterative_scan": "relaxed_order"}
-            hands = await server.open_by_hand(**settings)
-            for wanted in (ALL, *FILTERS) if ef_search == _USUAL_EF else (ALL,):
-                searches = _searches(ours, hands, items, wanted)
-                figures = await race(plan, searches, warm=_WARM)
-                recalls = {name: await _recall(search, items, wanted) for name, search in searches.items()}
-                work = f"ef_search {ef_search}" + ("" if wanted is ALL else f", filter {wanted.share}")
-                results += [Result(work, figures, reaches=_REACH), Result(f"recall@{_TOP}", recalls, RECALL)]
-    return results
 
 
 async def postgres_graph(plan: Plan) -> list[Result]:
@@ -194,7 +144,7 @@ async def postgres_graph(plan: Plan) -> list[Result]:
         ):
             calls = {contestant: walking(walk, starts) for contestant, walk in walks.items()}
             figures = await race(plan, calls, per=len(starts), warm=6)
-            results.append(Result(name, figures, reaches=_REACH))
+            results.append(Result(name, figures, reaches=REACH))
     return results
 
 
@@ -218,9 +168,9 @@ async def postgres_checkpoints(plan: Plan) -> list[Result]:
             text = len(orjson.dumps(data))
             work = f"{text / 1e6:.3g} MB" if text > 1e5 else f"{text:,} bytes"
             saving = {name: _repeated(save, times, data) for name, save in saves.items()}
-            results.append(Result(f"save {work}", await race(plan, saving, times), reaches=_REACH))
+            results.append(Result(f"save {work}", await race(plan, saving, times), reaches=REACH))
             loading = {name: _repeated(load, times) for name, load in loads.items()}
-            results.append(Result(f"load {work}", await race(plan, loading, times), reaches=_REACH))
+            results.append(Result(f"load {work}", await race(plan, loading, times), reaches=REACH))
     return results
 
 
@@ -230,38 +180,3 @@ def _repeated(operation: Callable[..., Any], times: int, *arguments: Any) -> Cal
             await operation(f"checkpoint-{number % 4}", *arguments)
 
     return repeat
-
-
-async def _filled(server: Server, items: Packages) -> tuple[PostgresVectorStore, dict[str, ByHand]]:
-    """Return contestants that hold all packages, without an approximate index."""
-    ours = await server.open(PostgresVectorStore, dimension=384)
-    await ours.add_many(zip(items.ids, items.vectors, items.documents, strict=True))
-    hands = await server.open_by_hand()
-    await hands[BY_HAND].make_tables()
-    await hands[BY_HAND].add_many(items)
-    await server.analyze(["vectors"], ["packages"])
-    return ours, hands
-
-
-def _searches(
-    ours: PostgresVectorStore, hands: Mapping[str, ByHand], items: Packages, wanted: Filter, *, whole: bool = True
-) -> dict[str, Call]:
-    def by_hand(hand: ByHand) -> Call:
-        return lambda turn: hand.search(items.query(turn), _TOP, wanted, whole=whole)
-
-    return {
-        OURS: lambda turn: ours.search(items.query(turn), _TOP, wanted.ours, include_vectors=whole),
-        **{name: by_hand(hand) for name, hand in hands.items()},
-    }
-
-
-async def _recall(search: Call, items: Packages, wanted: Filter) -> float:
-    """Return the share of the most similar that is found."""
-    kept = np.array([wanted.keeps(document) for document in items.documents])
-    hits = total = 0
-    for turn, query in enumerate(items.queries):
-        similarities = np.where(kept, items.vectors @ query, -np.inf)
-        best = {items.ids[row] for row in np.argsort(-similarities)[: min(_TOP, kept.sum())]}
-        hits += len(best & {result["id"] for result in await search(turn)})
-        total += len(best)
-    return hits / total

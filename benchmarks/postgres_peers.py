@@ -105,9 +105,11 @@ class ByHand:
             await connection.execute("TRUNCATE packages")
 
     async def make_index(self) -> None:
-        """Make the approximate index, with its default options."""
+        """Make the approximate index, where it is missing, with its default options."""
         async with self._acquire() as connection:
-            await connection.execute("CREATE INDEX ON packages USING hnsw (embedding vector_cosine_ops)")
+            await connection.execute(
+                "CREATE INDEX IF NOT EXISTS packages_hnsw ON packages USING hnsw (embedding vector_cosine_ops)"
+            )
 
     async def search(self, vector: Float32s, count: int, wanted: Filter = ALL, *, whole: bool = True) -> list[Any]:
         """Return the most similar."""

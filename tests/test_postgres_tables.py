@@ -240,3 +240,10 @@ async def test_every_text_is_ordered_by_code_points_whatever_the_database_does(o
         WHERE table_schema = $1 AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'
     """
     assert await value(options["dsn"], others, options["schema"]) is None
+
+
+@each_type
+async def test_the_version_is_the_servers(kind: Any, options: dict[str, Any]) -> None:
+    async with kind(options) as backend:
+        number, *_ = (await value(options["dsn"], "SHOW server_version")).split()
+        assert f"PostgreSQL {number}" in await backend.version()

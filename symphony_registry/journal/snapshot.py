@@ -9,7 +9,7 @@ import logging
 import math
 import mmap
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +28,7 @@ VERSION = 1
 
 _PAGE = 4096
 _BLOCK = 1 << 13  # words of 8 bytes
-_NEAR = 8  # blocks that are summed while the cache holds them
+_WINDOW = 8 * 8 * _BLOCK  # bytes that are summed while the cache holds them
 
 logger = logging.getLogger(__name__)
 
@@ -124,16 +124,25 @@ def checksum(array: Array) -> int:
     what is changed and what is exchanged shows.
     """
     data = array.reshape(-1).view(np.uint8)
-    whole = len(data) // (8 * _BLOCK) * 8 * _BLOCK
-    words = data[:whole].view(np.uint64).reshape(-1, _BLOCK)
-    by_block, by_place = np.empty(len(words), np.uint64), np.zeros(_BLOCK, np.uint64)
-    for start in range(0, len(words), _NEAR):
-        near = words[start : start + _NEAR]
-        near.sum(axis=1, out=by_block[start : start + _NEAR])
-        by_place += near.sum(axis=0)
-    return zlib.crc32(data[whole:].tobytes(), zlib.crc32(by_place.tobytes(), zlib.crc32(by_block.tobytes())))
+    return _checksum(data[start : start + _WINDOW] for start in range(0, len(data), _WINDOW))
 
 
 def _checksum_of_file(path: Path, size: int) -> int:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as mapped:
-        return checksum(np.frombuffer(mapped, np.uint8))
+    with path.open("rb") as file:  # read, not mapped: what is mapped counts as ours
+        return _checksum(
+            np.frombuffer(file.read(min(_WINDOW, size - start)), np.uint8) for start in range(0, size, _WINDOW)
+        )
+
+
+def _checksum(windows: Iterable[npt.NDArray[np.uint8]]) -> int:
+    """Return the checksum of bytes that come in windows, whole blocks but for the last."""
+    by_block: list[bytes] = []
+    by_place = np.zeros(_BLOCK, np.uint64)
+    rest = b""
+    for data in windows:
+        whole = len(data) // (8 * _BLOCK) * 8 * _BLOCK
+        words = data[:whole].view(np.uint64).reshape(-1, _BLOCK)
+        by_block.append(words.sum(axis=1).tobytes())
+        by_place += words.sum(axis=0)
+        rest = data[whole:].tobytes()
+    return zlib.crc32(rest, zlib.crc32(by_place.tobytes(), zlib.crc32(b"".join(by_block))))
