@@ -34,9 +34,9 @@ vector_stores:
     options:
       path: ${NOBODY_SETS_THIS}/vectors
   unreachable:
-    provider: far_provider:Store
+    provider: postgres
     options:
-      host: nowhere
+      {dsn: "postgresql://me:hidden@127.0.0.1:1/nowhere", connect_timeout: 0.2}
   locked:
     provider: file
     options:
@@ -52,19 +52,6 @@ checkpoint_stores:
 
 PROVIDERS = {
     "broken_provider": "import driver_that_is_missing",
-    "far_provider": """
-from symphony_registry.backends.vector_store import InMemoryVectorStore
-from symphony_registry.errors import BackendUnavailableError
-
-class Store(InMemoryVectorStore):
-    class Provider:
-        @staticmethod
-        def create_backend(config=None):
-            return Store()
-
-    async def connect(self):
-        raise BackendUnavailableError("No server answers at nowhere. Start it, or correct the host.")
-""",
 }
 
 
@@ -116,7 +103,7 @@ def test_ten_mistakes_are_ten_rows_with_their_places_in_one_run(
         "mistyped": ("config/base.yaml:14", "should be a valid integer"),
         "doubled": ("config/base.yaml:17", "this key stands in line 16 already"),
         "unset": ("config/base.yaml:21", "the variable NOBODY_SETS_THIS is not set. Set it, or write"),
-        "unreachable": ("config/base.yaml:25", "No server answers at nowhere. Start it"),
+        "unreachable": ("config/base.yaml:25", "PostgreSQL at 127.0.0.1:1, database nowhere: it cannot be reached"),
         "locked": ("config/base.yaml:29", "is in use by"),
         "dimension": ("config/base.yaml:34", "The option dimension is 4, but what is stored has dimension 3."),
         "None/": ("$SYMPHONY_REGISTRY_VECTOR_STORE__RIGHT__PROVIDER", "there is no such setting. Did you mean"),

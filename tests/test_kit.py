@@ -61,6 +61,14 @@ class ForgetsOnReconnect(FileVectorStore):
 
 
 @fault("lifecycle")
+class HasNoVersion(InMemoryVectorStore):
+    """Does not tell what keeps the data."""
+
+    async def version(self):
+        return None
+
+
+@fault("lifecycle")
 class DisconnectsOnce(InMemoryCheckpointStore):
     """Fails when it is disconnected twice."""
 

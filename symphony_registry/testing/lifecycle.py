@@ -103,6 +103,14 @@ async def health(harness: Harness[Any]) -> None:
     assert await backend.health_check() is False
 
 
+@lifecycle.sentence("version tells what keeps the data")
+async def version(harness: Harness[Any]) -> None:
+    async with harness.open() as store:
+        told = await store.version()
+        assert isinstance(told, str)
+        assert told
+
+
 @lifecycle.sentence("async with connects the backend and disconnects it, after an error too")
 async def context_manager(harness: Harness[Any]) -> None:
     backend = harness.storage().build()

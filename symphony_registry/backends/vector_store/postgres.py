@@ -81,7 +81,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     async def _prepare(self, connection: Connection) -> None:
         await super()._prepare(connection)
         if self._options.dimension is not None:
-            await self._fix_dimension(connection, self._options.dimension, f"configuration of {self.name!r}")
+            await self._keep_dimension(connection, self._options.dimension)
         ((stored, size),) = await connection.fetch(COLUMN, self._tables.sql("{vectors}"))
         if stored != self._options.storage:
             raise InvalidValueError(
@@ -128,7 +128,16 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
 
         return await self._run(prepared, again=again)
 
-    async def _fix_dimension(self, connection: Connection, size: int, what: str = "vector") -> None:
+    async def _keep_dimension(self, connection: Connection, size: int) -> None:
+        try:
+            await self._fix_dimension(connection, size)
+        except DimensionError as error:
+            raise InvalidValueError(
+                f"The option dimension is {size}, but what is stored has dimension {error.expected}. "
+                "Set it to that, or choose another table_prefix."
+            ) from None
+
+    async def _fix_dimension(self, connection: Connection, size: int) -> None:
         """Fix the dimension of a store that has none, or raise `DimensionError` for another than it has."""
         sql = self._tables.sql
         select = sql(DIMENSION)
@@ -144,7 +153,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
                         sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1"), self._tables.key, size
                     )
         if dimension != size:
-            raise DimensionError(dimension, size, what)
+            raise DimensionError(dimension, size)
 
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:  # noqa: D102
         self.ensure_open()
