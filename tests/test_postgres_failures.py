@@ -273,6 +273,20 @@ async def test_a_pool_that_gets_fewer_connections_than_it_may_have_makes_do(
     assert found == [{"x": 1}] * 50
 
 
+@each_type
+async def test_a_replica_is_read_from_and_says_where_writes_belong(
+    kind: Any, server: Server, options: dict[str, Any]
+) -> None:
+    async with kind(options) as backend:
+        await adapt(backend).put("a", {"x": 1})
+    read_only = f"{server.url}&default_transaction_read_only=on"
+    async with kind({**options, "dsn": read_only}) as backend:
+        assert await backend.health_check()
+        assert await adapt(backend).get("a") == {"x": 1}
+        with pytest.raises(BackendUnavailableError, match="primary"):
+            await adapt(backend).put("b")
+
+
 _RAISE = """
     CREATE FUNCTION {table}_raise() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

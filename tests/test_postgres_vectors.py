@@ -11,7 +11,7 @@ from quickstart import FILTERS, read_packages, read_questions
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
-from symphony_registry.errors import BackendUnavailableError, DimensionError, InvalidValueError
+from symphony_registry.errors import DimensionError, InvalidValueError
 
 HNSW = {"dimension": 384, "index": "hnsw"}
 
@@ -130,9 +130,8 @@ async def test_another_storage_than_the_tables_have_is_refused_when_the_store_is
 ) -> None:
     async with PostgresVectorStore({**options, "dimension": 3}) as store:
         await store.add("a", [1, 2, 3])
-    with pytest.raises((BackendUnavailableError, InvalidValueError), match=r"storage|halfvec") as caught:
+    with pytest.raises(InvalidValueError, match="storage is halfvec, but its table keeps a vector"):
         await PostgresVectorStore({**options, **changed}).connect()
-    assert "details" not in str(caught.value)
 
 
 async def test_another_dimension_than_the_store_has_is_refused_when_it_is_opened(options: dict[str, Any]) -> None:

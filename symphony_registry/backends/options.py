@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from symphony_registry.errors import InvalidValueError, hint
 
@@ -15,9 +16,9 @@ class BackendOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
-def option_names(model: type[BaseModel]) -> list[str]:
-    """Return the names of a model's options, as they are written."""
-    return [field.alias or name for name, field in model.model_fields.items()]
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a model by their names in configuration files."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 class UnknownOptionWarning(UserWarning):
@@ -42,8 +43,8 @@ def read_options(model: type[OptionsT], config: Mapping[str, Any] | None, owner:
     are checked more strictly before); a wrong value raises `InvalidValueError`.
     """
     given = dict(config or {})
-    known = option_names(model)
-    for name in given.keys() - set(known):
+    known = fields_of(model)
+    for name in given.keys() - known.keys():
         del given[name]
         warnings.warn(f"{owner} has no option {name!r}. {hint(name, known)}", UnknownOptionWarning, stacklevel=4)
     try:

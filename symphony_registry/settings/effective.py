@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.backends.options import fields_of
 from symphony_registry.backends.providers import looks_like_a_name
 from symphony_registry.errors import RegistryError
 from symphony_registry.settings.interpolation import references
@@ -103,7 +104,7 @@ def _setting(path: Path_, leaf: Leaf, model: type[BaseModel] | None) -> Setting:
 
 def _defaults(path: Path_, given: Node | None, model: type[BaseModel]) -> Iterator[Setting]:
     set_here = given.children if isinstance(given, Branch) else {}
-    for name, info in model.model_fields.items():
+    for name, info in fields_of(model).items():
         if name not in set_here and not info.is_required():
             default = info.get_default(call_default_factory=True, validated_data={})
             value = default.model_dump() if isinstance(default, BaseModel) else default

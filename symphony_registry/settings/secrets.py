@@ -6,6 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
+from symphony_registry.backends.options import fields_of
 from symphony_registry.settings.tree import Path_
 
 MASK = "********"
@@ -25,7 +26,7 @@ def declared(model: type[BaseModel] | None, path: Path_) -> FieldInfo | None:
     """Return the field of an options model, or of a model inside it, that a path leads to."""
     field: FieldInfo | None = None
     for key in path:
-        field = model.model_fields.get(key) if model is not None else None
+        field = fields_of(model).get(key) if model is not None else None
         if field is None:
             return None
         model = next((kind for kind in _kinds(field.annotation) if issubclass(kind, BaseModel)), None)

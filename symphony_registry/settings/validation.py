@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackendFactory
-from symphony_registry.backends.options import reason
+from symphony_registry.backends.options import fields_of, reason
 from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Timeouts
 from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
@@ -97,5 +97,5 @@ def _described(
 def _known_keys(path: Path_, model: type[BaseModel]) -> Any:
     """Return the keys that are known where an unknown one stands."""
     if model is not RegistrySettings or len(path) == 1:
-        return model.model_fields
-    return Timeouts.model_fields if path[0] == "timeouts" else BackendSettings.model_fields
+        return fields_of(model)
+    return fields_of(Timeouts if path[0] == "timeouts" else BackendSettings)
