@@ -412,8 +412,8 @@ checkpoint_stores: 5
             'base.yaml:6: vector_stores.docs.options.dimnsion: there is no option "dimnsion" of the provider memory. '
             'Did you mean "dimension"? Known: dimension, metric.',
             "base.yaml:8: vector_stores.unknown.provider: There is no vector_store provider 'memroy'. "
-            'Did you mean "memory"? Known: file, memory. Install the package that brings it, register it with '
-            "StorageBackendFactory.register_provider, or name a class as package.module:Class.",
+            'Did you mean "memory"? Known: file, memory, postgres. Install the package that brings it, register it '
+            "with StorageBackendFactory.register_provider, or name a class as package.module:Class.",
             'base.yaml:9: vector_stores.pathless.options.path: the option "path" of the provider file is missing.',
         ]
 

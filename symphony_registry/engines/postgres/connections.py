@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from functools import partial
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import asyncpg
@@ -118,7 +117,10 @@ class Connections:
                 command_timeout=options.statement_timeout,
                 connection_class=Connection,
             )
-        except ValueError:  # whose text may hold a part of the password
+        except ValueError as error:
+            if isinstance(error, OSError):  # a certificate that does not fit is both
+                raise
+            # without the cause, whose text may hold a part of the password
             raise InvalidValueError(
                 f"{options.server}: the driver cannot read the dsn. It is postgresql://user:password@host:port/database"
                 ", with special characters as %40 and the like."
@@ -137,16 +139,21 @@ class Connections:
             begun = True
             return work(connection)
 
+        async def attempt() -> T:
+            nonlocal begun
+            begun = False
+            return await self._attempt(tracked)
+
         def is_worth_it(error: BaseException) -> bool:
             return may_go_through(error) and (again or not begun or was_not_done(error))
 
         try:
             try:
-                return await self._attempt(tracked)
+                return await attempt()
             except ERRORS as error:
                 if not is_worth_it(error):
                     raise
-            return await self._persistently(partial(self._attempt, tracked), is_worth_it)
+            return await self._persistently(attempt, is_worth_it)
         except RegistryError:
             raise
         except ERRORS as error:
