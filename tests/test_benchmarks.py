@@ -24,7 +24,7 @@ from benchmarks.harness import (
 from benchmarks.report import Section, write
 from benchmarks.rows import ROWS, measure
 
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.fixture
@@ -34,7 +34,11 @@ def plan(tmp_path: Path) -> Plan:
 
 @pytest.mark.filterwarnings("default")  # the peers' own
 @pytest.mark.parametrize("row", ROWS)
-def test_a_row_measures_ours_and_every_peer_that_is_installed(row: str, plan: Plan) -> None:
+def test_a_row_measures_ours_and_every_peer_that_is_installed(
+    row: str, plan: Plan, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if row.startswith("postgres"):
+        monkeypatch.setenv("POSTGRES_TEST_URL", request.getfixturevalue("postgres_url"))
     section = measure(row, plan)
     for result in section.results:
         figures = [figure for figure in result.figures.values() if figure is not None]
@@ -44,18 +48,19 @@ def test_a_row_measures_ours_and_every_peer_that_is_installed(row: str, plan: Pl
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_row_has_its_place_on_the_page(row: str, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(PAGE.read_text())
-    write(page, [Section(row, "A title", "", [Result("work", {OURS: 1.0})], 1.0)])
-    assert "## A title" in page.read_text()
+def test_a_row_has_its_place_on_one_of_the_pages(row: str, tmp_path: Path) -> None:
+    pages = [tmp_path / name for name in ("benchmarks.md", "postgresql.md")]
+    for page in pages:
+        page.write_text((DOCS / page.name).read_text())
+    write(pages, [Section(row, "A title", "", [Result("work", {OURS: 1.0})], 1.0)])
+    assert ["## A title" in page.read_text() for page in pages].count(True) == 1
 
 
 def test_a_section_replaces_the_one_before_and_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- machine --><!-- end of machine -->\n<!-- a -->old<!-- end of a -->\nafter\n")
     for title in ("First", "Second"):
-        write(page, [Section("a", title, "", [Result("work", {OURS: 1.0})], 1.0)])
+        write([page], [Section("a", title, "", [Result("work", {OURS: 1.0})], 1.0)])
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
@@ -64,11 +69,21 @@ def test_a_section_replaces_the_one_before_and_nothing_else(tmp_path: Path) -> N
     assert "First" not in text
 
 
-def test_a_page_without_a_place_for_a_row_is_not_written(tmp_path: Path) -> None:
+def test_a_section_goes_to_the_page_that_has_a_place_for_it(tmp_path: Path) -> None:
+    pages = [tmp_path / "a.md", tmp_path / "b.md"]
+    pages[0].write_text("<!-- machine --><!-- end of machine --><!-- a --><!-- end of a -->")
+    pages[1].write_text("<!-- b --><!-- end of b -->")
+    write(pages, [Section(name, name.upper(), "", [Result("work", {OURS: 1.0})], 1.0) for name in "ab"])
+    texts = [page.read_text() for page in pages]
+    assert ["## A" in text for text in texts] == [True, False]
+    assert ["## B" in text for text in texts] == [False, True]
+
+
+def test_no_page_is_written_where_a_row_has_no_place(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- machine --><!-- end of machine -->")
-    with pytest.raises(SystemExit, match="no place for a"):
-        write(page, [Section("a", "Title", "", [], 1.0)])
+    with pytest.raises(SystemExit, match="No page has a place for a:"):
+        write([page], [Section("a", "Title", "", [], 1.0)])
     assert page.read_text() == "<!-- machine --><!-- end of machine -->"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres_cases import KINDS, each_type
 
 from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
 from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
@@ -134,10 +135,7 @@ async def write_own_and_shared(backend: Any, number: int) -> None:
     await asyncio.gather(*(task(own) for own in range(TASKS)))
 
 
-KINDS = [PostgresVectorStore, PostgresKnowledgeGraph, PostgresCheckpointStore]
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@each_type
 async def test_what_two_processes_were_told_is_stored_is_there(kind: Any, options: dict[str, Any]) -> None:
     await asyncio.to_thread(in_two_processes, write_own_and_shared, kind, options)
     async with kind(options) as backend:

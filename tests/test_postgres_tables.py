@@ -3,20 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from postgres_cases import KINDS, each_type
 from postgres_server import Server, execute, value
 
 from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
-from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
 from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
 from symphony_registry.errors import BackendUnavailableError, InvalidValueError
 from symphony_registry.testing.adapters import adapt
-
-KINDS = [PostgresVectorStore, PostgresKnowledgeGraph, PostgresCheckpointStore]
-each_type = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.backend_type))
 
 _numbers = count(1)
 
@@ -35,6 +33,12 @@ async def assert_works(backend: Any) -> None:
     for write in adapter.whole_writes(10):
         await write.prepare()
         await write.run()
+
+
+def documented(name: str) -> str:
+    """Return the SQL that stands in the documentation under `<!-- name -->`."""
+    page = (Path(__file__).parent.parent / "docs" / "postgresql.md").read_text()
+    return page.partition(f"<!-- {name} -->\n```sql\n")[2].partition("```")[0]
 
 
 class TestRoles:
@@ -73,17 +77,26 @@ class TestRoles:
         admin = server.url.replace("/postgres?", f"/{database}?")
         async with kind({"dsn": admin}):
             pass
-        await execute(
-            admin,
-            f"GRANT USAGE ON SCHEMA symphony TO {role}",
-            f"GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA symphony TO {role}",
-            f"REVOKE ALL ON symphony.symphony_registry FROM {role}",
-            f"GRANT SELECT, INSERT, UPDATE ON symphony.symphony_registry TO {role}",
-        )
+        await execute(admin, documented("grants").replace(" app;", f" {role};"))
         async with kind({"dsn": server.tcp_url(role, "x", database), "create": create}) as backend:
             await assert_works(backend)
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await execute(server.tcp_url(role, "x", database), "CREATE TABLE symphony.other (id text)")
+
+    @each_type
+    async def test_one_that_only_reads_does_so_with_the_documented_grants(
+        self, kind: Any, server: Server, database: str, role: str
+    ) -> None:
+        admin = server.url.replace("/postgres?", f"/{database}?")
+        async with kind({"dsn": admin}) as backend:
+            await adapt(backend).fill()
+        await execute(admin, documented("grants of a reader").replace(" reader;", f" {role};"))
+        async with kind({"dsn": server.tcp_url(role, "x", database), "create": False}) as backend:
+            assert await backend.health_check()
+            for read in adapt(backend).reads().values():
+                assert await read()
+            with pytest.raises(BackendUnavailableError, match=r"permission denied.*Grant"):
+                await adapt(backend).put("a")
 
     @each_type
     async def test_one_that_may_not_read_is_told_so(self, kind: Any, server: Server, database: str, role: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import Any, ClassVar, Self, TypeAlias, TypeVar
 
 import asyncpg
@@ -89,10 +88,8 @@ class Connections:
                     pool.terminate()
 
     def abandon(self) -> None:
-        """Give the pool back after its event loop has ended."""
-        if self._leave() and self._pool is not None:
-            with suppress(RuntimeError):  # transports want their event loop, which is gone
-                self._pool.terminate()
+        """Give the pool back after its event loop has ended, without which connections cannot be closed in order."""
+        self._leave()
 
     def _leave(self) -> bool:
         self._users -= 1
@@ -109,7 +106,7 @@ class Connections:
     async def _open(self) -> "asyncpg.Pool[Record]":
         options = self._options
         try:
-            return await asyncpg.create_pool(
+            pool = await asyncpg.create_pool(
                 options.dsn.get_secret_value(),
                 min_size=options.pool_min_size,
                 max_size=options.pool_max_size,
@@ -117,6 +114,12 @@ class Connections:
                 command_timeout=options.statement_timeout,
                 connection_class=Connection,
             )
+            try:
+                async with pool.acquire():
+                    return pool
+            except BaseException:
+                pool.terminate()
+                raise
         except ValueError as error:
             if isinstance(error, OSError):  # a certificate that does not fit is both
                 raise

@@ -50,7 +50,8 @@ def unavailable(error: BaseException, where: str, *, begun: bool = False) -> Bac
 def _said(error: BaseException) -> str:
     """Return what the server said; its first line holds neither passwords nor what was sent."""
     if isinstance(error, asyncpg.PostgresError):
-        return f"{(error.message or '').rstrip('.')} ({type(error).__name__})"
+        said = error.message or str(error).partition("\n")[0]  # the driver's own have no message
+        return f"{said.rstrip('.')} ({type(error).__name__})"
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return "the connection was lost"
     return f"it cannot be reached ({type(error).__name__})"

@@ -24,7 +24,7 @@ class PostgresOptions(BackendOptions):
     table_prefix: str | None = Field(
         default=None, description="What the names of the tables begin with; default: the backend's name and _."
     )
-    pool_min_size: int = Field(default=1, ge=0, description="Connections that are kept open.")
+    pool_min_size: int = Field(default=0, ge=0, description="Connections that are kept open when nobody asks.")
     pool_max_size: int = Field(default=10, ge=1, description="Connections that may be open.")
     connect_timeout: Seconds = Field(default=10.0, description="Seconds to wait for the server, also when it restarts.")
     statement_timeout: Seconds = Field(default=30.0, description="Seconds that a statement may take.")

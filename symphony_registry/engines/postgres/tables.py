@@ -12,6 +12,11 @@ _REGISTRY = "symphony_registry"
 _MAKE_REGISTRY = """
     CREATE TABLE {registry} (tables text COLLATE "C" PRIMARY KEY, version integer NOT NULL, dimension integer)
 """
+_HAS_REGISTRY = """
+    SELECT EXISTS (
+        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = $2
+    )
+"""
 # Any number will do: whoever makes or migrates tables takes turns.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('symphony_registry'))"
 
@@ -51,7 +56,7 @@ async def prepare(
     for what is missing with `create: false`, or of a newer version.
     """
     tables = await _named(connection, plan, options, backend_name, more)
-    version = await _version(connection, tables)
+    version = await _version(connection, options, tables)
     if version == plan.version:
         return tables
     if version is not None and version > plan.version:
@@ -68,7 +73,7 @@ async def prepare(
         )
     async with connection.transaction():
         await connection.execute(TURN)
-        version = await _version(connection, tables)  # somebody may have been faster
+        version = await _version(connection, options, tables)  # somebody may have been faster
         if version is None:
             await _create(connection, plan, options, tables)
         else:
@@ -98,9 +103,15 @@ async def _named(
     return Tables(names, f"{prefix}{plan.kind}")
 
 
-async def _version(connection: Connection, tables: Tables) -> int | None:
+async def _has_registry(connection: Connection, options: PostgresOptions) -> bool:
+    # not to_regclass: after waiting for a turn it may still answer from before
+    found: bool = await connection.fetchval(_HAS_REGISTRY, options.schema_name, _REGISTRY)
+    return found
+
+
+async def _version(connection: Connection, options: PostgresOptions, tables: Tables) -> int | None:
     """Return the version of the tables that are there."""
-    if await connection.fetchval("SELECT to_regclass($1)::text", tables.sql("{registry}")) is None:
+    if not await _has_registry(connection, options):
         return None
     version: int | None = await connection.fetchval(
         tables.sql("SELECT version FROM {registry} WHERE tables = $1"), tables.key
@@ -111,7 +122,7 @@ async def _version(connection: Connection, tables: Tables) -> int | None:
 async def _create(connection: Connection, plan: Plan, options: PostgresOptions, tables: Tables) -> None:
     if not await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", options.schema_name):
         await connection.execute(tables.sql("CREATE SCHEMA {schema}"))
-    if await connection.fetchval("SELECT to_regclass($1)::text", tables.sql("{registry}")) is None:
+    if not await _has_registry(connection, options):
         await connection.execute(tables.sql(_MAKE_REGISTRY))
     for statement in plan.create:
         await connection.execute(tables.sql(statement))
