@@ -229,3 +229,20 @@ async def test_ten_openers_that_all_find_no_tables_make_them_once(options: dict[
     healthy = await asyncio.to_thread(in_two_processes, open_many, PostgresCheckpointStore, options)
     assert [all(each) for each in healthy] == [True, True]
     assert [len(each) for each in healthy] == [15, 15]
+
+
+async def test_what_is_saved_last_is_the_newest_however_many_save_it(
+    postgres_url: str, new_schema: Callable[[], str]
+) -> None:
+    options = {"dsn": postgres_url, "schema": new_schema(), "pool_max_size": 16}
+    async with PostgresCheckpointStore(options) as store:
+
+        async def saved_after_another() -> None:
+            await store.save_checkpoint("other", {})
+            await store.save_checkpoint("shared", {})
+
+        for _ in range(60):
+            await asyncio.gather(saved_after_another(), *(store.save_checkpoint("shared", {}) for _ in range(8)))
+            latest = await store.get_latest_checkpoint()
+            assert latest is not None
+            assert latest["checkpoint_id"] == "shared"

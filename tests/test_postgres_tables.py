@@ -12,6 +12,7 @@ from postgres_cases import KINDS, each_type
 from postgres_server import Server, execute, value
 
 from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
+from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
 from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
 from symphony_registry.errors import BackendUnavailableError, InvalidValueError
 from symphony_registry.testing.adapters import adapt
@@ -260,3 +261,20 @@ async def test_the_version_is_the_servers(kind: Any, options: dict[str, Any]) ->
     async with kind(options) as backend:
         number, *_ = (await value(options["dsn"], "SHOW server_version")).split()
         assert f"PostgreSQL {number}" in await backend.version()
+
+
+class TestLoss:
+    async def test_dropped_tables_are_made_again(self, options: dict[str, Any]) -> None:
+        async with PostgresCheckpointStore(options) as store:
+            await execute(options["dsn"], f"DROP TABLE {options['schema']}.default_checkpoints")
+            assert await store.health_check() is False
+        async with PostgresCheckpointStore(options) as store:
+            await store.save_checkpoint("a", {})
+            assert await store.health_check() is True
+
+    async def test_one_of_two_tables_that_is_gone_is_named(self, options: dict[str, Any]) -> None:
+        async with PostgresKnowledgeGraph(options):
+            pass
+        await execute(options["dsn"], f"DROP TABLE {options['schema']}.default_relations")
+        with pytest.raises(BackendUnavailableError, match=r"default_relations .* is gone"):
+            await PostgresKnowledgeGraph(options).connect()

@@ -1,5 +1,6 @@
 """Vectors in PostgreSQL beyond the contract: an approximate index, and numbers of half the size."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from quickstart import FILTERS, read_packages, read_questions
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
-from symphony_registry.errors import InvalidValueError
+from symphony_registry.errors import DimensionError, InvalidValueError, UnsupportedFilterError
 
 HNSW = {"dimension": 384, "index": "hnsw"}
 
@@ -176,3 +177,74 @@ async def test_an_index_needs_a_dimension_and_enough_candidates(options: dict[st
         PostgresVectorStore({**options, "index": "hnsw"})
     with pytest.raises(InvalidValueError, match="ef_construction"):
         PostgresVectorStore({**options, **HNSW, "m": 40})
+
+
+async def test_a_wrong_item_is_named_by_its_place_in_the_call(options: dict[str, Any]) -> None:
+    async with PostgresVectorStore(options) as store:
+        with pytest.raises(DimensionError, match=r"items\[1\].* dimension 3.* dimension 2"):
+            await store.add_many([("b", [1, 2], None), ("a", [1, 2, 3], None)])
+        assert await store.dimension() is None
+
+
+async def test_a_filter_with_more_values_than_a_statement_takes_is_refused(options: dict[str, Any]) -> None:
+    async with PostgresVectorStore(options) as store:
+        assert await store.count({"k": {"$in": list(range(40_000))}}) == 0
+        with pytest.raises(UnsupportedFilterError, match="40,000"):
+            await store.count({"$or": [{"k": number} for number in range(40_000)]})
+
+
+async def test_a_store_whose_first_vector_was_cancelled_has_no_dimension(options: dict[str, Any]) -> None:
+    async with PostgresVectorStore(options) as store:
+        for steps in range(40):
+            adding = asyncio.ensure_future(store.add("a", [1, 2]))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            adding.cancel()
+            await asyncio.wait([adding])
+            assert (await store.count() == 0) is (await store.dimension() is None)
+            await store.clear()
+
+
+async def test_clearing_frees_the_dimension_that_an_option_once_fixed(options: dict[str, Any]) -> None:
+    async with PostgresVectorStore({**options, "dimension": 2}) as store:
+        await store.add("a", [1, 2])
+    async with PostgresVectorStore(options) as store:
+        await store.clear()
+        await store.add("a", [1, 2, 3])
+        assert await store.dimension() == 3
+
+
+async def test_an_index_keeps_the_dimension_when_the_store_is_cleared(options: dict[str, Any]) -> None:
+    async with PostgresVectorStore({**options, "dimension": 2, "index": "hnsw"}):
+        pass
+    async with PostgresVectorStore(options) as store:
+        await store.clear()
+        assert await store.dimension() == 2
+
+
+async def test_a_dot_product_that_the_server_sums_wrongly_is_found(options: dict[str, Any]) -> None:
+    items: list[Any] = [(f"n{number}", [1.0, 0.5 + number / 100] + [0.0] * 30, None) for number in range(40)]
+    far = np.zeros(32)
+    far[[2, 11, 25]] = 1e8, 3.0, -1e8
+    async with PostgresVectorStore({**options, "metric": "dot"}) as store:
+        await store.add_many([*items, ("far", far, None)])
+        (best,) = await store.search([1.0] * 32, 1)
+    assert (best["id"], best["similarity"]) == ("far", 3.0)
+
+
+@pytest.mark.parametrize("index", ["none", "hnsw"])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e6])
+async def test_a_query_need_not_fit_float16(scale: float, index: str, options: dict[str, Any]) -> None:
+    async with PostgresVectorStore({**options, "storage": "halfvec", "dimension": 2, "index": index}) as store:
+        await store.add_many([("a", [1, 2], None), ("b", [2, 1], None)])
+        assert ids(await store.search([scale, 2 * scale])) == ["a", "b"]
+
+
+async def test_exact_search_of_half_the_size_orders_as_memory_does(options: dict[str, Any]) -> None:
+    chance = np.random.default_rng(3)
+    items: list[Any] = [(f"{number:03}", np.sign(chance.standard_normal(64)), None) for number in range(500)]
+    query = np.ones(64) + chance.standard_normal(64) * 3e-4
+    async with PostgresVectorStore({**options, "storage": "halfvec"}) as store, InMemoryVectorStore() as memory:
+        await store.add_many(items)
+        await memory.add_many(items)
+        assert await store.search(query, 5) == await memory.search(query, 5)

@@ -403,3 +403,16 @@ async def changing(harness: CheckpointHarness) -> None:
                 await store.delete_checkpoint("d")
                 await store.save_checkpoint("new", {})
         assert [id for id in seen if id in "abce"] == list("abce")
+
+
+@listing.sentence("a scan ends where every checkpoint that it gives is saved again")
+async def saved_again(harness: CheckpointHarness) -> None:
+    async with harness.open() as store:
+        for id in "abc":
+            await store.save_checkpoint(id, {"id": id})
+        seen = []
+        async for checkpoint in store.scan():
+            seen.append(checkpoint["checkpoint_id"])
+            assert len(seen) <= len("abc"), "the scan goes on with what was saved again"
+            await store.save_checkpoint(checkpoint["checkpoint_id"], {"again": True})
+        assert seen == list("abc")

@@ -253,6 +253,7 @@ async def dotted(harness: Harness[Any]) -> None:
         {"tags.0": "a"},
         {"lang.en": 1},
         {"year.$gte": 1},
+        *({"a" + ".a" * 300: condition} for condition in ({"$exists": True}, {"$ne": 1}, {"$not": {"$gt": 1}}, 1)),
     )
 
 

@@ -131,6 +131,18 @@ async def deep(harness: GraphHarness) -> None:
         assert _ids(await graph.neighbors("a", depth=1000)) == ["b", "c", "d", "e"]
 
 
+@neighbourhood.sentence("a walk ends where nobody new is reached, however far it may go")
+async def circle(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        ids = [f"n{number}" for number in range(30)]
+        await add_graph(graph, *(f"{one} R {next}" for one, next in zip(ids, [*ids[1:], ids[0]], strict=True)))
+        await graph.add_entity("alone", "T")
+        async with asyncio.timeout(_LONG):
+            for direction in ("outgoing", "incoming", "both"):
+                assert len(await graph.neighbors("n0", None, direction, depth=10**9)) == len(ids) - 1
+            assert await graph.shortest_path("n0", "alone", max_depth=10**9) is None
+
+
 @neighbourhood.sentence("neighbors gives the first by id, 100 by default")
 async def first(harness: GraphHarness) -> None:
     async with harness.open() as graph:

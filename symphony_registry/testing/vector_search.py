@@ -202,6 +202,7 @@ async def malformed(harness: VectorHarness) -> None:
             [good, ("b", [1.0])],
             [good, ("b", [1.0], None, 1)],
             [good, None],
+            [good, ()],
             [good, "bcd"],
             7,
         ):

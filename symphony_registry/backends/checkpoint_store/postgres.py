@@ -55,12 +55,13 @@ _PLAN = Plan(
         "ALTER TABLE {checkpoints} ALTER COLUMN data SET STORAGE EXTERNAL",
     ),
 )
+# A number is taken when the row is ours: what was saved before, and seen, is not overtaken.
 _SAVE = """
     INSERT INTO {checkpoints} (id, timestamp, metadata, comparable, data)
     SELECT id, timestamp, metadata::json, comparable::jsonb, data
     FROM unnest($1::text[], $2::double precision[], $3::text[], $4::text[], $5::bytea[])
         WITH ORDINALITY AS item(id, timestamp, metadata, comparable, data, place) ORDER BY place
-    ON CONFLICT (id) DO UPDATE SET number = excluded.number, timestamp = excluded.timestamp,
+    ON CONFLICT (id) DO UPDATE SET number = DEFAULT, timestamp = excluded.timestamp,
         metadata = excluded.metadata, comparable = excluded.comparable, data = excluded.data
 """
 _PRUNE = """
@@ -166,12 +167,14 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
 
     async def scan(self) -> AsyncIterator[Checkpoint]:  # noqa: D102
         self.ensure_open()
+        newest = await self._value("SELECT max(number) FROM {checkpoints}")  # what is saved meanwhile is newer
         last = -1
         while True:
             records = await self._fetch(
                 "SELECT id, timestamp, metadata, data, number FROM {checkpoints} "
-                "WHERE number > $1 ORDER BY number LIMIT 1",
+                "WHERE number > $1 AND number <= $2 ORDER BY number LIMIT 1",
                 last,
+                newest,
             )
             if not records:
                 return

@@ -68,45 +68,56 @@ QUERY = """
     WHERE id IN (SELECT id FROM walk WHERE step = cardinality($2::text[])) ORDER BY id LIMIT $3
 """
 STEPS = {
-    "outgoing": "SELECT to_id AS id FROM {relations} WHERE from_id = walk.id{of_type}",
-    "incoming": "SELECT from_id AS id FROM {relations} WHERE to_id = walk.id{of_type}",
+    "outgoing": "SELECT to_id AS id FROM {relations} WHERE from_id = start.id{of_type}",
+    "incoming": "SELECT from_id AS id FROM {relations} WHERE to_id = start.id{of_type}",
 }
+# A row for each level: who is reached first there, and who was seen so far. It ends where nobody new is.
 NEIGHBORS = """
-    WITH RECURSIVE walk(id, step) AS (
-        SELECT $1::text COLLATE "C", 0
-        UNION
-        SELECT near.id, walk.step + 1 FROM walk, LATERAL ({steps}) AS near WHERE walk.step < $2
+    WITH RECURSIVE walk(step, level, seen) AS (
+        SELECT 0, ARRAY[$1::text COLLATE "C"], ARRAY[$1::text COLLATE "C"]
+        UNION ALL
+        SELECT walk.step + 1, next.level, walk.seen || next.level
+        FROM walk, LATERAL (
+            SELECT array(
+                SELECT near.id FROM unnest(walk.level) AS start(id), LATERAL ({steps}) AS near
+                EXCEPT SELECT unnest(walk.seen)
+            ) AS level
+        ) AS next
+        WHERE walk.step < $2 AND cardinality(next.level) > 0
     )
     SELECT id, type, properties FROM {entities}
-    WHERE id IN (SELECT id FROM walk) AND id <> $1 ORDER BY id LIMIT $3
+    WHERE id IN (SELECT unnest(level) FROM walk) AND id <> $1 ORDER BY id LIMIT $3
 """
-# How far the goal is; the entities at each distance on the way; those of them that lead to it, from the goal back;
-# and from the start on, the smallest each time.
+# The levels as far as the goal; of each, who leads to it, from the goal back; and from the start on, the smallest.
 SHORTEST_PATH = """
-    WITH RECURSIVE search(id, step) AS (
-        SELECT id, 0 FROM {entities} WHERE id = $1
-        UNION
-        SELECT relation.to_id, search.step + 1 FROM search JOIN {relations} AS relation
-        ON relation.from_id = search.id{of_type} WHERE search.step < $3
-    ), goal AS MATERIALIZED (
-        SELECT step FROM search WHERE id = $2 LIMIT 1
-    ), walk(id, step) AS (
-        SELECT $1::text COLLATE "C", 0
-        UNION
-        SELECT relation.to_id, walk.step + 1 FROM walk JOIN {relations} AS relation
-        ON relation.from_id = walk.id{of_type} WHERE walk.step < (SELECT step FROM goal) - 1
-    ), back(id, step) AS (
-        SELECT $2::text COLLATE "C", step FROM goal
-        UNION
-        SELECT walk.id, walk.step FROM back JOIN {relations} AS relation ON relation.to_id = back.id{of_type}
-        JOIN walk ON walk.id = relation.from_id AND walk.step = back.step - 1
-    ), path(id, step) AS (
-        SELECT id, step FROM back WHERE step = 0
-        UNION
-        SELECT next.id, path.step + 1 FROM path, LATERAL (
+    WITH RECURSIVE walk(step, level, seen) AS (
+        SELECT 0, ARRAY[id], ARRAY[id] FROM {entities} WHERE id = $1
+        UNION ALL
+        SELECT walk.step + 1, next.level, walk.seen || next.level
+        FROM walk, LATERAL (
+            SELECT array(
+                SELECT relation.to_id FROM unnest(walk.level) AS start(id)
+                JOIN {relations} AS relation ON relation.from_id = start.id{of_type}
+                EXCEPT SELECT unnest(walk.seen)
+            ) AS level
+        ) AS next
+        WHERE walk.step < $3 AND $2 <> ALL(walk.level) AND cardinality(next.level) > 0
+    ), back(step, level) AS (
+        SELECT step, ARRAY[$2::text COLLATE "C"] FROM walk WHERE $2 = ANY(level)
+        UNION ALL
+        SELECT walk.step, array(
+            SELECT relation.from_id FROM unnest(back.level) AS goal(id)
+            JOIN {relations} AS relation ON relation.to_id = goal.id{of_type}
+            INTERSECT SELECT unnest(walk.level)
+        )
+        FROM back JOIN walk ON walk.step = back.step - 1
+    ), path(step, id) AS (
+        SELECT 0, $1::text COLLATE "C" FROM back WHERE step = 0
+        UNION ALL
+        SELECT back.step, next.id FROM path JOIN back ON back.step = path.step + 1, LATERAL (
             SELECT relation.to_id AS id FROM {relations} AS relation
-            JOIN back ON back.id = relation.to_id AND back.step = path.step + 1
-            WHERE relation.from_id = path.id{of_type} ORDER BY relation.to_id LIMIT 1
+            WHERE relation.from_id = path.id AND relation.to_id = ANY(back.level){of_type}
+            ORDER BY relation.to_id LIMIT 1
         ) AS next
     )
     SELECT entity.id, entity.type, entity.properties FROM path JOIN {entities} AS entity ON entity.id = path.id

@@ -170,6 +170,7 @@ class VectorStoreBackend(StorageBackend):
         include_vectors: bool = True,
     ) -> list[list[SearchResult]]:
         """Return the results of `search` for each query vector."""
+        self.ensure_open()
         check_limit(limit)
         parse_filter(metadata_filter)
         turns = Turns()

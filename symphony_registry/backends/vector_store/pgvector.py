@@ -52,7 +52,8 @@ PLAN = Plan(
         """
         CREATE TABLE {vectors} (
             id text COLLATE "C" PRIMARY KEY,
-            embedding {column} NOT NULL,
+            embedding {kind} NOT NULL,
+            length double precision NOT NULL,
             outlier boolean NOT NULL,
             metadata json NOT NULL,
             comparable jsonb NOT NULL
@@ -71,22 +72,30 @@ HAS_INDEX = """
     JOIN pg_am ON pg_am.oid = relam JOIN pg_opclass ON pg_opclass.oid = indclass[0]
     WHERE indrelid = $1::regclass AND indisvalid AND amname = 'hnsw' AND opcname = $2
 """
+CLEAR = """
+    UPDATE {registry} SET dimension = coalesce($2, (
+        SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE attrelid = $3::regclass AND attname = 'embedding'
+    )) WHERE tables = $1
+"""
 DIMENSION = "SELECT dimension FROM {registry} WHERE tables = $1"
 PUT = """
-    INSERT INTO {vectors} (id, embedding, outlier, metadata, comparable)
-    SELECT item.id, item.embedding, item.outlier, item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
-    FROM unnest($1::text[], $2::{vector}[], $3::boolean[], $4::text[], $5::text[])
-        AS item(id, embedding, outlier, metadata, comparable), {registry} AS known
-    WHERE known.tables = $6 AND known.dimension = $7
-    ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, outlier = excluded.outlier,
-        metadata = excluded.metadata, comparable = excluded.comparable
+    INSERT INTO {vectors} (id, embedding, length, outlier, metadata, comparable)
+    SELECT item.id, item.embedding, item.length, item.outlier,
+        item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
+    FROM unnest($1::text[], $2::{vector}[], $3::double precision[], $4::boolean[], $5::text[], $6::text[])
+        AS item(id, embedding, length, outlier, metadata, comparable), {registry} AS known
+    WHERE known.tables = $7 AND known.dimension = $8
+    ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, length = excluded.length,
+        outlier = excluded.outlier, metadata = excluded.metadata, comparable = excluded.comparable
 """
-# Without a distance come those whose squares leave float32. The case hides the distance from an index.
+# Without a distance come those whose squares leave float32. The case hides the distance from an index. A dot product
+# may be larger than float32 sums say by as much as the third parameter times the length.
 EXACT = """
     SELECT id, embedding::{vector}, metadata,
-        CASE WHEN NOT outlier THEN embedding {operator} $1::{vector}::{kind} END AS distance
+        CASE WHEN NOT outlier THEN (embedding::{vector} {operator} $1::{vector}) {slack} END AS distance
     FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
 """
+DOT_SLACK = "- $3::double precision * length"
 # The settings are for one statement: the search depends on the row that makes them.
 BY_INDEX = """
     (SELECT near.* FROM (

@@ -27,8 +27,10 @@ from symphony_registry.backends.vector_store.base import (
 from symphony_registry.backends.vector_store.block import Block, checked_rows
 from symphony_registry.backends.vector_store.pgvector import (
     BY_INDEX,
+    CLEAR,
     COLUMN,
     DIMENSION,
+    DOT_SLACK,
     EXACT,
     HAS_INDEX,
     LARGEST,
@@ -47,7 +49,7 @@ from symphony_registry.engines.postgres.backend import PostgresBackend, bounded,
 from symphony_registry.engines.postgres.connections import Connection, Record
 from symphony_registry.engines.postgres.documents import texts
 from symphony_registry.engines.postgres.filters import where
-from symphony_registry.engines.postgres.tables import TURN
+from symphony_registry.engines.postgres.tables import TABLE_TURN
 from symphony_registry.engines.postgres.vectors import decoded, encoded, extension_schema
 from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
 
@@ -94,11 +96,10 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     async def _names(self, connection: Connection) -> dict[str, str]:
         options = self._options
         self._extension, schema = await extension_schema(connection, options)
-        size = "" if options.dimension is None else f"({options.dimension})"
         return {
             "vector": f"{schema}.vector",
             "kind": f"{schema}.{options.storage}",
-            "column": f"{schema}.{options.storage}{size}",
+            "sized": f"{schema}.{options.storage}({options.dimension})",
             "operator": f"OPERATOR({schema}.{OPERATORS[options.metric]})",
             "operators": f"{schema}.{options.storage}_{OPERATOR_CLASSES[options.metric]}",
         }
@@ -108,10 +109,11 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         operators = f"{options.storage}_{OPERATOR_CLASSES[options.metric]}"
         if not await connection.fetchval(HAS_INDEX, sql("{vectors}"), operators):
             async with connection.transaction():
-                await connection.execute(TURN)
+                # not everybody's turn: it may take long
+                await connection.execute(TABLE_TURN, self._tables.key, timeout=_INDEX_TIMEOUT)
                 if not await connection.fetchval(HAS_INDEX, sql("{vectors}"), operators):
                     if not is_sized:
-                        resize = sql("ALTER TABLE {vectors} ALTER COLUMN embedding TYPE {column}")
+                        resize = sql("ALTER TABLE {vectors} ALTER COLUMN embedding TYPE {sized}")
                         await connection.execute(resize, timeout=_INDEX_TIMEOUT)
                     await connection.execute(
                         sql("CREATE INDEX ON {vectors} USING hnsw (embedding {operators}) ")
@@ -175,18 +177,20 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             parts = [partial(columns, start) for start in range(0, len(ordered), step)]
             await self._put(parts, len(ordered), size)
         except (InvalidValueError, InvalidTypeError):
-            dimension = self._options.dimension
-            await computed(  # which names the item by its place
-                lambda: check_items(given, ITEM_PARTS, partial(self._checked, dimension)), len(given) * ITEM_STEPS
-            )
+            await computed(lambda: self._check_in_order(given), len(given) * ITEM_STEPS)
             raise
+
+    def _check_in_order(self, given: list[Any]) -> None:
+        """Raise the error that names the first wrong item by the place where the caller has it."""
+        ((_, first, _),) = check_items(given[:1], ITEM_PARTS, partial(self._checked, self._options.dimension))
+        check_items(given, ITEM_PARTS, partial(self._checked, first.size))
 
     def _checked(
         self, dimension: int | None, id: str, vector: Vector, metadata: JSONObject | None
     ) -> tuple[str, Float32s, JSONObject]:
         checked = check_vector(vector, dimension, self._options.metric)
         if self._options.storage == "halfvec":
-            _check_half(checked, self._options.metric)
+            _check_half(checked, self._options.metric, "vector")
         if checked.size > LARGEST:
             raise InvalidValueError(f"pgvector takes at most {LARGEST} dimensions, not {checked.size}.")
         return check_id(id), checked, checked_object(metadata, "metadata")
@@ -194,7 +198,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     def _ordered(self, given: list[Any]) -> tuple[list[Any], int]:
         """Return the items by id, the last of equal ids, not checked but for the first; and its dimension."""
         check = partial(self._checked, self._options.dimension)
-        if set(map(type, given)) - {tuple, list} or {type(item[0]) for item in given if item} != {str}:
+        if set(map(type, given)) - {tuple, list} or {type(item[0]) if item else None for item in given} != {str}:
             given = list(check_items(given, ITEM_PARTS, check))
         last = {item[0]: item for item in given}
         if len(last) < len(given):
@@ -219,10 +223,14 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         arguments = [partial(lambda part: [*part(), *dimension], part) for part in parts]
 
         async def store_all(connection: Connection) -> bool:
-            return await execute_parts(connection, put, arguments, count * ITEM_STEPS) == count
+            if len(parts) == 1 and await execute_parts(connection, put, arguments, count * ITEM_STEPS) == count:
+                return True
+            async with connection.transaction():
+                await self._fix_dimension(connection, size)
+                return await execute_parts(connection, put, arguments, count * ITEM_STEPS) == count
 
         while not await self._with_vectors(store_all):
-            await self._run(lambda connection: self._fix_dimension(connection, size), again=True)
+            pass  # somebody has cleared the store in between
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
         return (await self.get_many([id]))[0]
@@ -252,12 +260,12 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     async def clear(self) -> None:  # noqa: D102
         self.ensure_open()
         empty = self._tables.sql("TRUNCATE {vectors}")
-        free = self._tables.sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1")
+        free, table = self._tables.sql(CLEAR), self._tables.sql("{vectors}")
 
         async def work(connection: Connection) -> None:
             async with connection.transaction():
                 await connection.execute(empty)
-                await connection.execute(free, self._tables.key, self._options.dimension)
+                await connection.execute(free, self._tables.key, self._options.dimension, table)
 
         await self._run(work, again=True)
 
@@ -286,17 +294,24 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         return await computed(lambda: ranked.results(limit, include_vectors=include_vectors), _cost(records[:limit]))
 
     async def _nearest(self, query: Query, count: int, condition: Condition) -> list[Record]:
+        metric, by_index = self._options.metric, self._options.index == "hnsw"
+        is_half = by_index and self._options.storage == "halfvec"
         vector = query.vector
-        if not query.is_safe and self._options.metric != "euclidean":  # its length does not change the order
-            vector = (vector.astype(np.float64) / query.length).astype(np.float32)
+        if metric != "euclidean" and (is_half or not query.is_safe) and query.length:
+            vector = (vector.astype(np.float64) / query.length).astype(np.float32)  # which does not change the order
+        elif is_half:
+            _check_half(vector, metric, "query vector")
         arguments: list[Any] = [encoded(vector[np.newaxis])[0], count]
-        template, names = EXACT, {}
-        if self._options.index == "hnsw":
+        template, names = EXACT, {"slack": ""}
+        if by_index:
             template, names = BY_INDEX, {"rows": "", "limit": "$2"}
             arguments += [str(min(max(self._options.ef_search, count), LARGEST_EF)), self._options.iterative_scan]
             if condition != _ANYTHING:
                 names = {"rows": UNKNOWN_ROWS, "limit": UNKNOWN_LIMIT}
                 arguments.append(1)
+        elif metric == "dot":
+            names = {"slack": DOT_SLACK}
+            arguments.append(query.tolerance * (query.length if query.is_safe else 1.0))
         sql = self._tables.sql(template, where=where(condition, "comparable", arguments), **names)
 
         async def work(connection: Connection) -> list[Record]:
@@ -346,17 +361,18 @@ def _columns(block: Block) -> list[Any]:
     """Return what is sent of some items, a list for each column."""
     ids, vectors, documents = block
     metadata, comparable = map(list, zip(*map(texts, documents), strict=True))
-    return [ids, encoded(vectors), outliers(lengths_of(vectors)).tolist(), metadata, comparable]
+    lengths = lengths_of(vectors)
+    return [ids, encoded(vectors), lengths.tolist(), outliers(lengths).tolist(), metadata, comparable]
 
 
-def _check_half(vector: Float32s, metric: Metric) -> None:
+def _check_half(vector: Float32s, metric: Metric, what: str) -> None:
     """Raise `InvalidValueError` for a vector that float16 cannot hold."""
     with np.errstate(over="ignore"):
         half = vector.astype(np.float16)
     if not np.isfinite(half).all():
-        raise InvalidValueError("The vector holds a number too large for float16, as which storage: halfvec keeps it.")
+        raise InvalidValueError(f"The {what} holds a number too large for float16, which storage: halfvec is.")
     if metric == "cosine" and not half.any():
-        raise InvalidValueError("The vector has length zero as float16, which has no cosine.")
+        raise InvalidValueError(f"The {what} has length zero as float16, which has no cosine.")
 
 
 async def _items(records: list[Record]) -> list[VectorItem]:

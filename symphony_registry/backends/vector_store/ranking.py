@@ -18,8 +18,7 @@ class Ranking:
         self._query = query
         self._records = records
         self._rows = decoded(record[1] for record in records)
-        self._lengths = lengths_of(self._rows)
-        self._similarities = query.similarities(self._rows, self._lengths).tolist()
+        self._similarities = query.similarities(self._rows, lengths_of(self._rows)).tolist()
         self._order = sorted(range(len(records)), key=lambda row: (-self._similarities[row], records[row][0]))
 
     def is_final(self, limit: int, wanted: int) -> bool:
@@ -30,7 +29,7 @@ class Ranking:
         if math.isinf(farthest):  # beyond float32, as a query may be
             return False
         worst = self._similarities[self._order[limit - 1]]
-        return bool(worst > _highest(self._query, farthest, float(self._lengths.max())))
+        return bool(worst > _highest(self._query, farthest))
 
     def results(self, limit: int, *, include_vectors: bool) -> list[SearchResult]:
         """Return the best."""
@@ -49,13 +48,15 @@ class Ranking:
         return found
 
 
-def _highest(query: Query, distance: float, length: float) -> float:
-    """Return the highest similarity of vectors up to this length that the server finds at this distance or farther."""
-    error = query.tolerance
+def _highest(query: Query, distance: float) -> float:
+    """Return the highest similarity of vectors that the server finds at this distance or farther.
+
+    It errs by the tolerance; of a dot product it is taken off already.
+    """
     match query.metric:
         case "cosine":
-            return 1.0 - distance + error
+            return 1.0 - distance + query.tolerance
         case "dot":
-            return (1.0 if query.is_safe else query.length) * -distance + error * query.length * length
+            return (1.0 if query.is_safe else query.length) * -distance
         case _:
-            return 1.0 / (1.0 + distance * (1.0 - error))
+            return 1.0 / (1.0 + distance * (1.0 - query.tolerance))

@@ -94,7 +94,11 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
     async def health_check(self) -> bool:  # noqa: D102
         if self._connections is None or not self.is_open:
             return False
-        sql = self._tables.sql("SELECT version FROM {registry} WHERE tables = $1")
+        self.ensure_open()
+        rows = "".join(
+            f", (SELECT count(*) FROM (SELECT FROM {{{table}}} LIMIT 1) AS a)" for table in self._plan.tables
+        )
+        sql = self._tables.sql(f"SELECT version{rows} FROM {{registry}} WHERE tables = $1")
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 version = await self._connections.once(lambda connection: connection.fetchval(sql, self._tables.key))
@@ -143,11 +147,15 @@ async def execute_parts(connection: Connection, sql: str, parts: Sequence[Argume
     rows = 0
     async with connection.transaction():
         ready = start(parts[0])
-        for following in [*parts[1:], None]:
-            arguments = await ready
-            if following is not None:
-                ready = start(following)
-            rows += touched(await connection.execute(sql, *arguments))
+        try:
+            for following in [*parts[1:], None]:
+                arguments = await ready
+                if following is not None:
+                    ready = start(following)
+                rows += touched(await connection.execute(sql, *arguments))
+        finally:
+            await asyncio.wait([ready])  # nobody reads the caller's items when this has returned
+            ready.exception()
     return rows
 
 

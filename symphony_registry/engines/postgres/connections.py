@@ -125,8 +125,8 @@ class Connections:
                 raise
             # without the cause, whose text may hold a part of the password
             raise InvalidValueError(
-                f"{options.server}: the driver cannot read the dsn. It is postgresql://user:password@host:port/database"
-                ", with special characters as %40 and the like."
+                f"{options.server}: the driver cannot use the dsn. Check its host, its port, sslmode and the "
+                "certificates, and write special characters as %40 and the like."
             ) from None
 
     async def run(self, work: Work[T], who: str, *, again: bool) -> T:
@@ -135,11 +135,11 @@ class Connections:
         Work that nothing became of is always tried again. All attempts together
         take `connect_timeout` from the first failure. Raises `BackendUnavailableError`.
         """
-        begun = False
+        begun = sent = False
 
         def tracked(connection: Connection) -> Awaitable[T]:
-            nonlocal begun
-            begun = True
+            nonlocal begun, sent
+            begun = sent = True
             return work(connection)
 
         async def attempt() -> T:
@@ -160,11 +160,19 @@ class Connections:
         except RegistryError:
             raise
         except ERRORS as error:
-            raise unavailable(error, f"{who}: {self._options.server}", begun=begun) from error
+            raise unavailable(error, f"{who}: {self._options.server}", sent=sent) from error
 
     async def once(self, work: Work[T]) -> T:
-        """Return `work(connection)`, from a single attempt; raises the driver's errors."""
-        return await self._attempt(work)
+        """Return `work(connection)` from a single attempt; raises the driver's errors, and waits for nothing."""
+
+        async def hurried(connection: Connection) -> T:
+            try:
+                return await work(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+
+        return await self._attempt(hurried)
 
     async def _persistently(
         self,

@@ -31,10 +31,10 @@ def was_not_done(error: BaseException) -> bool:
     return isinstance(error, _NOT_DONE)
 
 
-def unavailable(error: BaseException, where: str, *, begun: bool = False) -> BackendUnavailableError:
+def unavailable(error: BaseException, where: str, *, sent: bool = False) -> BackendUnavailableError:
     """Return the error that says what is wrong with the server, and what to do.
 
-    `begun` says that work was sent, and that nobody knows what became of it.
+    `sent` says that work was sent, and that nobody knows what became of it.
     """
     if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
         kind: type[BackendUnavailableError] = BackendTimeoutError
@@ -43,7 +43,7 @@ def unavailable(error: BaseException, where: str, *, begun: bool = False) -> Bac
     else:
         kind, said, advice = BackendUnavailableError, _said(error), _advice(error)
     refused = isinstance(error, asyncpg.PostgresError) and (was_not_done(error) or not may_go_through(error))
-    unknown = begun and not refused
+    unknown = sent and not refused
     return kind(f"{where}: {said}. " + ("If this was a write, it may have been made. " if unknown else "") + advice)
 
 
@@ -52,6 +52,8 @@ def _said(error: BaseException) -> str:
     if isinstance(error, asyncpg.PostgresError):
         said = error.message or str(error).partition("\n")[0]  # the driver's own have no message
         return f"{said.rstrip('.')} ({type(error).__name__})"
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "no host of the dsn is what its target_session_attrs asks for"
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return "the connection was lost"
     return f"it cannot be reached ({type(error).__name__})"
@@ -63,6 +65,8 @@ def _advice(error: BaseException) -> str:
             return "Check user and password in the dsn, and the server's pg_hba.conf."
         case asyncpg.InvalidCatalogNameError():
             return "Check the database in the dsn, or create it."
+        case asyncpg.TooManyConnectionsError():
+            return "Lower pool_max_size, close other clients, or raise max_connections."
         case asyncpg.DiskFullError() | asyncpg.OutOfMemoryError() | asyncpg.InsufficientResourcesError():
             return "Nothing was written. Make room on the server, then try again."
         case asyncpg.InsufficientPrivilegeError():

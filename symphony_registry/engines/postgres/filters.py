@@ -5,28 +5,46 @@ from typing import Any
 import orjson
 
 from symphony_registry.backends.filters import AllOf, AnyOf, Comparison, Condition, Not
+from symphony_registry.backends.values import MAX_DEPTH
 from symphony_registry.engines.postgres.documents import comparable, comparable_text
+from symphony_registry.errors import UnsupportedFilterError
 
+_MOST_PARAMETERS = 2**15 - 1
 _ORDERS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _ALL_KINDS = ("null", "boolean", "number", "string", "array", "object")
 _KINDS = {bool: "boolean", int: "number", float: "number", str: "string"}
 
 
 def where(condition: Condition, column: str, parameters: list[Any]) -> str:
-    """Return the SQL of a condition, never NULL; its values are appended to `parameters`."""
+    """Return the SQL of a condition, never NULL; its values are appended to `parameters`.
+
+    Raises `UnsupportedFilterError` for more values than a statement may have.
+    """
+    sql = _sql(condition, column, parameters)
+    if len(parameters) > _MOST_PARAMETERS:
+        raise UnsupportedFilterError(
+            f"The filter has {len(parameters):,} keys and values; a statement of PostgreSQL takes {_MOST_PARAMETERS:,}"
+            ". Many values of one key are a single one in $in."
+        )
+    return sql
+
+
+def _sql(condition: Condition, column: str, parameters: list[Any]) -> str:
     match condition:
         case AllOf():
             return _joined(" AND ", condition.conditions, column, parameters) or "true"
         case AnyOf():
             return _joined(" OR ", condition.conditions, column, parameters) or "false"
         case Not():
-            return f"(NOT {where(condition.condition, column, parameters)})"
+            return f"(NOT {_sql(condition.condition, column, parameters)})"
+        case Comparison() if len(condition.path) > MAX_DEPTH:  # no document is so deep
+            return "true" if condition.matches({}) else "false"
         case Comparison():
             return _Value(condition.path, column, parameters).compared(condition.operator, condition.operand)
 
 
 def _joined(word: str, conditions: tuple[Condition, ...], column: str, parameters: list[Any]) -> str:
-    parts = word.join(where(each, column, parameters) for each in conditions)
+    parts = word.join(_sql(each, column, parameters) for each in conditions)
     return parts and f"({parts})"
 
 

@@ -1,5 +1,6 @@
 """The options that every PostgreSQL provider has."""
 
+import re
 from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,6 +11,7 @@ from symphony_registry.backends.options import BackendOptions
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 _SCHEMES = ("postgresql", "postgres")
+_HOST = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:\d+)?")
 # PostgreSQL cuts longer names without a word.
 MAX_NAME_BYTES = 63
 
@@ -33,12 +35,7 @@ class PostgresOptions(BackendOptions):
     @field_validator("dsn")
     @classmethod
     def _check_dsn(cls, dsn: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(dsn.get_secret_value())
-            valid = parts.scheme in _SCHEMES and (parts.port is None or parts.port > 0 or "," in parts.netloc)
-        except ValueError:
-            valid = "," in dsn.get_secret_value()  # more than one host, which only the driver reads
-        if not valid:
+        if not _is_url(dsn.get_secret_value()):
             raise ValueError(
                 "a DSN is postgresql://user:password@host:port/database, with special characters as %40 and the like"
             )
@@ -67,3 +64,14 @@ class PostgresOptions(BackendOptions):
             parts.path.removeprefix("/") or query.get("dbname", query.get("database", ["the default database"]))[0]
         )
         return f"PostgreSQL at {host}, database {database}"
+
+
+def _is_url(dsn: str) -> bool:
+    """Say whether a DSN can be told apart into its parts; with a raw / or ? in the password it cannot."""
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        return False
+    _, at, hosts = parts.netloc.rpartition("@")
+    late = parts.path + parts.fragment + ("" if at else parts.query)
+    return parts.scheme in _SCHEMES and "@" not in late and all(map(_HOST.fullmatch, hosts.split(",")))

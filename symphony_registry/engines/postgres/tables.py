@@ -1,6 +1,6 @@
 """The tables of a backend: made, checked and brought up to date when it connects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from symphony_registry.engines.postgres.connections import Connection
@@ -12,13 +12,14 @@ _REGISTRY = "symphony_registry"
 _MAKE_REGISTRY = """
     CREATE TABLE {registry} (tables text COLLATE "C" PRIMARY KEY, version integer NOT NULL, dimension integer)
 """
-_HAS_REGISTRY = """
-    SELECT EXISTS (
-        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = $2
-    )
+# Not to_regclass: after waiting for a turn it may still answer from before.
+_FOUND = """
+    SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = $1 AND relname = ANY($2::text[])
 """
 # Any number will do: whoever makes or migrates tables takes turns.
 TURN = "SELECT pg_advisory_xact_lock(hashtext('symphony_registry'))"
+TABLE_TURN = "SELECT pg_advisory_xact_lock(hashtext('symphony_registry'), hashtext($1))"
 
 
 class Plan(NamedTuple):
@@ -38,8 +39,9 @@ class Plan(NamedTuple):
 class Tables:
     """The quoted names of a backend's tables, for use in statements."""
 
-    def __init__(self, names: Mapping[str, str], key: str) -> None:
+    def __init__(self, names: Mapping[str, str], plain: Sequence[str], key: str) -> None:
         self._names = names
+        self.plain = plain  # without quotes and schema
         self.key = key
 
     def sql(self, template: str, **more: str) -> str:
@@ -100,34 +102,47 @@ async def _named(
     )
     schema = await connection.fetchval("SELECT quote_ident($1)", options.schema_name)
     names = {**dict(zip(plain, quoted, strict=True)), **more, "schema": schema}
-    return Tables(names, f"{prefix}{plan.kind}")
+    return Tables(names, [plain[table] for table in plan.tables], f"{prefix}{plan.kind}")
 
 
-async def _has_registry(connection: Connection, options: PostgresOptions) -> bool:
-    # not to_regclass: after waiting for a turn it may still answer from before
-    found: bool = await connection.fetchval(_HAS_REGISTRY, options.schema_name, _REGISTRY)
-    return found
+async def _found(connection: Connection, options: PostgresOptions, names: Iterable[str]) -> set[str]:
+    """Return which of these tables are there."""
+    return {record[0] for record in await connection.fetch(_FOUND, options.schema_name, list(names))}
 
 
 async def _version(connection: Connection, options: PostgresOptions, tables: Tables) -> int | None:
-    """Return the version of the tables that are there."""
-    if not await _has_registry(connection, options):
+    """Return the version of the tables, `None` where they are not there."""
+    if not await _found(connection, options, [_REGISTRY]):
         return None
     version: int | None = await connection.fetchval(
         tables.sql("SELECT version FROM {registry} WHERE tables = $1"), tables.key
     )
-    return version
+    found = await _found(connection, options, tables.plain)
+    missing = sorted(set(tables.plain) - found)
+    if version is None or not missing:
+        return version
+    if found:
+        raise BackendUnavailableError(
+            f"{options.server}: of the tables of {tables.key!r}, {', '.join(missing)} in the schema "
+            f"{options.schema_name!r} is gone. Restore it from a backup, or drop the others too."
+        )
+    return None
 
 
 async def _create(connection: Connection, plan: Plan, options: PostgresOptions, tables: Tables) -> None:
     if not await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", options.schema_name):
         await connection.execute(tables.sql("CREATE SCHEMA {schema}"))
-    if not await _has_registry(connection, options):
+    if not await _found(connection, options, [_REGISTRY]):
         await connection.execute(tables.sql(_MAKE_REGISTRY))
     for statement in plan.create:
         await connection.execute(tables.sql(statement))
     await connection.execute(
-        tables.sql("INSERT INTO {registry} (tables, version) VALUES ($1, $2)"), tables.key, plan.version
+        tables.sql(
+            "INSERT INTO {registry} (tables, version) VALUES ($1, $2) "
+            "ON CONFLICT (tables) DO UPDATE SET version = excluded.version, dimension = NULL"
+        ),
+        tables.key,
+        plan.version,
     )
 
 
