@@ -95,7 +95,9 @@ class Packages:
 
 def packages(plan: Plan) -> Packages:
     """Return the packages in the plan's directory of real data, or made-up ones."""
-    return _made_up(plan) if plan.data is None else _read(plan.data)
+    if plan.data is not None and (plan.data / "packages.jsonl").exists():
+        return _read(plan.data)
+    return _made_up(plan)
 
 
 def _read(directory: Path) -> Packages:

@@ -30,6 +30,7 @@ def test_the_server_of_a_dsn_is_told_without_user_and_password(dsn: str, server:
         "postgresql://me:sec?ret@db/agents",
         "postgresql://me:sec[ret@db/agents",
         "postgresql://me:12/ret@db/agents",
+        "postgresql://me:sec@x?ret@db/agents",
         "mysql://me:secret@db/agents",
         "host=db password=secret",
     ],

@@ -10,8 +10,8 @@ PLAN = Plan(
         CREATE TABLE {entities} (
             id text COLLATE "C" PRIMARY KEY,
             type text COLLATE "C" NOT NULL,
-            properties json NOT NULL,
-            comparable jsonb NOT NULL
+            comparable jsonb NOT NULL,
+            properties json NOT NULL
         )
         """,
         "CREATE INDEX ON {entities} (type, id)",
@@ -102,15 +102,17 @@ SHORTEST_PATH = """
             ) AS level
         ) AS next
         WHERE walk.step < $3 AND $2 <> ALL(walk.level) AND cardinality(next.level) > 0
+    ), ahead(step, level) AS MATERIALIZED (
+        SELECT step, level FROM walk
     ), back(step, level) AS (
-        SELECT step, ARRAY[$2::text COLLATE "C"] FROM walk WHERE $2 = ANY(level)
+        SELECT step, ARRAY[$2::text COLLATE "C"] FROM ahead WHERE $2 = ANY(level)
         UNION ALL
-        SELECT walk.step, array(
+        SELECT ahead.step, array(
             SELECT relation.from_id FROM unnest(back.level) AS goal(id)
             JOIN {relations} AS relation ON relation.to_id = goal.id{of_type}
-            INTERSECT SELECT unnest(walk.level)
+            INTERSECT SELECT unnest(ahead.level)
         )
-        FROM back JOIN walk ON walk.step = back.step - 1
+        FROM back JOIN ahead ON ahead.step = back.step - 1
     ), path(step, id) AS (
         SELECT 0, $1::text COLLATE "C" FROM back WHERE step = 0
         UNION ALL

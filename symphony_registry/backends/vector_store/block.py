@@ -1,6 +1,6 @@
 """Checking many vectors at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,22 @@ Block = tuple[list[str], npt.NDArray[np.float32], list[JSONObject]]
 _CHUNK = 512
 
 
-def checked_rows(items: list[Any], dimension: int | None, metric: Metric) -> Block | None:
+def checked_documents(given: Iterable[Any]) -> list[JSONObject]:
+    """Return checked copies of metadata."""
+    return [checked_object(document, "metadata") for document in given]
+
+
+def checked_rows(
+    items: list[Any],
+    dimension: int | None,
+    metric: Metric,
+    documents: Callable[[Sequence[Any]], list[JSONObject]] = checked_documents,
+) -> Block | None:
     """Return ids, vectors and metadata of items whose vectors are arrays alike, or `None`.
 
     `None` says that an item is not alike, or wrong, or near the limits of
     float32: it takes a look at each to know. There is one item at least.
+    `documents` checks the metadata.
     """
     if not set(map(type, items)) <= {tuple, list} or set(map(len, items)) != {len(ITEM_PARTS)}:
         return None
@@ -37,7 +48,7 @@ def checked_rows(items: list[Any], dimension: int | None, metric: Metric) -> Blo
     if block is None:
         return None
     try:
-        return list(map(check_id, ids)), block, [checked_object(document, "metadata") for document in metadata]
+        return list(map(check_id, ids)), block, documents(metadata)
     except (InvalidValueError, InvalidTypeError):
         return None
 

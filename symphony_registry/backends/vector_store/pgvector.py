@@ -23,7 +23,8 @@ class PostgresVectorOptions(PostgresOptions, VectorOptions):
         default="vector", description="vector keeps float32; halfvec rounds to float16, at half the size."
     )
     index: Literal["none", "hnsw"] = Field(
-        default="none", description="none searches exactly; hnsw approximately, and needs the dimension."
+        default="none",
+        description="none searches exactly; hnsw approximately, and needs dimension and time.",
     )
     m: int = Field(default=16, ge=2, le=100, description="hnsw: connections of each vector, when the index is made.")
     ef_construction: int = Field(default=64, ge=4, le=1_000, description="hnsw: candidates when the index is made.")
@@ -48,15 +49,15 @@ PLAN = Plan(
     "vector_store",
     tables=("vectors",),
     create=(
-        # rows up to a page stay in one piece: a search reads every vector
+        # a search reads every row: in one piece up to a page, and what it looks at before what it passes over
         """
         CREATE TABLE {vectors} (
-            id text COLLATE "C" PRIMARY KEY,
-            embedding {kind} NOT NULL,
             length double precision NOT NULL,
             outlier boolean NOT NULL,
-            metadata json NOT NULL,
-            comparable jsonb NOT NULL
+            id text COLLATE "C" PRIMARY KEY,
+            comparable jsonb NOT NULL,
+            embedding {kind} NOT NULL,
+            metadata json NOT NULL
         ) WITH (toast_tuple_target = 8160)
         """,
         "CREATE INDEX ON {vectors} USING gin (comparable jsonb_path_ops)",
@@ -82,12 +83,13 @@ PUT = """
     INSERT INTO {vectors} (id, embedding, length, outlier, metadata, comparable)
     SELECT item.id, item.embedding, item.length, item.outlier,
         item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
-    FROM unnest($1::text[], $2::{vector}[], $3::double precision[], $4::boolean[], $5::text[], $6::text[])
-        AS item(id, embedding, length, outlier, metadata, comparable), {registry} AS known
+    FROM {items} AS item(id, embedding, length, outlier, metadata, comparable), {registry} AS known
     WHERE known.tables = $7 AND known.dimension = $8
     ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, length = excluded.length,
         outlier = excluded.outlier, metadata = excluded.metadata, comparable = excluded.comparable
 """
+ONE_ITEM = "(VALUES ($1::text, $2::{vector}, $3::double precision, $4::boolean, $5::text, $6::text))"
+MANY_ITEMS = "unnest($1::text[], $2::{vector}[], $3::double precision[], $4::boolean[], $5::text[], $6::text[])"
 # Without a distance come those whose squares leave float32. The case hides the distance from an index. A dot product
 # may be larger than float32 sums say by as much as the third parameter times the length.
 EXACT = """

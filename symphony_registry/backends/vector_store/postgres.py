@@ -12,19 +12,16 @@ from symphony_registry.backends.concurrency import ITEM_STEPS, computed
 from symphony_registry.backends.filters import Condition, parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
+from symphony_registry.backends.values import JSONObject, check_id, check_limit, collected
 from symphony_registry.backends.vector_store.base import (
-    ITEM_PARTS,
-    Float32s,
     Item,
-    Metric,
     SearchResult,
     Vector,
     VectorItem,
     VectorStoreBackend,
     check_vector,
 )
-from symphony_registry.backends.vector_store.block import Block, checked_rows
+from symphony_registry.backends.vector_store.incoming import Incoming, check_half, columns
 from symphony_registry.backends.vector_store.pgvector import (
     BY_INDEX,
     CLEAR,
@@ -33,8 +30,9 @@ from symphony_registry.backends.vector_store.pgvector import (
     DOT_SLACK,
     EXACT,
     HAS_INDEX,
-    LARGEST,
     LARGEST_EF,
+    MANY_ITEMS,
+    ONE_ITEM,
     OPERATOR_CLASSES,
     OPERATORS,
     PLAN,
@@ -44,19 +42,19 @@ from symphony_registry.backends.vector_store.pgvector import (
     PostgresVectorOptions,
 )
 from symphony_registry.backends.vector_store.ranking import Ranking
-from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
-from symphony_registry.engines.postgres.backend import PostgresBackend, bounded, execute_parts
+from symphony_registry.backends.vector_store.scoring import Query
+from symphony_registry.engines.postgres.backend import PostgresBackend, bounded, execute_parts, touched
 from symphony_registry.engines.postgres.connections import Connection, Record
-from symphony_registry.engines.postgres.documents import texts
 from symphony_registry.engines.postgres.filters import where
 from symphony_registry.engines.postgres.tables import TABLE_TURN
 from symphony_registry.engines.postgres.vectors import decoded, encoded, extension_schema
-from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
+from symphony_registry.errors import BackendUnavailableError, DimensionError, InvalidTypeError, InvalidValueError
 
 # Bytes of vectors, and items, that are sent in one statement.
 _PART_BYTES, _PART_ITEMS = 2_000_000, 2_000
 # The server orders by float32 sums: so many more than the limit are fetched, and ordered exactly.
 _SPARE = 8
+_ATTEMPTS = 10
 _ANYTHING = parse_filter(None)
 # Seconds.
 _INDEX_TIMEOUT = 86_400.0
@@ -80,6 +78,10 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             """Return a store that is not connected yet."""
             return PostgresVectorStore(config)
 
+    def _configure(self) -> None:
+        super()._configure()
+        self._incoming = Incoming(self._options)
+
     async def _prepare(self, connection: Connection) -> None:
         await super()._prepare(connection)
         if self._options.dimension is not None:
@@ -90,7 +92,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
                 f"{self}: the option storage is {self._options.storage}, but its table keeps a {stored}. Say so, or "
                 "choose another table_prefix and copy the vectors."
             )
-        if self._options.index == "hnsw" and self._options.create:
+        if self._options.index == "hnsw":
             await self._make_index(connection, is_sized=size > 0)
 
     async def _names(self, connection: Connection) -> dict[str, str]:
@@ -108,6 +110,12 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         sql, options = self._tables.sql, self._options
         operators = f"{options.storage}_{OPERATOR_CLASSES[options.metric]}"
         if not await connection.fetchval(HAS_INDEX, sql("{vectors}"), operators):
+            if not options.create:
+                raise BackendUnavailableError(
+                    f"{self}: {options.server}: the option index is hnsw, but {sql('{vectors}')} has none for the "
+                    f"metric {options.metric}, and create is false. Have its owner make it: the documentation's page on "
+                    "PostgreSQL says how."
+                )
             async with connection.transaction():
                 # not everybody's turn: it may take long
                 await connection.execute(TABLE_TURN, self._tables.key, timeout=_INDEX_TIMEOUT)
@@ -121,14 +129,14 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
                         timeout=_INDEX_TIMEOUT,
                     )
 
-    async def _with_vectors(self, work: Callable[[Connection], Awaitable[Any]], *, again: bool = True) -> Any:
+    async def _with_vectors(self, work: Callable[[Connection], Awaitable[Any]]) -> Any:
         """Return `work(connection)`, on a connection that sends vectors as bytes."""
 
         async def prepared(connection: Connection) -> Any:
             await connection.know_vectors(self._extension)
             return await work(connection)
 
-        return await self._run(prepared, again=again)
+        return await self._run(prepared, again=True)
 
     async def _keep_dimension(self, connection: Connection, size: int) -> None:
         try:
@@ -151,86 +159,64 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
                 dimension = await connection.fetchval(select, self._tables.key)
                 if dimension is None:
                     dimension = size
-                    await connection.execute(
-                        sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1"), self._tables.key, size
-                    )
+                    update = sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1")
+                    if not touched(await connection.execute(update, self._tables.key, size)):
+                        raise BackendUnavailableError(
+                            f"{self}: {self._options.server}: the row of {self._tables.key!r} in {sql('{registry}')} "
+                            "is gone. Close the backend and open it again with create: true."
+                        )
         if dimension != size:
             raise DimensionError(dimension, size)
 
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:  # noqa: D102
         self.ensure_open()
-        id, checked, document = self._checked(self._options.dimension, id, vector, metadata)
-        await self._put([partial(_columns, ([id], checked[np.newaxis], [document]))], 1, checked.size)
+        id, checked, document = self._incoming.checked(self._options.dimension, id, vector, metadata)
+        await self._put([partial(columns, ([id], checked[np.newaxis], [document]))], 1, checked.size)
 
     async def add_many(self, items: Iterable[Item]) -> None:  # noqa: D102
         self.ensure_open()
         given = collected(items)
         if not given:
             return
+        cost = len(given) * ITEM_STEPS
         try:
-            ordered, size = await computed(lambda: self._ordered(given), len(given) * ITEM_STEPS)
+            ordered, size = await computed(lambda: self._incoming.ordered(given), cost)
             step = max(1, min(_PART_ITEMS, _PART_BYTES // (4 * size)))
 
-            def columns(start: int) -> list[Any]:
-                return _columns(self._block(ordered[start : start + step], size))
+            def part(start: int) -> list[Any]:
+                return columns(self._incoming.block(ordered[start : start + step], size))
 
-            parts = [partial(columns, start) for start in range(0, len(ordered), step)]
+            parts = [partial(part, start) for start in range(0, len(ordered), step)]
             await self._put(parts, len(ordered), size)
         except (InvalidValueError, InvalidTypeError):
-            await computed(lambda: self._check_in_order(given), len(given) * ITEM_STEPS)
+            await computed(lambda: self._incoming.check_in_order(given), cost)
             raise
-
-    def _check_in_order(self, given: list[Any]) -> None:
-        """Raise the error that names the first wrong item by the place where the caller has it."""
-        ((_, first, _),) = check_items(given[:1], ITEM_PARTS, partial(self._checked, self._options.dimension))
-        check_items(given, ITEM_PARTS, partial(self._checked, first.size))
-
-    def _checked(
-        self, dimension: int | None, id: str, vector: Vector, metadata: JSONObject | None
-    ) -> tuple[str, Float32s, JSONObject]:
-        checked = check_vector(vector, dimension, self._options.metric)
-        if self._options.storage == "halfvec":
-            _check_half(checked, self._options.metric, "vector")
-        if checked.size > LARGEST:
-            raise InvalidValueError(f"pgvector takes at most {LARGEST} dimensions, not {checked.size}.")
-        return check_id(id), checked, checked_object(metadata, "metadata")
-
-    def _ordered(self, given: list[Any]) -> tuple[list[Any], int]:
-        """Return the items by id, the last of equal ids, not checked but for the first; and its dimension."""
-        check = partial(self._checked, self._options.dimension)
-        if set(map(type, given)) - {tuple, list} or {type(item[0]) if item else None for item in given} != {str}:
-            given = list(check_items(given, ITEM_PARTS, check))
-        last = {item[0]: item for item in given}
-        if len(last) < len(given):
-            check_items(given, ITEM_PARTS, check)  # those that are left out, too
-        ordered = [last[id] for id in sorted(last)]  # everybody locks rows in the same order
-        ((_, first, _),) = check_items(ordered[:1], ITEM_PARTS, check)
-        return ordered, first.size
-
-    def _block(self, items: list[Any], size: int) -> Block:
-        """Return checked items of a dimension."""
-        block = checked_rows(items, size, self._options.metric)
-        if block is None or self._options.storage == "halfvec":
-            checked = check_items(items, ITEM_PARTS, partial(self._checked, size))
-            ids, vectors, documents = map(list, zip(*checked, strict=True))
-            block = ids, np.array(vectors), documents
-        return block
 
     async def _put(self, parts: Sequence[Callable[[], list[Any]]], count: int, size: int) -> None:
         """Store what the parts give, `count` items of a dimension."""
-        put = self._tables.sql(PUT)
-        dimension = self._tables.key, size
-        arguments = [partial(lambda part: [*part(), *dimension], part) for part in parts]
+        sql = self._tables.sql
+        put = sql(PUT, items=sql(ONE_ITEM if count == 1 else MANY_ITEMS))
+
+        def arguments(part: Callable[[], list[Any]]) -> list[Any]:
+            columns = part()  # of one item, its values
+            return [*(columns if count > 1 else (value for (value,) in columns)), self._tables.key, size]
+
+        ready = [partial(arguments, part) for part in parts]
 
         async def store_all(connection: Connection) -> bool:
-            if len(parts) == 1 and await execute_parts(connection, put, arguments, count * ITEM_STEPS) == count:
+            if len(parts) == 1 and await execute_parts(connection, put, ready, count * ITEM_STEPS) == count:
                 return True
             async with connection.transaction():
                 await self._fix_dimension(connection, size)
-                return await execute_parts(connection, put, arguments, count * ITEM_STEPS) == count
+                return await execute_parts(connection, put, ready, count * ITEM_STEPS) == count
 
-        while not await self._with_vectors(store_all):
-            pass  # somebody has cleared the store in between
+        for _ in range(_ATTEMPTS):  # somebody may clear the store in between
+            if await self._with_vectors(store_all):
+                return
+        raise BackendUnavailableError(
+            f"{self}: {self._options.server} takes the rows and does not store them. Look for triggers and row "
+            f"security on {sql('{vectors}')}."
+        )
 
     async def get(self, id: str) -> VectorItem | None:  # noqa: D102
         return (await self.get_many([id]))[0]
@@ -282,13 +268,14 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         vector = check_vector(query_vector, self._options.dimension, self._options.metric, "query vector")
         condition = parse_filter(metadata_filter)
         query = Query(vector, self._options.metric)
-        wanted = bounded(limit + _SPARE)
+        by_index = self._options.index == "hnsw"
+        wanted = bounded(limit if by_index else limit + _SPARE)
         while True:
             records = await self._nearest(query, wanted, condition)
             if not records:
                 return []
             ranked = await computed(lambda: Ranking(query, records), _cost(records))  # noqa: B023
-            if self._options.index == "hnsw" or ranked.is_final(limit, wanted):
+            if by_index or ranked.is_final(limit, wanted):
                 break
             wanted = bounded(wanted * 4)
         return await computed(lambda: ranked.results(limit, include_vectors=include_vectors), _cost(records[:limit]))
@@ -300,7 +287,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         if metric != "euclidean" and (is_half or not query.is_safe) and query.length:
             vector = (vector.astype(np.float64) / query.length).astype(np.float32)  # which does not change the order
         elif is_half:
-            _check_half(vector, metric, "query vector")
+            check_half(vector, metric, "query vector")
         arguments: list[Any] = [encoded(vector[np.newaxis])[0], count]
         template, names = EXACT, {"slack": ""}
         if by_index:
@@ -355,24 +342,6 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             if len(items) < batch_size:
                 return
             last = items[-1]["id"]
-
-
-def _columns(block: Block) -> list[Any]:
-    """Return what is sent of some items, a list for each column."""
-    ids, vectors, documents = block
-    metadata, comparable = map(list, zip(*map(texts, documents), strict=True))
-    lengths = lengths_of(vectors)
-    return [ids, encoded(vectors), lengths.tolist(), outliers(lengths).tolist(), metadata, comparable]
-
-
-def _check_half(vector: Float32s, metric: Metric, what: str) -> None:
-    """Raise `InvalidValueError` for a vector that float16 cannot hold."""
-    with np.errstate(over="ignore"):
-        half = vector.astype(np.float16)
-    if not np.isfinite(half).all():
-        raise InvalidValueError(f"The {what} holds a number too large for float16, which storage: halfvec is.")
-    if metric == "cosine" and not half.any():
-        raise InvalidValueError(f"The {what} has length zero as float16, which has no cosine.")
 
 
 async def _items(records: list[Record]) -> list[VectorItem]:

@@ -9,7 +9,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from symphony_registry.engines.postgres.failures import ERRORS, may_go_through, unavailable, was_not_done
 from symphony_registry.engines.postgres.options import PostgresOptions
-from symphony_registry.errors import BackendNotOpenError, InvalidValueError, RegistryError
+from symphony_registry.errors import BackendNotOpenError, BackendTimeoutError, InvalidValueError, RegistryError
 
 # asyncpg rather than psycopg 3: in one run over the 19,611 packages of the benchmarks, get took 113 µs against 156,
 # COPY 0.39 s against 0.53, a checkpoint of 1 MB 6.3 ms against 6.7; one upsert and the search took the same.
@@ -191,7 +191,13 @@ class Connections:
         pool = self._opening.result()
         if pool.is_closing():
             raise BackendNotOpenError(f"{self._options.server}: the backend was closed meanwhile.")
-        connection = await pool.acquire(timeout=self._options.statement_timeout)
+        try:
+            connection = await pool.acquire(timeout=self._options.statement_timeout)
+        except TimeoutError as error:
+            raise BackendTimeoutError(
+                f"{self._options.server}: there was no connection within {self._options.statement_timeout:g} s. Raise "
+                "pool_max_size, look for what keeps the others busy, or for what keeps the server from answering."
+            ) from error
         try:
             return await work(connection)  # type: ignore[arg-type]
         finally:

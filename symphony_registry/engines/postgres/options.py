@@ -72,6 +72,6 @@ def _is_url(dsn: str) -> bool:
         parts = urlsplit(dsn)
     except ValueError:
         return False
-    _, at, hosts = parts.netloc.rpartition("@")
-    late = parts.path + parts.fragment + ("" if at else parts.query)
+    hosts = parts.netloc.rpartition("@")[2]
+    late = parts.path + parts.query + parts.fragment
     return parts.scheme in _SCHEMES and "@" not in late and all(map(_HOST.fullmatch, hosts.split(",")))

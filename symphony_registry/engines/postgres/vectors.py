@@ -12,10 +12,11 @@ from symphony_registry.errors import BackendUnavailableError
 
 # pgvector's binary form: the dimension, two bytes of nothing, and the numbers, all big-endian.
 _HEADER = 4
+_OLDEST = (0, 8)
 
 _WHERE = """
-    SELECT nspname, quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
-    WHERE extname = 'vector'
+    SELECT nspname, quote_ident(nspname), extversion
+    FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'vector'
 """
 
 
@@ -32,7 +33,13 @@ async def extension_schema(connection: Connection, options: PostgresOptions) -> 
             f"{options.server}: the extension pgvector is not installed. Have somebody who may run "
             "CREATE EXTENSION vector in this database, or open the backend once with create: true as such a role."
         )
-    return schema[0], schema[1]
+    name, quoted, version = schema
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        raise BackendUnavailableError(
+            f"{options.server}: its pgvector {version} is too old; iterative scans came with "
+            f"{'.'.join(map(str, _OLDEST))}. Install a newer one, and run ALTER EXTENSION vector UPDATE."
+        )
+    return name, quoted
 
 
 def encoded(rows: npt.NDArray[np.float32]) -> list[bytes]:
