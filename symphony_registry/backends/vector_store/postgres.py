@@ -113,8 +113,8 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             if not options.create:
                 raise BackendUnavailableError(
                     f"{self}: {options.server}: the option index is hnsw, but {sql('{vectors}')} has none for the "
-                    f"metric {options.metric}, and create is false. Have its owner make it: the documentation's page on "
-                    "PostgreSQL says how."
+                    f"metric {options.metric}, and create is false. Have its owner make it: the documentation's page "
+                    "on PostgreSQL says how."
                 )
             async with connection.transaction():
                 # not everybody's turn: it may take long
