@@ -53,7 +53,7 @@ from symphony_registry.errors import BackendUnavailableError, DimensionError, In
 # Bytes of vectors, and items, that are sent in one statement.
 _PART_BYTES, _PART_ITEMS = 2_000_000, 2_000
 # The server orders by float32 sums: so many more than the limit are fetched, and ordered exactly.
-_SPARE = 8
+_SPARE = 1
 _ATTEMPTS = 10
 _ANYTHING = parse_filter(None)
 # Seconds.
