@@ -20,6 +20,7 @@ from symphony_registry.errors import (
     RegistryError,
     StorageError,
     UnsupportedOperationError,
+    without_text,
 )
 from symphony_registry.settings import RegistrySettings, Timeouts
 from symphony_registry.settings.layers import Configuration
@@ -95,8 +96,9 @@ async def _check(configuration: Configuration, settings: RegistrySettings, path:
         backend = StorageBackendFactory.build(backend_type, chosen.provider, name, chosen.options)
         return await _opened(backend, found, settings.timeouts)
     except Exception as error:
-        status: Status = "timeout" if isinstance(error, BackendTimeoutError) else "failing"
-        return found._replace(status=status, problems=_located(configuration, path, error))
+        own = without_text(error, f"{backend_type} {name} failed")
+        status: Status = "timeout" if isinstance(own, BackendTimeoutError) else "failing"
+        return found._replace(status=status, problems=_located(configuration, path, own))
 
 
 async def _opened(backend: StorageBackend, found: Checked, timeouts: Timeouts) -> Checked:
@@ -109,7 +111,7 @@ async def _opened(backend: StorageBackend, found: Checked, timeouts: Timeouts) -
         if not healthy:
             raise BackendUnavailableError(f"{backend} was opened, but its health check fails.")
         engine = await _within(timeouts.health, backend.version(), f"{backend} did not tell its version")
-        items = await _within(timeouts.health, _count(backend), f"{backend} did not count its items")
+        items = await _counted(backend, timeouts.health)
     except Exception:
         with suppress(BackendErrorGroup):  # what went wrong first is told
             await lifecycle.close(backend, timeouts.close)
@@ -129,6 +131,18 @@ async def _within(seconds: float, answer: Awaitable[T], failure: str) -> T:
         raise
 
 
+async def _counted(backend: StorageBackend, seconds: float) -> dict[str, int]:
+    """Return how many items there are, by kind; none where that takes longer, as it may where they are many."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await _count(backend)
+    except TimeoutError:
+        if limit.expired():
+            return {}
+        raise
+
+
 async def _count(backend: StorageBackend) -> dict[str, int]:
     """Return how many items there are, by kind; none where the provider cannot tell."""
     try:
@@ -144,15 +158,15 @@ async def _count(backend: StorageBackend) -> dict[str, int]:
     return {}
 
 
-def _located(configuration: Configuration, path: Path_, error: Exception) -> tuple[Problem, ...]:
+def _located(configuration: Configuration, path: Path_, error: BaseException) -> tuple[Problem, ...]:
     """Return what went wrong with a backend, at the option that it is about."""
     if isinstance(error, BackendErrorGroup):
         return tuple(problem for each in error.exceptions for problem in _located(configuration, path, each))
-    message = str(error) if isinstance(error, RegistryError) else f"{type(error).__name__}. {_UNSHOWN}"
+    message = str(error)
     if message.endswith(f": {type(error.__cause__).__name__}."):  # what a driver raised, in place of a next step
         message += f" {_UNSHOWN}"
     if isinstance(error, BackendTimeoutError):
-        message += " See whether it can be reached from here, or raise the timeout."
+        message += " See whether it can be reached from here, or give it longer, under timeouts."
     options = configuration.tree.find((*path, "options"))
     given = options.children if isinstance(options, Branch) else {}
     about = [name for kind, names in _ABOUT.items() if isinstance(error, kind) for name in names]

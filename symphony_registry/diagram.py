@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from symphony_registry.backends.base import BackendType
 from symphony_registry.containers import RegistryContainer
-from symphony_registry.errors import RegistryError
 from symphony_registry.registrations import Registrations
-from symphony_registry.settings.effective import provider_text
+from symphony_registry.settings.effective import printable, provider_text
 
 _WIDTH, _HEIGHT, _MARGIN = 340, 44, 20
 _COLUMN, _ROW = _WIDTH + 80, _HEIGHT + 18
@@ -102,7 +101,7 @@ def _state(registrations: Registrations, backend_type: BackendType, name: str, s
     """Return what a backend is, in words, and the state that colours it."""
     try:
         backend = registrations.find(backend_type, name)
-    except RegistryError as error:
+    except Exception as error:
         return type(error).__name__, "wrong"
     is_open = "open" if backend is not None and backend.is_open else "not open"
     words = [type(backend).__name__, *([source] if source != "configured" else []), is_open]
@@ -129,7 +128,8 @@ def _box(node: Node, x: int, y: int) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
+    shown = printable(text)  # no other characters may stand in XML
+    return shown if len(shown) <= _LETTERS else f"{shown[: _LETTERS - 1]}…"
 
 
 def _for_mermaid(text: str) -> str:

@@ -4,7 +4,8 @@ Each class is also the builtin that a Python user would catch: a bad argument is
 a `ValueError`, a missing name a `LookupError`, a dead server a `ConnectionError`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,6 +154,29 @@ class ExportFormatError(RegistryError, ValueError):
         self.path = path
         self.line = line
         super().__init__(f"{path}:{line}: {reason}")
+
+
+def without_text(error: Exception, failure: str) -> RegistryError:
+    """Return an error of ours: what a provider raised becomes its class alone.
+
+    Its text is left to the cause: nobody knows what a driver writes there.
+    """
+    if isinstance(error, RegistryError):
+        return error
+    own = BackendUnavailableError(f"{failure}: {type(error).__name__}.")
+    own.__cause__ = error
+    return own
+
+
+@contextmanager
+def own_errors(failure: str) -> Iterator[None]:
+    """Raise what a provider raises in the block as an error of ours, by `without_text`."""
+    try:
+        yield
+    except RegistryError:
+        raise
+    except Exception as error:
+        raise without_text(error, failure) from error
 
 
 def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:

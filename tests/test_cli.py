@@ -1,5 +1,6 @@
 """The frame of the command: starting, helping, completing, failing."""
 
+import json
 import os
 import subprocess
 import sys
@@ -83,6 +84,61 @@ sys.exit(main([]))
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "typer is not installed: pip install 'symphony-registry[cli]'\n"
+
+
+def piped(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command through a shell."""
+    command = f"{sys.executable} -m symphony_registry.cli {' '.join(arguments)}"
+    return subprocess.run(
+        command, shell=True, env={**os.environ, **variables}, check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("command", ["show", "stats --json", "export vector_store", "providers"])
+def test_an_output_that_is_full_is_one_error(command: str, tmp_path: Path) -> None:
+    options = json.dumps({"provider": "file", "options": {"path": str(tmp_path / "store")}})
+    (tmp_path / "base.yaml").write_text(f"vector_stores: {{default: {options}}}")
+    assert main(["check", "--config-dir", str(tmp_path)]) == 0  # which makes the store
+    done = piped(command, "> /dev/full", SYMPHONY_REGISTRY_CONFIG_DIR=str(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "error: standard output: No space left on device.\n")
+
+
+def test_an_output_that_is_closed_is_one_error() -> None:
+    done = piped("show", ">&-")
+    assert (done.returncode, done.stderr) == (1, "error: standard output is closed.\n")
+
+
+def test_a_name_that_the_output_cannot_spell_is_escaped(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("vector_stores: {ü: {provider: memory}}")
+    variables = {"SYMPHONY_REGISTRY_CONFIG_DIR": str(tmp_path), "PYTHONIOENCODING": "ascii"}
+    assert r"vector_stores.\xfc.provider" in piped("show", **variables).stdout
+    settings = json.loads(piped("show --json", **variables).stdout)["settings"]
+    assert "vector_stores.ü.provider" in [each["key"] for each in settings]
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("show --diff ", "production"),
+        ("stats vector_store/", "vector_store/default"),
+        ("export ", "vector_store/default"),
+        ("migrate --from production --only ", "checkpoint_store/default"),
+        ("providers vector_store m", "memory"),
+        ("init --provider f", "file"),
+    ],
+)
+def test_names_are_completed_also_from_the_shipped_files(words: str, completed: str, tmp_path: Path) -> None:
+    typed = f"symphony-registry {words}"
+    variables = {"_TYPER_COMPLETE_ARGS": typed, "_SYMPHONY_REGISTRY_COMPLETE": "complete_zsh"}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("symphony-registry"))],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert completed in done.stdout
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -200,9 +202,10 @@ class Counts(InMemoryVectorStore):
     assert {name: row["status"] for name, row in rows.items()} == {
         "opens": "timeout",
         "answers": "timeout",
-        "counts": "timeout",
+        "counts": "ok",
         "right": "ok",
     }
+    assert rows["counts"]["items"] == {}
     assert "did not open within 0.01 s" in rows["opens"]["problems"][0]["message"]
 
 
@@ -222,6 +225,14 @@ class Counts(InMemoryVectorStore):
 class Answers(InMemoryVectorStore):
     async def health_check(self):
         raise OSError("hunter2")
+
+class Closes(InMemoryVectorStore):
+    async def disconnect(self):
+        raise OSError("hunter2")
+
+class Begins(InMemoryVectorStore):
+    def __init__(self, config=None):
+        raise OSError("hunter2")
 """
     )
     write(
@@ -231,13 +242,16 @@ class Answers(InMemoryVectorStore):
           opens: {provider: "leaking_provider:Opens"}
           counts: {provider: "leaking_provider:Counts"}
           answers: {provider: "leaking_provider:Answers"}
+          closes: {provider: "leaking_provider:Closes"}
+          begins: {provider: "leaking_provider:Begins"}
           url: {provider: "postgresql://u:hunter2@h/d"}
         """,
     )
     assert main(["check", "--config-dir", "config"]) == 1
     printed = capsys.readouterr()
     assert "hunter2" not in printed.out + printed.err
-    assert printed.out.count("OSError. What it says may hold a secret, so it is not shown: open the backend") == 3
+    assert printed.out.count("OSError. What it says may hold a secret, so it is not shown: open the backend") == 5
+    assert 'The vector_store "closes" (Closes) did not close: OSError.' in printed.out
 
 
 def test_a_wrong_timeout_is_a_row_and_the_default_holds(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -261,3 +275,30 @@ def test_a_name_with_a_line_end_is_one_row(directory: Path, capsys: pytest.Captu
     row, problem = capsys.readouterr().out.splitlines()[2:4]
     assert r"a\nb\x1b[31m" in row
     assert problem.startswith("    config/base.yaml:1: ")
+
+
+def test_a_name_that_no_backend_can_have_is_wrong_offline_too(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(directory, 'vector_stores: {"": {provider: memory}}')
+    status, rows = checked(capsys, "--offline")
+    assert (status, rows[""]["status"]) == (1, "invalid")
+    assert "name of a backend is empty" in rows[""]["problems"][0]["message"]
+
+
+def test_no_backend_at_all_is_not_called_right(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(directory, "vector_stores:\n#  default: {provider: memory}\n")
+    assert main(["check", "--config-dir", "config"]) == 0
+    assert capsys.readouterr().out.endswith("No backend is configured.\n")
+
+
+def test_in_a_narrow_terminal_only_the_widest_column_is_cut(
+    directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(directory, "vector_stores: {default: {provider: memory}}\ncheckpoint_stores: {default: {provider: memory}}")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "70")
+    assert main(["check", "--config-dir", "config"]) == 0
+    words = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert re.search(r"^TYPE +NAME +PROVIDER +STATUS +LATENCY +ENGINE +ITEMS$", words, re.MULTILINE)
+    assert re.search(r"^checkpoint_store default memory +ok +[\d.]+ ms symphony\S*… +0$", words, re.MULTILINE)

@@ -96,6 +96,10 @@ class TestProviders:
         (backend,) = settings_from_mapping(yaml.safe_load(block)).vector_stores.values()
         assert backend.options == {"dsn": "${DATABASE_URL}", "size": 3, "word": "on", "kind": None}
 
+    def test_an_unknown_type_is_misuse_with_the_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["providers", "vector_stores"]) == 2
+        assert 'Did you mean "vector_store"?' in " ".join(capsys.readouterr().err.split())
+
     def test_an_unknown_name_is_an_error_with_the_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["providers", "vector_store", "memroy"]) == 1
         assert 'Did you mean "memory"?' in capsys.readouterr().err
@@ -191,3 +195,6 @@ class TestInit:
         assert main(["init", "--provider", "flie"]) == 2
         assert 'Did you mean "file"?' in capsys.readouterr().err
         assert not Path("config").exists()
+
+    def test_its_next_step_can_be_pasted(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert printed(capsys, "init", "my config").endswith("--config-dir 'my config'\n")

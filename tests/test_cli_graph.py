@@ -10,6 +10,7 @@ from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.cli import main
 from symphony_registry.containers import RegistryContainer, build_container
 from symphony_registry.diagram import Diagram, diagram
+from symphony_registry.settings.effective import printable
 
 
 def arrows(drawn: Diagram) -> set[tuple[str, str, bool]]:
@@ -64,7 +65,7 @@ def test_a_backend_that_cannot_be_built_is_drawn_as_wrong() -> None:
         assert states(diagram(container))["vector_store default"] == "wrong"
 
 
-NAMES = ['a"b', "<b>&", "x](y)", "ü 😀", "n" * 100]
+NAMES = ['a"b', "<b>&", "x](y)", "ü 😀", "n" * 100, "\x1b[31m"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,7 +73,7 @@ def test_any_name_can_be_drawn(name: str) -> None:
     container = build_container(settings={"vector_stores": {name: {"provider": "memory"}}})
     drawn = diagram(container)
     texts = [element.text for element in ET.fromstring(drawn.svg()).iter() if element.tag.endswith("text")]
-    assert any(text and text.startswith(f"vector_store {name}"[:30]) for text in texts)
+    assert any(text and text.startswith(printable(f"vector_store {name}")[:30]) for text in texts)
     for line in drawn.mermaid().splitlines():
         assert line.count('"') in (0, 2)
 
@@ -106,3 +107,21 @@ def test_it_opens_what_can_be_opened_only_if_asked(tmp_path: Path, capsys: pytes
     assert "InMemoryVectorStore, open" in printed.out
     assert "FileVectorStore, not open" in printed.out
     assert "error: " in printed.err
+
+
+def test_a_class_that_cannot_be_made_is_wrong_and_what_it_says_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "failing_store.py").write_text("""
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+
+class Store(InMemoryVectorStore):
+    def __init__(self, config=None):
+        raise RuntimeError("hunter2")
+""")
+    (tmp_path / "base.yaml").write_text("vector_stores: {default: {provider: 'failing_store:Store'}}")
+    assert main(["graph", "--config-dir", str(tmp_path), "--open"]) == 1
+    printed = capsys.readouterr()
+    assert "RuntimeError" in printed.out
+    assert printed.err == "error: vector_store/default could not be built: RuntimeError.\n"

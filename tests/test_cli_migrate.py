@@ -389,3 +389,145 @@ def test_a_reader_that_leaves_early_ends_the_export_quietly(config):
     done = subprocess.run(command, shell=True, env=variables, capture_output=True, text=True, check=False)
     assert done.stdout == '{"format":"symphony-registry","version":1,"type":"vector_store"}\n'
     assert done.stderr == ""
+
+
+LEAKING = """
+from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
+from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+
+class Counts(InMemoryVectorStore):
+    persists = True
+
+    async def count(self, metadata_filter=None):
+        raise ConnectionResetError("hunter2")
+
+class Scans(InMemoryKnowledgeGraph):
+    persists = True
+
+    async def scan_entities(self, batch_size=1000):
+        raise OSError("hunter2")
+        yield
+
+    scan_relations = scan_entities
+
+class Closes(InMemoryCheckpointStore):
+    persists = True
+
+    async def disconnect(self):
+        await super().disconnect()
+        raise RuntimeError("hunter2")
+"""
+
+
+@pytest.fixture
+def leaking(config, monkeypatch):
+    """The environment `leaking`, whose providers raise what their drivers say."""
+    monkeypatch.syspath_prepend(config)
+    (config / "leaking_stores.py").write_text(LEAKING)
+    classes = zip(BackendType, ("Counts", "Scans", "Closes"), strict=True)
+    sections = {kind.section: {"default": {"provider": f"leaking_stores:{name}"}} for kind, name in classes}
+    (config / "leaking.yaml").write_text(json.dumps(sections))
+
+
+def test_what_a_driver_says_is_not_shown_whatever_the_command(run, leaking, config):
+    for words in (["stats"], ["export", "vector_store", "-o", str(config / "backup")], ["export", "knowledge_graph"]):
+        status, output, errors = run(*words, "--env", "leaking")
+        assert (status, "hunter2" in output + errors) == (1, False)
+        assert "(Counts) failed: ConnectionResetError." in output + errors or "(Scans) failed: OSError." in errors
+    assert not (config / "backup").exists()
+
+
+def test_a_store_that_cannot_be_closed_is_counted_all_the_same(run, leaking):
+    _, output, _ = run("stats", "checkpoint_store", "--env", "leaking", "--json")
+    (counted,) = json.loads(output)
+    assert counted["checkpoints"] == 0
+    assert counted["problem"] == 'The checkpoint_store "default" (Closes) did not close: RuntimeError.'
+
+
+def test_a_store_whose_driver_fails_does_not_keep_the_others_from_being_told(run, leaking):
+    status, output, _ = run("migrate", "--from", "old", "--to", "leaking", "--json")
+    problems = {each["type"]: each["problem"] for each in json.loads(output)["stores"]}
+    assert status == 1
+    assert [problem.rpartition(" ")[2] for problem in problems.values()] == [
+        "ConnectionResetError.",
+        "OSError.",
+        "RuntimeError.",
+    ]
+
+
+@pytest.mark.parametrize("environment_given", [[], ["--env", "new"]])
+def test_a_backup_is_not_overwritten_by_what_is_not_the_store_that_was_meant(run, config, environment_given):
+    file = config / "backup.jsonl"
+    run("export", "vector_store", "--env", "old", "-o", str(file))
+    before = file.read_bytes()
+    (config / "base.yaml").write_text("vector_stores: {default: {provider: memory}}")
+    status, _, errors = run("export", "vector_store", "-o", str(file), *environment_given)
+    assert (status, file.read_bytes()) == (1, before)
+    assert "does not persist" in errors or "Nothing was ever stored in" in errors
+    assert not (config / "new").exists()
+
+
+def test_an_empty_store_takes_no_file_s_place(run, config):
+    file = config / "backup.jsonl"
+    run("stats", "--env", "new")  # which makes the stores
+    assert run("export", "vector_store", "--env", "new", "-o", str(file))[0] == 0
+    status, _, errors = run("export", "vector_store", "--env", "new", "-o", str(file))
+    assert (status, "is empty: the file that is there stays" in errors) == (1, True)
+
+
+def test_nothing_is_replaced_by_a_source_that_was_never_there_or_is_empty(run, config):
+    status, output, _ = run("migrate", "--from", "new", "--to", "old", "--replace")
+    assert (status, output.count("new: Nothing was ever stored in")) == (1, 3)
+    assert not (config / "new").exists()
+    run("stats", "--env", "new")
+    status, output, _ = run("migrate", "--from", "new", "--to", "old", "--replace")
+    assert (status, output.count("The source is empty")) == (1, 3)
+    assert len(held(config, "old", VECTORS)) == COUNTS[VECTORS]
+
+
+def test_a_file_that_replaces_another_has_its_mode_and_a_new_one_is_its_owner_s(run, config):
+    file = config / "backup.jsonl"
+    for mode in (0o600, 0o640):
+        run("export", "vector_store", "--env", "old", "-o", str(file))
+        assert file.stat().st_mode & 0o777 == mode
+        file.chmod(0o640)
+    assert [path.name for path in config.glob("backup*")] == ["backup.jsonl"]
+
+
+def test_the_json_of_import_says_what_is_in_the_way(run, config):
+    file = config / "backup.jsonl"
+    file.write_text("hello\n")
+    status, output, errors = run("import", "vector_store", str(file), "--env", "new", "--json")
+    assert (status, errors) == (1, "")
+    assert json.loads(output)["problem"].startswith(f"{file}:1: this is not JSON")
+
+
+def test_a_timestamp_that_is_no_date_is_shown_as_a_number(run, config):
+    async def save():
+        async with store_of(CHECKPOINTS, "file", config / "new") as store:
+            await store.restore_checkpoints([("a", {}, {}, -1e12), ("b", {}, {}, 1e18)])
+
+    asyncio.run(save())
+    _, output, _ = run("stats", "checkpoint_store", "--env", "new")
+    assert output.splitlines()[2:] == ["    oldest: -1000000000000.0, 'a'", "    newest: 1e+18, 'b'"]
+
+
+def test_no_type_of_an_entity_steers_the_terminal(run, config):
+    async def add():
+        async with store_of(GRAPH, "file", config / "new") as store:
+            await store.add_entity("a", "\x1b[2JPer\nson")
+
+    asyncio.run(add())
+    assert r"    entity types: 1 \x1b[2JPer\nson" in run("stats", "knowledge_graph", "--env", "new")[1].splitlines()
+
+
+def test_what_a_target_rounds_is_said_and_compared_as_it_keeps_it(run, config, postgres_url, new_schema):
+    options = {"dsn": postgres_url, "schema": new_schema(), "storage": "halfvec"}
+    environment(config, "new", vector_stores={"default": {"provider": "postgres", "options": options}})
+    for action in ("would copy 10", "equal", "equal"):
+        dry = ["--dry-run"] if action.startswith("would") else []
+        status, output, errors = run("migrate", "--from", "old", "--to", "new", "--only", "vector_store", *dry)
+        assert (status, action in output) == (0, True)
+        assert "vectors are copied rounded" in output
+        assert ("vectors are copied rounded" in errors) == (not dry)

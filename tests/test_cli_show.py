@@ -118,6 +118,23 @@ def test_options_of_a_backend_that_was_removed_later_are_not_shown(
         f"{{provider: 'postgresql://u:{SECRET}@host/db'}}",
         f"'postgresql://u:{SECRET}@host/db'",
         "{provider: '${X}'}",
+        f"{{provider: 'declaring_provider:Store', options: {{plase: {SECRET}}}}}",
+        f"{{provider: 'declaring_provider:Store', options: {{pool: {{siez: {SECRET}}}}}}}",
+        f"{{provider: 'declaring_provider:Store', options: {{place: 'http://{SECRET}@host/x'}}}}",
+        f"{{provider: 'declaring_provider:Store', options: {{place: 'http://u:a {SECRET}@host/x'}}}}",
+        f"{{provider: 'declaring_provider:Store', options: {{place: 'host=x password = {SECRET}'}}}}",
+        f'{{provider: "declaring_provider:Store", options: {{place: "password=\'a {SECRET}\' host=x"}}}}',
+        f"{{provider: 'declaring_provider:Store', options: {{place: 'http://host?x=1&sig={SECRET}&auth={SECRET}'}}}}",
+        f"{{provider: 'declaring_provider:Store', options: {{place: '{{\"password\": \"a {SECRET}\"}}'}}}}",
+        f"{{provider: 'declaring_provider:Store', options: {{place: 'Authorization: Bearer {SECRET}'}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{encryption_key: {SECRET}}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{signingKey: {SECRET}}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{accessToken: {SECRET}}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{headers: {{Authorization: {SECRET}}}}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{headers: {{Cookie: {SECRET}}}}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{jwt: {SECRET}, bearer: {SECRET}}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{tls: '-----BEGIN KEY-----\n{SECRET}'}}}}",
+        f"{{provider: 'custom_providers:DictVectorStore', options: {{run: [x, --password, {SECRET}]}}}}",
     ],
 )
 def test_no_secret_is_shown(
@@ -187,3 +204,12 @@ class TestDiff:
         place, _, more = json.loads(capsys.readouterr().out)
         assert (place["here"]["value"], place["there"]["set_by"]) == ("here", "config/there.yaml:1")
         assert more["here"] is None
+
+
+def test_a_number_that_json_does_not_have_is_text_in_it(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (directory / "base.yaml").write_text(
+        "vector_stores: {default: {provider: 'custom_providers:DictVectorStore', options: {a: .nan, b: [-.inf]}}}"
+    )
+    settings = shown(capsys)
+    assert settings["vector_stores.default.options.a"]["value"] == "NaN"
+    assert settings["vector_stores.default.options.b"]["value"] == ["-Infinity"]

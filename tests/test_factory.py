@@ -164,5 +164,5 @@ class TestRememberedBackends:
         with pytest.raises(BackendErrorGroup) as caught:
             await StorageBackendFactory.shutdown_all()
         assert log == ["close c", "close b", "close a"]
-        assert [str(error) for error in caught.value.exceptions] == ["c", "a"]
+        assert [str(error.__cause__) for error in caught.value.exceptions] == ["c", "a"]
         assert StorageBackendFactory.get_backend(VECTOR, "a") is None

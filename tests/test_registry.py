@@ -441,8 +441,11 @@ class TestClosing:
         await registry.open()
         with pytest.raises(BackendErrorGroup) as caught:
             await registry.close()
-        messages = sorted(str(error) for error in caught.value.exceptions)
-        assert messages == ['The vector_store "d" (FakeStore) did not close within 0.01 s.', "a", "c"]
+        assert sorted(str(error) for error in caught.value.exceptions) == [
+            'The vector_store "a" (FakeStore) did not close: OSError.',
+            'The vector_store "c" (FakeStore) did not close: OSError.',
+            'The vector_store "d" (FakeStore) did not close within 0.01 s.',
+        ]
         assert not any(fake.is_open for fake in fakes)
         await registry.close()  # has nothing left to do
 

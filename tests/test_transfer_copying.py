@@ -7,14 +7,20 @@ import json
 import tracemalloc
 from contextlib import AsyncExitStack
 
+import numpy as np
 import pytest
 from custom_providers import DictCheckpointStore, DictGraph
 from transfers import everything, filled, store_of
 
 from symphony_registry.backends import BackendType
-from symphony_registry.errors import InvalidValueError, TransferError, UnsupportedOperationError
+from symphony_registry.errors import (
+    BackendUnavailableError,
+    InvalidValueError,
+    TransferError,
+    UnsupportedOperationError,
+)
 from symphony_registry.testing.expectations import assert_same
-from symphony_registry.transfer import Action, Existing, StoreContents, compare, copy, plan_copy
+from symphony_registry.transfer import Action, Existing, StoreContents, as_kept, compare, copy, plan_copy
 from symphony_registry.transfer.copying import _BYTES, _RECORDS
 from symphony_registry.transfer.sections import SECTIONS
 
@@ -226,6 +232,71 @@ async def test_what_a_target_does_not_take_is_named(opened):
     with pytest.raises(TransferError, match=r"vectors from 'first' to 'zero'.*items\[1\].*length zero") as raised:
         await copied(source, target)
     assert isinstance(raised.value.__cause__, InvalidValueError)
+
+
+async def test_nothing_is_deleted_for_what_the_target_could_not_take(opened):
+    source = await opened(store_of(BackendType.VECTOR_STORE, metric="dot"))
+    target = await opened(store_of(BackendType.VECTOR_STORE, metric="cosine"))
+    await source.store.add_many([("first", [1.0, 2.0], None), ("zero", [0.0, 0.0], None)])
+    await target.store.add("kept", [1.0, 2.0])
+    with pytest.raises(TransferError, match=r"cannot take 'zero': .*length zero"):
+        await plan_copy(source, target, Existing.REPLACE)
+
+
+@ALL
+async def test_nothing_is_deleted_for_an_empty_source(kind, opened):
+    source, target = await opened(store_of(kind)), await opened(store_of(kind))
+    await put(target.store, "kept")
+    with pytest.raises(TransferError, match=r"The source is empty, and .* is not"):
+        await plan_copy(source, target, Existing.REPLACE)
+    assert (await copied(source, target, Existing.MERGE)).to_copy == 0
+
+
+async def test_a_replacement_that_fails_says_that_the_rest_is_gone_and_can_be_continued(opened):
+    source = await opened(store_of(BackendType.KNOWLEDGE_GRAPH))
+    await filled(source.store, more=_RECORDS)
+
+    class FailsOnce(StoreContents):
+        fails = True
+
+        async def write(self, section, records):
+            if section.name == "relations" and records and self.fails:
+                self.fails = False
+                raise UnsupportedOperationError("not now.")
+            await super().write(section, records)
+
+    target = FailsOnce((await opened(store_of(BackendType.KNOWLEDGE_GRAPH))).store)
+    await put(target.store, "another")
+    with pytest.raises(TransferError, match=r"not now\. What .* held before is deleted\. .*it continues"):
+        await copied(source, target, Existing.REPLACE)
+    assert (await copied(source, target, Existing.REPLACE)).action is Action.CONTINUE
+    assert (await compare(source, target)).equal
+
+
+@ALL
+async def test_what_a_provider_raises_is_told_without_its_text(kind, opened):
+    class Fails(type(store_of(kind))):
+        async def scan(self, batch_size=1000):
+            raise OSError("hunter2")
+            yield
+
+        scan_entities = scan
+
+    source, target = await opened(Fails()), await opened(store_of(kind))
+    with pytest.raises(BackendUnavailableError, match=r"failed: OSError\.$") as raised:
+        await compare(source, target)
+    assert "hunter2" in str(raised.value.__cause__)
+
+
+async def test_what_the_target_rounds_is_copied_rounded_and_compared_so(opened):
+    source, target = [await opened(store_of(BackendType.VECTOR_STORE)) for _ in range(2)]
+    await source.store.add("a", [0.1, 1.0])
+    assert as_kept(source, target) is source
+    target.store.config = {"storage": "halfvec"}
+    rounded = as_kept(source, target)
+    await copied(rounded, target)
+    assert (await compare(rounded, target)).equal
+    assert (await target.store.get("a"))["vector"] == [float(np.float16(0.1)), 1.0]
 
 
 @pytest.mark.parametrize(

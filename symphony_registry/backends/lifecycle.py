@@ -10,8 +10,8 @@ from symphony_registry.errors import (
     BackendErrorGroup,
     BackendTimeoutError,
     BackendUnavailableError,
-    RegistryError,
     WrongEventLoopError,
+    without_text,
 )
 
 
@@ -90,10 +90,9 @@ class Lifecycle:
             await _undo_connect(backend, error, timeout)
             if isinstance(error, TimeoutError) and limit.expired():
                 raise BackendTimeoutError(f"{backend} did not open within {timeout} s.") from error
-            if not isinstance(error, Exception) or isinstance(error, RegistryError):
+            if not isinstance(error, Exception):
                 raise
-            # its text is left to the cause: nobody knows what a driver writes there
-            raise BackendUnavailableError(f"{backend} could not be opened: {type(error).__name__}.") from error
+            raise without_text(error, f"{backend} could not be opened")  # noqa: B904 - it has its cause
         backend._loop = asyncio.get_running_loop()
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
@@ -179,7 +178,7 @@ def _as_error(result: BaseException, backend: StorageBackend) -> Exception:
 
 async def _undo_connect(backend: StorageBackend, error: BaseException, timeout: float | None) -> None:
     if second := await _disconnected(backend, timeout):
-        error.add_note(f"Closing it again failed too: {type(second).__name__}")
+        error.add_note(f"Closing it again failed too: {second}")
 
 
 async def _disconnected(backend: StorageBackend, timeout: float | None) -> Exception | None:
@@ -204,9 +203,11 @@ async def _disconnected(backend: StorageBackend, timeout: float | None) -> Excep
     if task.cancelled():
         return BackendUnavailableError(f"{backend} did not close: its disconnect was cancelled.")
     error = task.exception()
-    if error is None or isinstance(error, Exception):
-        return error
-    raise error
+    if isinstance(error, Exception):
+        return without_text(error, f"{backend} did not close")
+    if error is not None:
+        raise error
+    return None
 
 
 async def check_health(backend: StorageBackend, timeout: float | None) -> Health:

@@ -8,6 +8,9 @@ _LIBRARIES = ("rich", "typer")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 where a problem was found, 2 where it was misused."""
+    if sys.stdout is None:
+        print("error: standard output is closed.", file=sys.stderr)  # noqa: T201
+        return 1
     try:
         from symphony_registry.cli.app import run  # noqa: PLC0415 - the libraries may be missing
     except ModuleNotFoundError as error:

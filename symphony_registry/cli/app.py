@@ -1,5 +1,7 @@
 """The commands of `symphony-registry`."""
 
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -50,18 +52,36 @@ app.command("import")(import_)
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run the command and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # for the classes of an application that is not installed
     try:
-        app(arguments, prog_name="symphony-registry")
+        status = _status(arguments)
+        sys.stdout.flush()
     except RegistryError as error:
         print_error(error)
         return 1
     except OSError as error:
-        if error.filename is None:
+        if error.errno is None:
             raise
-        print_error(OSError(f"{error.filename}: {error.strerror}."))
+        if error.filename is None:
+            _leave_output()
+        if not isinstance(error, BrokenPipeError):  # who reads has what was wanted
+            print_error(OSError(f"{error.filename or 'standard output'}: {error.strerror}."))
         return 1
+    return status
+
+
+def _status(arguments: Sequence[str] | None) -> int:
+    try:
+        app(arguments, prog_name="symphony-registry")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
     return 0
+
+
+def _leave_output() -> None:
+    """Send what could not be written nowhere, since the interpreter would try again at its end."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -10,10 +10,9 @@ from symphony_registry.checking import Checked, Status
 from symphony_registry.checking import check as check_backends
 from symphony_registry.cli.options import ConfigDir, Environment, Json
 from symphony_registry.cli.output import BAD, FAINT, GOOD, MISSING, Cell, print_json, print_lines, print_table
-from symphony_registry.cli.sources import sources
 from symphony_registry.errors import Problem
 from symphony_registry.settings.effective import provider_text
-from symphony_registry.settings.layers import read_layers
+from symphony_registry.settings.layers import SHIPPED, Configuration, read_layers
 
 _STYLES: dict[Status, str] = {"ok": GOOD, "valid": GOOD}
 _COLUMNS = ("TYPE", "NAME", "PROVIDER", "STATUS", ">LATENCY", "ENGINE", ">ITEMS")
@@ -43,6 +42,15 @@ def check(
         raise typer.Exit(1)
 
 
+def sources(configuration: Configuration) -> str:
+    """Return the environment and the files of a configuration in words."""
+    if configuration.directory is None:
+        return "No environment and no directory chosen: one memory backend of each type (--env NAME, --config-dir DIR)."
+    files = ", ".join(map(str, configuration.files))
+    shipped = " (they ship with the package)" if configuration.directory == SHIPPED else ""
+    return f"Environment: {configuration.environment or 'none'}. Files: {files}{shipped}."
+
+
 def problem_text(problem: Problem) -> Text:
     """Return a problem for people, its place first."""
     about = f"{'.'.join(problem.path)}: " if problem.path else ""
@@ -65,7 +73,7 @@ def _summary(found: list[Checked]) -> Text:
     wrong = sum(bool(each.problems) for each in found)
     if wrong:
         return Text(f"Something is wrong in {wrong} of {len(found)} rows.", BAD)
-    return Text("Nothing is wrong.", GOOD)
+    return Text("Nothing is wrong.", GOOD) if found else Text("No backend is configured.", BAD)
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 from symphony_registry.backends.base import BackendType
 from symphony_registry.cli.options import ConfigDir, Environment, Output
 from symphony_registry.cli.output import write_text
+from symphony_registry.cli.selection import StoreName, open_store
 from symphony_registry.diagram import Diagram, diagram
 from symphony_registry.errors import BackendErrorGroup, RegistryError
 from symphony_registry.registry import ServiceRegistry
@@ -38,7 +39,7 @@ def graph(
     drawn, errors = asyncio.run(_opened_and_drawn(registry)) if open_backends else (diagram(registry.container), [])
     write_text(drawn.mermaid() if picture_format is Format.MERMAID else drawn.svg(), output)
     if errors:
-        raise BackendErrorGroup("Not all backends could be opened", errors)
+        raise BackendErrorGroup("Not all backends could be opened and closed", errors)
 
 
 async def _opened_and_drawn(registry: ServiceRegistry) -> tuple[Diagram, list[Exception]]:
@@ -47,10 +48,12 @@ async def _opened_and_drawn(registry: ServiceRegistry) -> tuple[Diagram, list[Ex
     for backend_type in BackendType:
         for name in registry.list_backends(backend_type):
             try:
-                await registry.open_backend(backend_type, name)
+                await open_store(registry, StoreName(backend_type, name))
             except RegistryError as error:
                 errors.append(error)
+    drawn = diagram(registry.container)
     try:
-        return diagram(registry.container), errors
-    finally:
         await registry.close()
+    except RegistryError as error:
+        errors.append(error)
+    return drawn, errors

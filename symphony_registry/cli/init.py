@@ -1,13 +1,15 @@
 """`symphony-registry init`."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from symphony_registry.backends.base import BackendType, StorageBackendFactory
-from symphony_registry.cli.output import print_error, print_lines
+from symphony_registry.backends.base import BackendType
+from symphony_registry.cli.options import common_providers
+from symphony_registry.cli.output import print_error, print_lines, writing
 from symphony_registry.cli.schema import schema_text
 from symphony_registry.errors import hint
 from symphony_registry.settings.catalog import provider_named, yaml_block
@@ -24,7 +26,13 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)] = Path("config"),
     provider: Annotated[
         str | None,
-        typer.Option("--provider", metavar="NAME", help="What keeps the data in production.", show_default=False),
+        typer.Option(
+            "--provider",
+            metavar="NAME",
+            help="What keeps the data in production.",
+            autocompletion=common_providers,
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Write configuration files to begin with.
@@ -32,12 +40,15 @@ def init(
     They are base, development, test and production, and a schema for editors. Asks what keeps the data in production,
     unless that is given or nobody is there to ask. Never overwrites a file.
     """
-    known = _providers_of_all_types()
-    chosen = provider or (_asked(known) if sys.stdin.isatty() and sys.stdout.isatty() else "file")
+    known = common_providers()
+    chosen = provider or "file"
+    if provider is None and sys.stdin.isatty() and sys.stdout.isatty():
+        chosen = typer.prompt(f"What keeps the data in production? ({', '.join(known)})", default="file")
     if chosen not in known:
         raise typer.BadParameter(f'no provider "{chosen}" is there for all types. {hint(chosen, known)}')
     files = {name: (SHIPPED / name).read_text("utf-8") for name in ("base.yaml", "development.yaml", "test.yaml")}
-    files["production.yaml"] = _EDITORS + _PRODUCTION + "".join(f"\n{_block(kind, chosen)}" for kind in BackendType)
+    blocks = [yaml_block(provider_named(backend_type, chosen)) for backend_type in BackendType]
+    files["production.yaml"] = "\n".join([_EDITORS + _PRODUCTION, *blocks])
     files["schema.json"] = schema_text()
     if there := [str(directory / name) for name in files if (directory / name).exists()]:
         print_error(
@@ -46,21 +57,7 @@ def init(
         raise typer.Exit(1)
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        with (directory / name).open("x", encoding="utf-8") as file:
+        with writing(directory / name), (directory / name).open("x", encoding="utf-8") as file:
             file.write(text)
     print_lines(*(f"{directory / name}" for name in files))
-    print_lines(f"Next: symphony-registry check --env development --config-dir {directory}")
-
-
-def _providers_of_all_types() -> list[str]:
-    names = [set(StorageBackendFactory.list_providers(backend_type)) for backend_type in BackendType]
-    return sorted(set.intersection(*names))
-
-
-def _asked(known: list[str]) -> str:
-    answer: str = typer.prompt(f"What keeps the data in production? ({', '.join(known)})", default="file")
-    return answer
-
-
-def _block(backend_type: BackendType, name: str) -> str:
-    return yaml_block(provider_named(backend_type, name))
+    print_lines(f"Next: symphony-registry check --env development --config-dir {shlex.quote(str(directory))}")

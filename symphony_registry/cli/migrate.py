@@ -1,18 +1,27 @@
 """`symphony-registry migrate`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, TypeAlias
 
 import typer
 from rich.text import Text
 
-from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible
-from symphony_registry.cli.options import ConfigDir, Json, backend_type_names, environment_names
+from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible, noted
+from symphony_registry.cli.options import ConfigDir, Json, environment_names, store_names
 from symphony_registry.cli.output import BAD, GOOD, MISSING, Cell, print_json, print_lines, print_table
-from symphony_registry.cli.selection import StoreName, chosen_stores, open_to_move, provider_of, settings_of
-from symphony_registry.errors import RegistryError, TransferError
+from symphony_registry.cli.selection import (
+    StoreName,
+    chosen_stores,
+    closing,
+    open_source,
+    open_to_move,
+    provider_of,
+    settings_of,
+    stores_of,
+)
+from symphony_registry.errors import RegistryError, TransferError, hint
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.transfer import Existing, StoreContents
 
@@ -33,13 +42,18 @@ def migrate(
         typer.Option(
             metavar="TYPE[/NAME]",
             help="Only this store, or all of a type; can be given again.",
-            autocompletion=backend_type_names,
+            autocompletion=store_names,
             show_default=False,
         ),
     ] = None,
     merge: Merge = False,
     replace: Replace = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and copy nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what would be done, and copy nothing. A target that is missing is made, empty."
+        ),
+    ] = False,
     config_dir: ConfigDir = None,
     as_json: Json = False,
 ) -> None:
@@ -71,37 +85,35 @@ def migrate(
 async def _migrate(ends: _Ends, moves: list[Move], existing: Existing, *, dry_run: bool) -> None:
     """Check all, then copy all; one store is open at a time, since a provider may keep all of it in memory."""
     for move in moves:
-        with _noted(move):
+        with noted(move):
             async with _opened(ends, move.store) as stores:
                 await move.prepare(*stores, existing)
     if dry_run or any(each.problem for each in moves):
         return
     for move in moves:
-        with _noted(move):
+        with noted(move):
             async with _opened(ends, move.store) as stores:
                 await move.carry_out(*stores)
-
-
-@contextmanager
-def _noted(move: Move) -> Iterator[None]:
-    try:
-        yield
-    except RegistryError as error:
-        move.problem = str(error)
 
 
 @asynccontextmanager
 async def _opened(ends: _Ends, store: StoreName) -> AsyncIterator[tuple[StoreContents, StoreContents]]:
     """Open a store in both environments."""
-    first, second = (settings_of(registry, store) for registry in ends.values())
-    if first == second:
+    (_, source), (name, target) = ends.items()
+    if settings_of(target, store) is None:
+        known = [each.name for each in stores_of(target) if each.backend_type is store.backend_type]
+        raise TransferError(
+            f"{name}: There is no {store.backend_type} {store.name!r}. {hint(store.name, known)} "
+            f"Add it to {name}.yaml, or name the others with --only."
+        )
+    if settings_of(source, store) == settings_of(target, store):
         raise TransferError("Both environments keep it at the same place: its provider and options are the same.")
     async with AsyncExitStack() as stack:
         opened: list[StoreContents] = []
         for environment, registry in ends.items():
-            stack.push_async_callback(registry.close)
+            await stack.enter_async_context(closing(registry))
             try:
-                opened.append(await open_to_move(registry, store))
+                opened.append(await (open_source if registry is source else open_to_move)(registry, store))
             except RegistryError as error:
                 raise TransferError(f"{environment}: {error}") from error
         yield opened[0], opened[1]

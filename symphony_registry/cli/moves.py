@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from symphony_registry.cli.output import BAD, FAINT, GOOD, print_lines
+from symphony_registry.cli.output import BAD, FAINT, GOOD, parts_of, print_lines
 from symphony_registry.cli.progress import progress_bar
 from symphony_registry.cli.selection import StoreName
+from symphony_registry.errors import RegistryError
 from symphony_registry.transfer import (
     Action,
     Comparison,
@@ -19,6 +20,7 @@ from symphony_registry.transfer import (
     Plan,
     Stage,
     StoreContents,
+    as_kept,
     compare,
     copy,
     plan_copy,
@@ -39,6 +41,8 @@ _PLANNED = {
     Action.REPLACE: "would delete {0.target_items:,}, then copy {0.to_copy:,}",
 }
 
+_ROUNDED = "the target keeps float16 (storage: halfvec): vectors are copied rounded, and compared so."
+
 
 @dataclass
 class Move:
@@ -47,6 +51,7 @@ class Move:
     store: StoreName
     plan: Plan | None = None
     copied: int = 0
+    is_rounded: bool = False
     comparison: Comparison | None = None
     problem: str = ""
 
@@ -57,21 +62,26 @@ class Move:
 
     async def prepare(self, source: Contents, target: StoreContents, existing: Existing) -> None:
         """Plan, or raise what is in the way."""
+        kept = as_kept(source, target)
+        self.is_rounded = kept is not source
         with progress_bar(str(self.store), None) as progress:
-            self.plan = await plan_copy(source, target, existing, progress)
+            self.plan = await plan_copy(kept, target, existing, progress)
 
     async def carry_out(self, source: Contents, target: StoreContents) -> None:
         """Copy as planned, and compare both sides."""
         plan = self.plan
         assert plan is not None
+        if self.is_rounded:
+            print_lines(f"{self.store}: {_ROUNDED}", stderr=True)
+        kept = as_kept(source, target)
         with progress_bar(str(self.store), plan.source_items) as show:
 
             def count(stage: Stage, done: int) -> None:
                 self.copied = done - sum(plan.held)
                 show(stage, done)
 
-            await copy(source, target, plan, count)
-            self.comparison = await compare(source, target, merged=plan.action is Action.MERGE, progress=show)
+            await copy(kept, target, plan, count)
+            self.comparison = await compare(kept, target, merged=plan.action is Action.MERGE, progress=show)
 
     def result(self) -> Text:
         """Return what came of it in a word or two."""
@@ -84,6 +94,7 @@ class Move:
     def details(self) -> list[Text]:
         """Return what is wrong, what differs, and what both sides hold."""
         details = [Text(self.problem)] if self.problem else []
+        details += [Text(_ROUNDED)] if self.is_rounded else []
         if (found := self.comparison) is not None:
             details += [Text(f"{each.section}: {each}") for each in found.differences]
             if found.differing > len(found.differences):
@@ -102,6 +113,7 @@ class Move:
             "action": plan and plan.action,
             "to_copy": plan and plan.to_copy,
             "copied": self.copied,
+            "rounded": self.is_rounded,
             "source": found and vars(found.source),
             "target": found and vars(found.target),
             "others": found and found.others,
@@ -110,6 +122,15 @@ class Move:
             "differences": [each._asdict() for each in found.differences] if found else [],
             "problem": self.problem or None,
         }
+
+
+@contextmanager
+def noted(move: Move) -> Iterator[None]:
+    """Keep what goes wrong in the block with the move."""
+    try:
+        yield
+    except RegistryError as error:
+        move.problem = " ".join(map(str, parts_of(error)))
 
 
 @contextmanager

@@ -5,14 +5,46 @@ from typing import Annotated
 
 import typer
 
-from symphony_registry.backends.base import BackendType
-from symphony_registry.settings.layers import environments
+from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.errors import RegistryError
+from symphony_registry.settings.layers import chosen_directory, environments, read_layers
+from symphony_registry.settings.tree import Branch
 from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT
 
 
 def environment_names(ctx: typer.Context) -> list[str]:
     """Return the environments of the directory that is chosen so far, for completion."""
-    return environments(Path(ctx.params.get("config_dir") or "config"))
+    return environments(chosen_directory(ctx.params.get("config_dir")))
+
+
+def backend_type_names() -> list[str]:
+    """Return the names of the backend types, for completion."""
+    return [backend_type.value for backend_type in BackendType]
+
+
+def store_names(ctx: typer.Context) -> list[str]:
+    """Return the backend types, and the stores of the environment that is chosen so far, for completion."""
+    try:
+        tree = read_layers(ctx.params.get("env") or ctx.params.get("source"), ctx.params.get("config_dir")).tree
+    except RegistryError:
+        return backend_type_names()
+    sections = {backend_type: tree.find((backend_type.section,)) for backend_type in BackendType}
+    named = [f"{kind}/{name}" for kind, node in sections.items() if isinstance(node, Branch) for name in node.children]
+    return [*backend_type_names(), *named]
+
+
+def provider_names(ctx: typer.Context) -> list[str]:
+    """Return the providers of the type that is chosen so far, for completion."""
+    try:
+        return StorageBackendFactory.list_providers(BackendType(str(ctx.params.get("type_name"))))
+    except RegistryError:
+        return []
+
+
+def common_providers() -> list[str]:
+    """Return the providers that are there for all types."""
+    names = [set(StorageBackendFactory.list_providers(backend_type)) for backend_type in BackendType]
+    return sorted(set.intersection(*names))
 
 
 Environment = Annotated[
@@ -41,8 +73,3 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of the terminal.", show_default=False),
 ]
-
-
-def backend_type_names() -> list[str]:
-    """Return the names of the backend types, for completion."""
-    return [backend_type.value for backend_type in BackendType]

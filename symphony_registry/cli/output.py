@@ -2,14 +2,19 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from symphony_registry.errors import RegistryError, StorageError
+from symphony_registry.settings.effective import printable
 
 Cell = str | Text
 
@@ -29,10 +34,10 @@ def console(*, stderr: bool = False) -> Console:
     )
 
 
-def print_lines(*renderables: RenderableType, stderr: bool = False) -> None:
+def print_lines(*texts: Cell, stderr: bool = False) -> None:
     """Print without spaces at the end of lines."""
     target = console(stderr=stderr)
-    for line in _lines(target, *renderables):
+    for line in _lines(target, *(_escaped(text, line_ends=True) for text in texts)):
         print(line, file=target.file)
 
 
@@ -40,7 +45,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], details:
     """Print rows under the names of their columns, each with its details under it.
 
     Columns of numbers are marked with `>` in front of their names. With details
-    a row is one line, cut in a narrow terminal; else its cells are wrapped there.
+    a row is one line, whose widest column is cut in a narrow terminal; else its
+    cells are wrapped there.
     """
     notes = [list(each) for each in details]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -52,22 +58,31 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], details:
             overflow="ellipsis" if notes else "fold",
         )
     for row in rows:
-        table.add_row(*map(_in_one_line, row))
+        table.add_row(*map(_escaped, row))
     target = console()
-    if target.measure(table, options=target.options.update(width=_UNLIMITED)).maximum > target.width:
+    if _width(table, target) > target.width:
         table.padding = (0, 1, 0, 0)
+    if notes and (excess := _width(table, target) - target.width) > 0:
+        widths = [max(cell_len(str(cell)) for cell in [column.header, *column.cells]) for column in table.columns]
+        widest = table.columns[widths.index(max(widths))]
+        widest.max_width = max(max(widths) - excess, cell_len(str(widest.header)))
     header, *lines = _lines(target, table)
     print(header, file=target.file)
     for number, line in enumerate(lines):
         texts = notes[number] if notes else []
-        under = _lines(target, *(Padding(text, _INDENT, expand=False) for text in texts))
+        under = _lines(target, *(Padding(_escaped(text), _INDENT, expand=False) for text in texts))
         print(line, *under, sep="\n", file=target.file)
 
 
-def _in_one_line(cell: Cell) -> Text:
-    """Return a cell without line ends and control characters, which would break the table or the terminal."""
-    text = cell if isinstance(cell, Text) else Text(cell)
-    return Text("".join(each if each.isprintable() else repr(each)[1:-1] for each in text.plain), text.style)
+def _width(table: Table, target: Console) -> int:
+    return target.measure(table, options=target.options.update(width=_UNLIMITED)).maximum
+
+
+def _escaped(text: Cell, *, line_ends: bool = False) -> Text:
+    """Return a text without control characters, and without line ends unless they are meant."""
+    given = text if isinstance(text, Text) else Text(text)
+    shown = "\n".join(map(printable, given.plain.split("\n"))) if line_ends else printable(given.plain)
+    return given if shown == given.plain else Text(shown, given.style)
 
 
 def _lines(target: Console, *renderables: RenderableType) -> list[str]:
@@ -79,16 +94,22 @@ def _lines(target: Console, *renderables: RenderableType) -> list[str]:
 
 def print_json(value: Any) -> None:
     """Print a value as JSON; what JSON does not have becomes text."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))  # noqa: T201
+    plain = json.loads(json.dumps(value, default=str), parse_constant=str)  # not a number, an infinity
+    is_unicode = sys.stdout.encoding.lower().startswith("utf")
+    print(json.dumps(plain, indent=2, ensure_ascii=not is_unicode))  # noqa: T201
+
+
+def parts_of(error: BaseException) -> list[BaseException]:
+    """Return the errors in a group, or the error."""
+    if isinstance(error, BaseExceptionGroup):
+        return [part for each in error.exceptions for part in parts_of(each)]
+    return [error]
 
 
 def print_error(error: BaseException) -> None:
     """Print what went wrong, every part of a group, on stderr."""
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            print_error(each)
-        return
-    print_lines(Text.assemble(("error: ", BAD), str(error)), stderr=True)
+    for each in parts_of(error):
+        print_lines(Text.assemble(("error: ", BAD), str(each)), stderr=True)
 
 
 def write_text(text: str, output: Path | None = None) -> None:
@@ -96,4 +117,16 @@ def write_text(text: str, output: Path | None = None) -> None:
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text, "utf-8")
+        with writing(output):
+            output.write_text(text, "utf-8")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file where the block cannot write it."""
+    try:
+        yield
+    except RegistryError:
+        raise
+    except OSError as error:
+        raise StorageError(f"{path} could not be written: {error.strerror}.", path) from error

@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from symphony_registry.backends.base import BackendType
-from symphony_registry.cli.options import ConfigDir, Environment, Json
+from symphony_registry.cli.options import ConfigDir, Environment, Json, backend_type_names, provider_names
 from symphony_registry.cli.output import (
     BAD,
     FAINT,
@@ -19,6 +19,7 @@ from symphony_registry.cli.output import (
     print_table,
     write_text,
 )
+from symphony_registry.cli.selection import backend_type_of
 from symphony_registry.errors import ProviderNotFoundError
 from symphony_registry.settings.catalog import Option, Provider, provider_named, providers_of, yaml_block
 from symphony_registry.settings.effective import effective
@@ -26,8 +27,12 @@ from symphony_registry.settings.layers import read_layers
 
 
 def providers(
-    backend_type: Annotated[BackendType | None, typer.Argument(metavar="TYPE", show_default=False)] = None,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", show_default=False)] = None,
+    type_name: Annotated[
+        str | None, typer.Argument(metavar="TYPE", autocompletion=backend_type_names, show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", autocompletion=provider_names, show_default=False)
+    ] = None,
     env: Environment = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
@@ -38,6 +43,7 @@ def providers(
     a NAME too, which may be a class as package.module:Class, the YAML of a backend, to paste. Classes that the
     configuration names are listed with the others.
     """
+    backend_type = None if type_name is None else backend_type_of(type_name)
     if backend_type is not None and name is not None:
         _print_block(provider_named(backend_type, name), as_json=as_json)
         return

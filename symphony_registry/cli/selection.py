@@ -1,15 +1,17 @@
 """Stores as they are named on the command line: `vector_store`, `vector_store/default`."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 import typer
 
-from symphony_registry.backends.storage import BackendType
+from symphony_registry.backends.base import BackendType, StorageBackend, StorageBackendFactory
 from symphony_registry.cli.output import MISSING
-from symphony_registry.errors import NotFoundError, TransferError, hint
+from symphony_registry.errors import BackendErrorGroup, NotFoundError, TransferError, hint, own_errors
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.settings import BackendSettings
+from symphony_registry.settings.validation import options_model
 from symphony_registry.transfer import StoreContents
 
 
@@ -28,16 +30,21 @@ def stores_of(registry: ServiceRegistry) -> list[StoreName]:
     return [StoreName(kind, name) for kind in BackendType for name in registry.list_backends(kind)]
 
 
+def backend_type_of(word: str) -> BackendType:
+    """Return the backend type that is called so."""
+    try:
+        return BackendType(word)
+    except NotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def chosen_stores(registry: ServiceRegistry, words: Sequence[str]) -> list[StoreName]:
     """Return the stores that any of `words`, each a type or a type and a name, stands for; all without words."""
     known = stores_of(registry)
     found: list[StoreName] = []
     for word in words:
         kind, slash, name = word.partition("/")
-        try:
-            backend_type = BackendType(kind)
-        except NotFoundError as error:
-            raise typer.BadParameter(str(error)) from None
+        backend_type = backend_type_of(kind)
         named = [each for each in known if each.backend_type is backend_type and (not slash or each.name == name)]
         if slash and not named:
             raise typer.BadParameter(f"There is no {backend_type} {name!r}. {hint(word, map(str, known))}")
@@ -65,9 +72,47 @@ def settings_of(registry: ServiceRegistry, store: StoreName) -> BackendSettings 
     return registry.container.settings().backends(store.backend_type).get(store.name)
 
 
+@asynccontextmanager
+async def closing(registry: ServiceRegistry) -> AsyncIterator[None]:
+    """Close what the block has opened; where both fail, the block's error is told."""
+    try:
+        yield
+    except BaseException:
+        with suppress(BackendErrorGroup):
+            await registry.close()
+        raise
+    await registry.close()
+
+
+async def open_store(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
+    """Open a store; every error is one of ours."""
+    with own_errors(f"{store} could not be built"):
+        return await registry.open_backend(*store)
+
+
 async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreContents:
     """Open a store to copy from or to; raises `TransferError` for one that this process alone would see."""
-    opened = await registry.open_backend(*store)
+    opened = await open_store(registry, store)
     if not opened.persists:
-        raise TransferError(f"{opened} is empty now and gone when this command ends: it does not persist.")
+        raise TransferError(
+            f"{opened} is empty now and gone when this command ends: it does not persist. Choose another environment."
+        )
     return StoreContents(opened)
+
+
+async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
+    """Open a store to copy from; raises `TransferError` where it would be made only now."""
+    from symphony_registry.backends.journaled import FileOptions  # noqa: PLC0415 - providers are loaded when they are used
+    from symphony_registry.journal.names import JOURNAL_NAME  # noqa: PLC0415
+
+    configured = settings_of(registry, store)
+    assert configured is not None
+    model = options_model(StorageBackendFactory.get_provider(store.backend_type, configured.provider))
+    if model is not None and issubclass(model, FileOptions):
+        path = model.model_validate(configured.options).path
+        if not (path / JOURNAL_NAME).exists():
+            raise TransferError(
+                f"Nothing was ever stored in {path.absolute()}: {store} is not there. Look at the environment, and "
+                "at the working directory, where relative paths begin."
+            )
+    return await open_to_move(registry, store)

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from symphony_registry.cli.check import problem_text
-from symphony_registry.cli.options import ConfigDir, Environment, Json
+from symphony_registry.cli.check import problem_text, sources
+from symphony_registry.cli.options import ConfigDir, Environment, Json, environment_names
 from symphony_registry.cli.output import BAD, FAINT, MISSING, Cell, print_json, print_lines, print_table
-from symphony_registry.cli.sources import sources
 from symphony_registry.settings.effective import DEFAULT, Setting, as_text, effective
 from symphony_registry.settings.layers import Configuration, read_layers
 from symphony_registry.settings.secrets import MASK
@@ -19,7 +18,13 @@ def show(
     config_dir: ConfigDir = None,
     diff: Annotated[
         tuple[str, str] | None,
-        typer.Option("--diff", metavar="NAME NAME", help="Show where two environments differ.", show_default=False),
+        typer.Option(
+            "--diff",
+            metavar="NAME NAME",
+            help="Show where two environments differ.",
+            autocompletion=environment_names,
+            show_default=False,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

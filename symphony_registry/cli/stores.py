@@ -15,24 +15,46 @@ import typer
 from rich.text import Text
 
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible
-from symphony_registry.cli.options import ConfigDir, Environment, Json, Output
-from symphony_registry.cli.output import BAD, FAINT, GOOD, MISSING, Cell, print_json, print_lines, print_table
+from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible, noted
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, store_names
+from symphony_registry.cli.output import (
+    BAD,
+    FAINT,
+    GOOD,
+    MISSING,
+    Cell,
+    parts_of,
+    print_error,
+    print_json,
+    print_lines,
+    print_table,
+    writing,
+)
 from symphony_registry.cli.progress import progress_bar
-from symphony_registry.cli.selection import StoreName, chosen_store, chosen_stores, open_to_move, provider_of
-from symphony_registry.errors import RegistryError, StorageError
+from symphony_registry.cli.selection import (
+    StoreName,
+    chosen_store,
+    chosen_stores,
+    closing,
+    open_source,
+    open_store,
+    open_to_move,
+    provider_of,
+)
+from symphony_registry.errors import RegistryError, TransferError
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.transfer import (
     Existing,
     Exported,
     ExportFile,
-    StoreContents,
     count_all,
     summarize,
     write_lines,
 )
 
-_STORE = typer.Argument(metavar="TYPE/NAME", help="Which store: vector_store/default.", show_default=False)
+_STORE = typer.Argument(
+    metavar="TYPE/NAME", help="Which store: vector_store/default.", autocompletion=store_names, show_default=False
+)
 _SECTIONS = ("vectors", "entities", "relations", "checkpoints")
 
 
@@ -48,7 +70,12 @@ class _Counted(NamedTuple):
 def stats(
     only: Annotated[
         str | None,
-        typer.Argument(metavar="[TYPE[/NAME]]", help="Only this store, or all of a type.", show_default=False),
+        typer.Argument(
+            metavar="[TYPE[/NAME]]",
+            help="Only this store, or all of a type.",
+            autocompletion=store_names,
+            show_default=False,
+        ),
     ] = None,
     env: Environment = None,
     config_dir: ConfigDir = None,
@@ -74,13 +101,14 @@ async def _count_all(registry: ServiceRegistry, stores: list[StoreName]) -> list
 
 
 async def _count(registry: ServiceRegistry, store: StoreName) -> _Counted:
-    provider = provider_of(registry, store)
+    summary: JSONObject = {}
+    problem = ""
     try:
-        return _Counted(store, provider, await summarize(await registry.open_backend(*store)))
+        async with closing(registry):
+            summary = await summarize(await open_store(registry, store))
     except RegistryError as error:
-        return _Counted(store, provider, {}, str(error))
-    finally:
-        await registry.close()
+        problem = " ".join(map(str, parts_of(error)))
+    return _Counted(store, provider_of(registry, store), summary, problem)
 
 
 def _row(counted: _Counted) -> list[Cell]:
@@ -89,9 +117,8 @@ def _row(counted: _Counted) -> list[Cell]:
 
 
 def _details(counted: _Counted) -> list[Text]:
-    if counted.problem:
-        return [Text(counted.problem, BAD)]
-    return [
+    problem = [Text(counted.problem, BAD)] if counted.problem else []
+    return problem + [
         Text(f"{key.replace('_', ' ')}: {_shown(value)}", FAINT)
         for key, value in counted.summary.items()
         if key not in _SECTIONS
@@ -104,8 +131,15 @@ def _shown(value: Any) -> str:
     if not isinstance(value, dict):
         return str(value)
     if "timestamp" in value:
-        return f"{datetime.fromtimestamp(value['timestamp'], UTC):%Y-%m-%d %H:%M:%S} UTC, {value['checkpoint_id']!r}"
+        return f"{_time(value['timestamp'])}, {value['checkpoint_id']!r}"
     return ", ".join(f"{count:,} {kind}" for kind, count in value.items())
+
+
+def _time(timestamp: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):  # any finite number is a timestamp, but has not always a date
+        return repr(timestamp)
 
 
 def _as_json(counted: _Counted) -> JSONObject:
@@ -121,23 +155,25 @@ def export(
 ) -> None:
     """Write a store as JSON lines, the same for every provider.
 
-    A file appears when it is complete, and takes the place of one that was there. Equal stores give equal files.
+    A file appears when it is complete, and takes the place of one that was there, unless the store is empty. Equal
+    stores give equal files.
     """
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
     with interruptible("The export is not complete."), _written(output) as file:
-        exported = asyncio.run(_export(registry, chosen, file))
+        exported = asyncio.run(_export(registry, chosen, file, keeps=output is not None and output.is_file()))
     if output is not None:
         print_lines(Text(f"{exported.count:,} records of {chosen} are in {output}, {exported.digest}", GOOD))
 
 
-async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO) -> Exported:
-    try:
-        contents = StoreContents(await registry.open_backend(*store))
-        with progress_bar(str(store), await count_all(contents)) as progress:
+async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO, *, keeps: bool) -> Exported:
+    async with closing(registry):
+        contents = await open_source(registry, store)
+        items = await count_all(contents)
+        if not items and keeps:
+            raise TransferError(f"{store} is empty: the file that is there stays. Delete it if an empty one is meant.")
+        with progress_bar(str(store), items) as progress:
             return await write_lines(contents, file, progress)
-    finally:
-        await registry.close()
 
 
 @contextmanager
@@ -148,20 +184,18 @@ def _written(output: Path | None) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     is_special = output.exists() and not output.is_file()  # a device or a pipe keeps its name
-    try:
-        with output.open("wb") if is_special else _replaced(output.resolve()) as file:
-            yield file
-    except OSError as error:
-        if isinstance(error, RegistryError):
-            raise
-        raise StorageError(f"{output} could not be written: {error.strerror}.", output) from error
+    with writing(output), output.open("wb") if is_special else _replaced(output.resolve()) as file:
+        yield file
 
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """Give a file that takes the name `path` when it is complete and on the disk."""
-    unfinished = path.with_name(f"{path.name}.new")
+    """Give a file that takes the name `path` when it is complete and on the disk; only its owner may read a new one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", suffix=".new", delete=False) as created:
+        unfinished = Path(created.name)
     try:
+        if path.exists():
+            shutil.copymode(path, unfinished)
         with unfinished.open("wb") as file:
             yield file
             file.flush()
@@ -192,11 +226,14 @@ def import_(
     existing = existing_of(merge=merge, replace=replace)
     registry = ServiceRegistry.from_config(env, config_dir)
     move = Move(chosen_store(registry, store))
-    with interruptible("What was imported stays; the same command continues."), _seekable(file) as whole:
+    left = "What was imported stays; the same command continues."
+    with interruptible(left), noted(move), _seekable(file) as whole:
         exported = ExportFile(whole, str(file), move.store.backend_type)
         asyncio.run(_import(registry, exported, move, existing))
     if as_json:
         print_json({"file": str(file), **move.as_json()})
+    elif move.problem:
+        print_error(TransferError(move.problem))
     else:
         print_lines(*move.details(), _import_summary(move, str(file)))
     if not move.is_right:
@@ -211,18 +248,17 @@ def _seekable(file: Path) -> Iterator[BinaryIO]:
             yield opened
             return
         with tempfile.TemporaryFile() as copied:
-            shutil.copyfileobj(opened, copied)
-            copied.seek(0)
+            with writing(Path(tempfile.gettempdir())):
+                shutil.copyfileobj(opened, copied)
+                copied.seek(0)
             yield copied
 
 
 async def _import(registry: ServiceRegistry, exported: ExportFile, move: Move, existing: Existing) -> None:
-    try:
+    async with closing(registry):
         target = await open_to_move(registry, move.store)
         await move.prepare(exported, target, existing)
         await move.carry_out(exported, target)
-    finally:
-        await registry.close()
 
 
 def _import_summary(move: Move, name: str) -> Text:

@@ -15,7 +15,7 @@ from symphony_registry.errors import RegistryError
 from symphony_registry.settings.interpolation import references
 from symphony_registry.settings.layers import Configuration
 from symphony_registry.settings.model import Timeouts
-from symphony_registry.settings.secrets import MASK, declared, masked
+from symphony_registry.settings.secrets import MASK, masked
 from symphony_registry.settings.tree import Branch, Dropped, Leaf, Node, Origin, Path_, is_backend, leaves
 from symphony_registry.settings.validation import options_model
 
@@ -68,6 +68,15 @@ def as_text(value: Any) -> str:
     return str(value) if isinstance(value, str | Path) else json.dumps(value, default=str, ensure_ascii=False)
 
 
+def printable(text: str) -> str:
+    r"""Return a text with its control characters as Python writes them: they would steer a terminal.
+
+    >>> print(printable("red: \x1b[31m"))
+    red: \x1b[31m
+    """
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def provider_text(value: object) -> str:
     """Return the name of a provider, unless it does not look like one: it may be a secret that slipped there."""
     return value if isinstance(value, str) and looks_like_a_name(value) else MASK
@@ -98,7 +107,7 @@ def _setting(path: Path_, leaf: Leaf, model: type[BaseModel] | None) -> Setting:
     else:
         option = path[3:] if is_backend(path[:2]) else path[1:]
         outside = (*found, origin.source) if origin.source.startswith("$") else found
-        shown = masked(option, leaf.value, outside, declared(model, option))
+        shown = masked(option, leaf.value, outside, model)
     return Setting(path, shown, str(origin), found, _actual=leaf.value)
 
 
@@ -108,7 +117,7 @@ def _defaults(path: Path_, given: Node | None, model: type[BaseModel]) -> Iterat
         if name not in set_here and not info.is_required():
             default = info.get_default(call_default_factory=True, validated_data={})
             value = default.model_dump() if isinstance(default, BaseModel) else default
-            yield Setting((*path, name), masked((name,), value, (), info), DEFAULT, _actual=value)
+            yield Setting((*path, name), masked((name,), value, (), model), DEFAULT, _actual=value)
 
 
 def _dropped(backend_type: BackendType, dropped: Dropped) -> Setting:

@@ -56,7 +56,8 @@ def read_layers(
     there is nothing to read: no such directory, or no file for the environment.
     """
     environment = environment or os.environ.get(ENVIRONMENT) or None
-    directory = _directory(config_dir or os.environ.get(CONFIG_DIR), environment)
+    chosen = config_dir or os.environ.get(CONFIG_DIR)
+    directory = chosen_directory(chosen) if chosen or environment else None
     files = () if directory is None else _files(directory, environment)
     problems: list[Problem] = []
     dropped: list[Dropped] = []
@@ -81,11 +82,10 @@ def environments(config_dir: Path) -> list[str]:
     return sorted({file.stem for file in config_dir.glob("*.yaml")} - _LAYERS)
 
 
-def _directory(chosen: str | Path | None, environment: str | None) -> Path | None:
+def chosen_directory(chosen: str | Path | None) -> Path:
+    """Return the directory that an environment is looked for in."""
     if chosen:
         return Path(chosen)
-    if environment is None:
-        return None
     local = Path("config")
     return local if local.is_dir() else SHIPPED
 

@@ -11,53 +11,83 @@ from symphony_registry.settings.tree import Path_
 
 MASK = "********"
 
+# Parts of names; where a name may go on after one, that is another word, as in `tokenizer`.
 _SECRETIVE = re.compile(
-    r"pass(?:word|wd|phrase)|secret|credential|(?:api|access|private|account)[_-]?key"
-    r"|(?<![a-z])(?:pass|pwd|pw|tokens?|dsn|auth)(?![a-z])",
+    r"pass(?:word|wd|phrase|code|key)|secret|credential|authorization|bearer|cookie|jwt|signature"
+    r"|(?:tokens?|key)(?![a-z])|(?<![a-z])(?:pass|pwd|pw|dsn|auth|sig|pem)(?![a-z])",
     re.IGNORECASE,
 )
-# `://user:password@` of a URL, `password=...` of a URL or a DSN
-_INSIDE = re.compile(
-    r"(?P<before>://[^\s/@:]*:)\S+(?=@)|(?P<name>(?:password|passwd|pwd|secret|token|key)=)[^\s&;]+", re.IGNORECASE
+# `name=` and `name: ` in a text, in quotes too, and what may follow.
+_NAME = re.compile(r"""(?<![\w.-])[\w.-]+["']?\s*[=:]\s*""")
+_VALUE = re.compile(
+    r"""(?:(?:bearer|basic)\s+)?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s&;]+)""", re.IGNORECASE | re.DOTALL
 )
+_PEM = "-----BEGIN"
 
 
-def declared(model: type[BaseModel] | None, path: Path_) -> FieldInfo | None:
-    """Return the field of an options model, or of a model inside it, that a path leads to."""
-    field: FieldInfo | None = None
-    for key in path:
-        field = fields_of(model).get(key) if model is not None else None
-        if field is None:
-            return None
-        model = next((kind for kind in _kinds(field.annotation) if issubclass(kind, BaseModel)), None)
-    return field
+def masked(path: Path_, value: Any, references: tuple[str, ...], model: type[BaseModel] | None) -> Any:
+    """Return an option's value with what may be a secret replaced by `MASK`; `model` is that of the options.
 
-
-def masked(path: Path_, value: Any, references: tuple[str, ...], field: FieldInfo | None) -> Any:
-    """Return an option's value with what may be a secret replaced by `MASK`.
-
-    A secret is what its model or its name says, what comes from a file of its
-    own or from a variable with such a name, and what comes from outside the
-    files where no model says what it is.
+    A secret is what its model or its name says, what the model does not know
+    (its name may be misspelt), what comes from a file of its own or from a
+    variable with such a name, and what comes from outside the files where no
+    model says what it is.
     """
     if value is None or isinstance(value, bool):
         return value
-    outside = any(reference.startswith("file:") or _SECRETIVE.search(reference) for reference in references)
-    if outside or any(map(_SECRETIVE.search, path)) or (references and field is None):
+    if any(reference.startswith("file:") or _SECRETIVE.search(reference) for reference in references):
+        return MASK
+    if any(map(_SECRETIVE.search, path)):
+        return MASK
+    field: FieldInfo | None = None
+    for key in path:
+        if model is None:
+            field = None
+            break
+        field = fields_of(model).get(key)
+        if field is None:
+            return MASK
+        model = next((kind for kind in _kinds(field.annotation) if issubclass(kind, BaseModel)), None)
+    if references and field is None:
         return MASK
     if field is not None and any(issubclass(kind, SecretStr | SecretBytes) for kind in _kinds(field.annotation)):
         return MASK
-    return _without_passwords(value)
+    return _without_secrets(value)
 
 
-def _without_passwords(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
-        return _INSIDE.sub(lambda match: f"{match['before'] or match['name']}{MASK}", value)
+        return MASK if _PEM in value else _without_named(_without_user(value))
     if isinstance(value, list):
-        return [_without_passwords(item) for item in value]
+        flags = [None, *value]  # a secret may follow its name, as in a command
+        return [MASK if _is_flag(flag) else _without_secrets(item) for flag, item in zip(flags, value, strict=False)]
     if isinstance(value, dict):
-        return {key: MASK if _SECRETIVE.search(key) else _without_passwords(item) for key, item in value.items()}
+        return {key: MASK if _SECRETIVE.search(key) else _without_secrets(item) for key, item in value.items()}
     return value
+
+
+def _without_user(text: str) -> str:
+    """Mask `user:password` of a URL, whatever characters they have."""
+    before, at, after = text.rpartition("@")
+    scheme, sign, _ = before.partition("://")
+    return f"{scheme}{sign}{MASK}{at}{after}" if at and sign else text
+
+
+def _without_named(text: str) -> str:
+    """Mask what stands after a secretive name, as in a query, a DSN or JSON."""
+    parts: list[str] = []
+    at = 0
+    while name := _NAME.search(text, at):
+        parts.append(text[at : name.end()])
+        at = name.end()
+        if _SECRETIVE.search(name[0]) and (value := _VALUE.match(text, at)):
+            parts.append(MASK)
+            at = value.end()
+    return "".join([*parts, text[at:]])
+
+
+def _is_flag(item: Any) -> bool:
+    return isinstance(item, str) and item.startswith("-") and _SECRETIVE.search(item) is not None and "=" not in item
 
 
 def _kinds(annotation: Any) -> list[type]:

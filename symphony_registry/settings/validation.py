@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackendFactory
 from symphony_registry.backends.options import fields_of, reason
+from symphony_registry.backends.values import check_id
 from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Timeouts
 from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
@@ -54,6 +55,7 @@ def _is_unresolved(node: Node) -> bool:
 
 def _check_backend(tree: Branch, backend_type: BackendType, name: str) -> list[Problem]:
     path = (backend_type.section, name)
+    check_id(name, "name of a backend")
     provider_name = tree.find((*path, "provider"))
     if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:
         return []  # the model has said so

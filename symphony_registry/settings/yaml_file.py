@@ -14,6 +14,8 @@ _MAX_VALUES = 10_000
 _MAX_DEPTH = 50
 
 _TAG = "tag:yaml.org,2002:"
+# What the parser quotes of itself: a character, as Python writes it, and the name of a token.
+_HARMLESS = re.compile(r"|.|\\.|\\[xuU][0-9a-f]+|<[a-z ]+>")
 _AS_TEXT = (f"{_TAG}str", f"{_TAG}timestamp")
 _AS_VALUE = tuple(f"{_TAG}{kind}" for kind in ("null", "bool", "int", "float"))
 
@@ -57,7 +59,9 @@ def read_yaml(path: Path, problems: list[Problem]) -> Branch:
 
 def _without_tokens(problem: str) -> str:
     """Return what the parser says without the words of the file that it quotes: one may be a secret."""
-    return re.sub(r"'[^']{2,}'", "...", problem)
+    return re.sub(
+        r"'[^']*'|\"[^\"]*\"", lambda quoted: quoted[0] if _HARMLESS.fullmatch(quoted[0][1:-1]) else "...", problem
+    )
 
 
 class _TooLargeError(Exception):

@@ -5,7 +5,7 @@ order. Copying, comparing, exporting and importing know only these.
 """
 
 from symphony_registry.transfer.comparing import Comparison, Difference, compare
-from symphony_registry.transfer.contents import Contents, StoreContents, count_all
+from symphony_registry.transfer.contents import Contents, StoreContents, as_kept, count_all
 from symphony_registry.transfer.copying import Action, Existing, Plan, copy, plan_copy
 from symphony_registry.transfer.lines import Exported, ExportFile, write_lines
 from symphony_registry.transfer.progress import Progress, Stage
@@ -23,6 +23,7 @@ __all__ = [
     "Progress",
     "Stage",
     "StoreContents",
+    "as_kept",
     "compare",
     "copy",
     "count_all",

@@ -1,12 +1,12 @@
 """Reading two contents side by side, and saying what differs."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
-from symphony_registry.transfer.contents import Contents
+from symphony_registry.transfer.contents import Contents, left_early
 from symphony_registry.transfer.digest import Digest
 from symphony_registry.transfer.progress import Progress, Stage, silent
 from symphony_registry.transfer.sections import SECTIONS, Key, Record, Section, shown
@@ -147,14 +147,3 @@ async def _placed(section: Section[Any], records: AsyncIterator[Record], first: 
 
 def _place(placed: _Placed) -> Any:
     return placed[0]
-
-
-@asynccontextmanager
-async def left_early(records: AsyncIterator[Record]) -> AsyncIterator[AsyncIterator[Record]]:
-    """Close a scan at the end of the block, however far it was read."""
-    try:
-        yield records
-    finally:
-        close = getattr(records, "aclose", None)
-        if close is not None:
-            await close()

@@ -13,10 +13,10 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
-from symphony_registry.backends.vector_store.base import VectorStoreBackend
-from symphony_registry.errors import RegistryError, TransferError
-from symphony_registry.transfer.comparing import held_of, left_early
-from symphony_registry.transfer.contents import Contents, StoreContents, count_all
+from symphony_registry.backends.vector_store.base import VectorStoreBackend, check_vector
+from symphony_registry.errors import InvalidValueError, RegistryError, TransferError, own_errors
+from symphony_registry.transfer.comparing import STEP, held_of
+from symphony_registry.transfer.contents import Contents, StoreContents, count_all, left_early
 from symphony_registry.transfer.progress import Progress, Stage, silent
 from symphony_registry.transfer.sections import SECTIONS, Record, Section, shown
 
@@ -64,8 +64,9 @@ async def plan_copy(
     """Return what copying will do; changes nothing.
 
     Raises `TransferError` where it is not possible, or the target holds something
-    else and `existing` refuses that; `UnsupportedOperationError` where a provider
-    cannot list what it holds, or take the records.
+    else and `existing` refuses that, or would replace it by nothing;
+    `UnsupportedOperationError` where a provider cannot list what it holds, or take
+    the records.
     """
     sections = SECTIONS[source.backend_type]
     for section in sections:
@@ -78,12 +79,19 @@ async def plan_copy(
     elif existing is Existing.REFUSE:
         raise TransferError(
             f"{target} is not empty: its {target_items} items are not those that the source begins with. "
-            "Choose --merge to write over what it holds, or --replace to delete that first."
+            "Merge (--merge) to write over what it holds, or replace (--replace) to delete that first."
         )
     else:
         action, known = Action(existing), [0] * len(sections)
+    if action is Action.REPLACE and not source_items:
+        raise TransferError(
+            f"The source is empty, and {target} is not: its {target_items} items are not deleted for that."
+        )
     if isinstance(target.store, VectorStoreBackend):
-        await _check_dimension(source, target.store, replaces=action is Action.REPLACE)
+        with own_errors(f"{target} failed"):
+            await _check_dimension(source, target.store, replaces=action is Action.REPLACE)
+        if action is Action.REPLACE:
+            await _check_vectors(source, target.store, progress)
     return Plan(action, source_items, target_items, tuple(known))
 
 
@@ -100,13 +108,40 @@ async def _check_dimension(source: Contents, store: VectorStoreBackend, *, repla
         )
 
 
+async def _check_vectors(source: Contents, store: VectorStoreBackend, progress: Progress) -> None:
+    """Raise where the target could not take a vector: what it holds is deleted before the vector arrives."""
+    (section,) = SECTIONS[store.backend_type]
+    metric = store.config.get("metric", "cosine")
+    done = 0
+    async with left_early(source.read(section)) as records:
+        async for record in records:
+            try:
+                check_vector(record["vector"], None, metric)
+            except InvalidValueError as error:
+                raise TransferError(f"{store} cannot take {shown(section.key(record))}: {error}") from error
+            done += 1
+            if done % STEP == 0:
+                progress(Stage.CHECK, done)
+
+
 async def copy(source: Contents, target: StoreContents, plan: Plan, progress: Progress = silent) -> None:
     """Write what `plan` says; a failure leaves what can be continued.
 
     Raises `TransferError` that says between which records it failed.
     """
-    if plan.action is Action.REPLACE:
-        await target.clear()
+    if plan.action is not Action.REPLACE:
+        await _write(source, target, plan, progress)
+        return
+    await target.clear()
+    try:
+        await _write(source, target, plan, progress)
+    except RegistryError as error:
+        raise TransferError(
+            f"{error} What {target} held before is deleted. Mend this and run the same again: it continues."
+        ) from error
+
+
+async def _write(source: Contents, target: StoreContents, plan: Plan, progress: Progress) -> None:
     done = sum(plan.held)
     for section, held in zip(SECTIONS[source.backend_type], plan.held, strict=True):
         async with aclosing(_batches(section, source, held)) as batches:

@@ -12,9 +12,10 @@ import orjson
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import ExportFormatError, InvalidTypeError, InvalidValueError
-from symphony_registry.transfer.comparing import STEP, left_early
-from symphony_registry.transfer.contents import Contents
+from symphony_registry.transfer.comparing import STEP
+from symphony_registry.transfer.contents import Contents, left_early
 from symphony_registry.transfer.digest import Digest
+from symphony_registry.transfer.handwritten import HandWritten, has_digest
 from symphony_registry.transfer.progress import Progress, Stage, silent
 from symphony_registry.transfer.sections import SECTIONS, Key, Record, Section, shown
 
@@ -65,6 +66,8 @@ class ExportFile:
 
         Raises `ExportFormatError` for the first line that is wrong, also where the
         lines are not all there or hold something else than when they were written.
+        A file without a digest is one that was written by hand: the ids in it are
+        remembered meanwhile, to find what no store would hold.
         """
         self.backend_type = backend_type
         self._file, self._name = file, name
@@ -89,11 +92,12 @@ class ExportFile:
         return self._spans[section.name].count
 
     def _check(self) -> None:
+        by_hand = None if has_digest(self._file) else HandWritten()
         lines = self._lines()
-        self._check_header(next(lines, (0, {}))[1])
+        self._check_header(next(lines, (0, b"", {}))[2])
         digest = Digest()
         current, last = 0, None
-        for offset, record in lines:
+        for offset, text, record in lines:
             if "count" in record:
                 self._check_end(record, digest)
                 if next(lines, None) is not None:
@@ -108,6 +112,8 @@ class ExportFile:
                 raise self._wrong(
                     f"{shown(key)} stands after {shown(last)}: the {section.name} come by their ids, each once"
                 )
+            if by_hand is not None:
+                self._check_by_hand(by_hand, section, record, text)
             current, last = number, key
             span = self._spans[section.name]
             span.offset = span.offset or offset
@@ -115,8 +121,8 @@ class ExportFile:
             digest.add(section.canonical(record))
         raise self._wrong("the file ends here, without the line that has the count: it was cut off")
 
-    def _lines(self) -> Iterator[tuple[int, JSONObject]]:
-        """Yield the JSON object of each line, and where the line begins."""
+    def _lines(self) -> Iterator[tuple[int, bytes, JSONObject]]:
+        """Yield the JSON object of each line, after the line and where it begins."""
         offset = self._file.seek(0)
         for text in self._file:
             self._line += 1
@@ -127,7 +133,7 @@ class ExportFile:
                 raise self._wrong(reason) from None
             if type(value) is not dict:
                 raise self._wrong("this is not a JSON object")
-            yield offset, value
+            yield offset, text, value
             offset += len(text)
 
     def _check_header(self, header: JSONObject) -> None:
@@ -162,6 +168,12 @@ class ExportFile:
             if len(record["vector"]) != dimension:
                 raise self._wrong(f"the vector has dimension {len(record['vector'])}, those before it {dimension}")
         return section.key(record)
+
+    def _check_by_hand(self, found: HandWritten, section: Section[Any], record: JSONObject, text: bytes) -> None:
+        try:
+            found.check(section, record, text)
+        except InvalidValueError as error:
+            raise self._wrong(str(error)) from None
 
     def _wrong(self, reason: str) -> ExportFormatError:
         return ExportFormatError(self._name, max(1, self._line), reason.rstrip(".") + ".")

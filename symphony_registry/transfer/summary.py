@@ -9,10 +9,16 @@ from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBacken
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.errors import own_errors
 
 
 async def summarize(store: StorageBackend) -> JSONObject:
     """Return the numbers of an open store; a graph is read once, to count by type."""
+    with own_errors(f"{store} failed"):
+        return await _summary(store)
+
+
+async def _summary(store: StorageBackend) -> JSONObject:
     if isinstance(store, VectorStoreBackend):
         return {"vectors": await store.count(), "dimension": await store.dimension()}
     if isinstance(store, KnowledgeGraphBackend):
