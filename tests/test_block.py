@@ -18,7 +18,7 @@ def items(rows: Any, metadata: Any = None) -> list[Any]:
     return [(f"id {number}", row, metadata) for number, row in enumerate(rows)]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_rows_of_one_array_are_a_block(dtype: str, order: Any) -> None:
     block = checked_rows(items(np.array(ROWS, dtype, order=order), {"a": (1,)}), 3, "cosine")

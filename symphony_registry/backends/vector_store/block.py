@@ -40,7 +40,7 @@ def checked_rows(
         return None
     kind, shape = vectors[0].dtype, vectors[0].shape
     size = shape[0] if len(shape) == 1 else 0
-    if not size or kind not in (np.float32, np.float64) or (dimension is not None and size != dimension):
+    if not size or kind not in (np.float16, np.float32, np.float64) or (dimension is not None and size != dimension):
         return None
     if not all(vector.dtype == kind and vector.shape == shape for vector in vectors):
         return None
