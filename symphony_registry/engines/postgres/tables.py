@@ -58,14 +58,9 @@ async def prepare(
     for what is missing with `create: false`, or of a newer version.
     """
     tables = await _named(connection, plan, options, backend_name, more)
-    version = await _version(connection, options, tables)
+    version = await _known_version(connection, plan, options, tables)
     if version == plan.version:
         return tables
-    if version is not None and version > plan.version:
-        raise BackendUnavailableError(
-            f"{options.server}: the tables of {tables.key!r} are of version {version}; this release knows versions "
-            f"up to {plan.version}. Upgrade symphony-registry here, too."
-        )
     if not options.create:
         found = "not there" if version is None else f"of the older version {version}"
         raise BackendUnavailableError(
@@ -75,10 +70,10 @@ async def prepare(
         )
     async with connection.transaction():
         await connection.execute(TURN)
-        version = await _version(connection, options, tables)  # somebody may have been faster
+        version = await _known_version(connection, plan, options, tables)  # somebody may have been faster
         if version is None:
             await _create(connection, plan, options, tables)
-        else:
+        elif version < plan.version:
             await _migrate(connection, plan, tables, version)
     return tables
 
@@ -127,6 +122,17 @@ async def _version(connection: Connection, options: PostgresOptions, tables: Tab
             f"{options.schema_name!r} is gone. Restore it from a backup, or drop the others too."
         )
     return None
+
+
+async def _known_version(connection: Connection, plan: Plan, options: PostgresOptions, tables: Tables) -> int | None:
+    """Return the version of the tables, and raise for one that a newer release made."""
+    version = await _version(connection, options, tables)
+    if version is not None and version > plan.version:
+        raise BackendUnavailableError(
+            f"{options.server}: the tables of {tables.key!r} are of version {version}; this release knows versions "
+            f"up to {plan.version}. Upgrade symphony-registry here, too."
+        )
+    return version
 
 
 async def _create(connection: Connection, plan: Plan, options: PostgresOptions, tables: Tables) -> None:
