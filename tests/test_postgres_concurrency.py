@@ -75,8 +75,9 @@ async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with
         options=lambda _: {"dsn": postgres_url, "schema": new_schema()},
         persists=True,
     )
-    # in the event loop's own sentences, nobody else may hold it
-    waiting = [sentence for sentence in sentences(kind.backend_type) if sentence.group != "event loop"]
+    # in the event loop's own sentences nobody else may hold it; and two change everybody's clock
+    alone = ("event loop: ", "order saved: a clock that ", "order saved: the order survives, ")
+    waiting = [sentence for sentence in sentences(kind.backend_type) if not str(sentence).startswith(alone)]
     failed = []
 
     async def work() -> None:
