@@ -1,14 +1,17 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from itertools import count
+from typing import TypeVar
 from uuid import uuid4
 
 import postgres_server
 import pytest
 
 from symphony_registry import ServiceRegistry
+
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -28,26 +31,26 @@ def _missing(reason: postgres_server.ServerMissingError) -> None:
     pytest.skip(str(reason))
 
 
+def _given(server: AbstractContextManager[T]) -> Iterator[T]:
+    """Yield what a server gives while it runs."""
+    with ExitStack() as stack:
+        try:
+            given = stack.enter_context(server)
+        except postgres_server.ServerMissingError as reason:
+            _missing(reason)
+        yield given
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """Yield the URL of a PostgreSQL server with pgvector, of a role that may create."""
-    with ExitStack() as stack:
-        try:
-            url = stack.enter_context(postgres_server.any_server())
-        except postgres_server.ServerMissingError as reason:
-            _missing(reason)
-        yield url
+    yield from _given(postgres_server.any_server())
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres_server.Server]:
     """Yield a server of our own, which keeps what it acknowledged, to stop and kill; each test leaves it running."""
-    with ExitStack() as stack:
-        try:
-            running = stack.enter_context(postgres_server.running_server())
-        except postgres_server.ServerMissingError as reason:
-            _missing(reason)
-        yield running
+    yield from _given(postgres_server.running_server())
 
 
 @pytest.fixture

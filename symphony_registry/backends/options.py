@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from symphony_registry.errors import InvalidValueError, hint
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class BackendOptions(BaseModel):

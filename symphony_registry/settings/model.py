@@ -1,12 +1,11 @@
 """The settings: which backends there are, and how long to wait for them."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from symphony_registry.backends.base import BackendType
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+from symphony_registry.backends.options import Seconds
 
 # What there is without any configuration: one memory backend of each type.
 EMBEDDED_DEFAULT: dict[str, Any] = {

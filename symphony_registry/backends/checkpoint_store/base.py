@@ -106,6 +106,11 @@ class CheckpointStoreBackend(StorageBackend):
                 yield checkpoint
 
 
+def described(metadata: JSONObject, timestamp: float, checkpoint_id: str) -> JSONObject:
+    """Return metadata with what the store adds."""
+    return {**metadata, "timestamp": timestamp, "checkpoint_id": checkpoint_id}
+
+
 def check_timestamp(value: object) -> float:
     """Return `value` if it is a finite float, else raise."""
     if type(value) is not float:

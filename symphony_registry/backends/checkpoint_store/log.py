@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointInfo
+from symphony_registry.backends.checkpoint_store.base import CheckpointInfo, described
 from symphony_registry.backends.embedded import Change
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.values import JSONObject, copied
@@ -19,7 +19,7 @@ class SavedCheckpoint:
 
     def described(self, id: str) -> JSONObject:
         """Return a copy of the metadata with what the store adds."""
-        return {**copied(self.metadata), "timestamp": self.timestamp, "checkpoint_id": id}
+        return described(copied(self.metadata), self.timestamp, id)
 
 
 class CheckpointLog:

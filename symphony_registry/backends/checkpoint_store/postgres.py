@@ -14,6 +14,7 @@ from symphony_registry.backends.checkpoint_store.base import (
     CheckpointInfo,
     CheckpointStoreBackend,
     RestoredCheckpoint,
+    described,
 )
 from symphony_registry.backends.checkpoint_store.checks import check_restored, encoded_data
 from symphony_registry.backends.concurrency import ITEM_STEPS, computed, start, to_the_end
@@ -182,13 +183,8 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
             last = records[0][4]
 
 
-def _described(metadata: JSONObject, timestamp: float, id: str) -> JSONObject:
-    """Return metadata with what the store adds."""
-    return {**metadata, "timestamp": timestamp, "checkpoint_id": id}
-
-
 def _metadata(record: Record) -> JSONObject:
-    return _described(orjson.loads(record[2]), record[1], record[0])
+    return described(orjson.loads(record[2]), record[1], record[0])
 
 
 async def _checkpoint(record: Record) -> Checkpoint:
@@ -213,7 +209,7 @@ def _parts(checkpoints: list[_Saved]) -> Iterator[list[_Saved]]:
 def _columns(checkpoints: list[_Saved]) -> list[Any]:
     """Return what is sent of some checkpoints, a list for each column."""
     ids, data, metadata, timestamps = map(list, zip(*checkpoints, strict=True))
-    comparable = [comparable_text(_described(*each)) for each in zip(metadata, timestamps, ids, strict=True)]
+    comparable = [comparable_text(described(*each)) for each in zip(metadata, timestamps, ids, strict=True)]
     return [ids, timestamps, [texts(each)[0] for each in metadata], comparable, list(map(_packed, data))]
 
 

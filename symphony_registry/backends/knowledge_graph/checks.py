@@ -3,7 +3,7 @@
 from typing import Any
 
 from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object
-from symphony_registry.errors import InvalidTypeError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 
 def check_path(path: object, what: str = "relation_path") -> list[str]:
@@ -35,3 +35,10 @@ def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject
         return *ends, check_id(kind, "relation_type"), checked_object(properties, "properties")
 
     return check_items(items, ("from", "to", "type", "properties"), check)
+
+
+def missing_end(from_id: str, to_id: str, kind: str, end: str) -> InvalidValueError:
+    """Return the error for a relation, one of whose ends does not exist."""
+    return InvalidValueError(
+        f"The relation {from_id!r} -{kind}-> {to_id!r} needs the entity {end!r}, which does not exist. Add it first."
+    )

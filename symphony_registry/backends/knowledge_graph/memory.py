@@ -20,6 +20,7 @@ from symphony_registry.backends.knowledge_graph.checks import (
     check_optional_id,
     check_path,
     check_relations,
+    missing_end,
 )
 from symphony_registry.backends.knowledge_graph.graph import PropertyGraph
 from symphony_registry.backends.knowledge_graph.walks import Touch
@@ -34,7 +35,6 @@ from symphony_registry.backends.values import (
     checked_object,
     collected,
 )
-from symphony_registry.errors import InvalidValueError
 
 T = TypeVar("T")
 
@@ -117,10 +117,7 @@ class InMemoryKnowledgeGraph(EmbeddedBackend[PropertyGraph], KnowledgeGraphBacke
             for from_id, to_id, kind, _ in checked:
                 for end in (from_id, to_id):
                     if end not in entities:
-                        raise InvalidValueError(
-                            f"The relation {from_id!r} -{kind}-> {to_id!r} needs the entity {end!r}, which does not "
-                            "exist. Add it first."
-                        )
+                        raise missing_end(from_id, to_id, kind, end)
             return [_put_relation(*item) for item in checked], None
 
         await self._write(decide, cost, lambda: [end for item in checked for end in item[:2]])

@@ -21,6 +21,7 @@ from symphony_registry.backends.knowledge_graph.checks import (
     check_optional_id,
     check_path,
     check_relations,
+    missing_end,
 )
 from symphony_registry.backends.knowledge_graph.statements import (
     DELETE_ENTITY,
@@ -101,14 +102,14 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
         check_id(entity_id, "entity_id")
-        found = await _entities(await self._fetch(ENTITY, entity_id))
+        found = await _entities(await self._fetch(f"{ENTITY} WHERE id = $1", entity_id))
         return found[0] if found else None
 
     async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:  # noqa: D102
         self.ensure_open()
         check_id(entity_id, "entity_id")
         merged = checked_object(properties, "properties")
-        select = self._tables.sql(f"{ENTITY} FOR NO KEY UPDATE")
+        select = self._tables.sql(f"{ENTITY} WHERE id = $1 FOR NO KEY UPDATE")
 
         async def work(connection: Connection) -> bool:
             async with connection.transaction():
@@ -157,10 +158,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         missing = await connection.fetchval(self._tables.sql(MISSING), ends)
         number = 0 if missing is None else missing - 1  # somebody may have added it since
         from_id, to_id, kind, _ = rows[number // 2]
-        return InvalidValueError(
-            f"The relation {from_id!r} -{kind}-> {to_id!r} needs the entity {ends[number]!r}, which does not exist. "
-            "Add it first."
-        )
+        return missing_end(from_id, to_id, kind, ends[number])
 
     async def get_relations(  # noqa: D102
         self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
@@ -243,7 +241,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         if entity_type is not None:
             arguments.append(entity_type)
             condition += f" AND type = ${len(arguments)}"
-        select = "SELECT id, type, properties FROM {entities} WHERE {where} ORDER BY id LIMIT $1"
+        select = f"{ENTITY} WHERE {{where}} ORDER BY id LIMIT $1"
         return await _entities(await self._fetch(select, *arguments, where=condition))
 
     async def count_entities(self, entity_type: str | None = None) -> int:  # noqa: D102
@@ -268,9 +266,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
         self.ensure_open()
         last = ""
         while True:
-            records = await self._fetch(
-                "SELECT id, type, properties FROM {entities} WHERE id > $1 ORDER BY id LIMIT $2", last, _SCANNED
-            )
+            records = await self._fetch(f"{ENTITY} WHERE id > $1 ORDER BY id LIMIT $2", last, _SCANNED)
             for entity in await _entities(records):
                 yield entity
             if len(records) < _SCANNED:

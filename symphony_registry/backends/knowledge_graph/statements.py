@@ -52,7 +52,7 @@ MISSING = """
     SELECT number FROM unnest($1::text[]) WITH ORDINALITY AS item(id, number)
     WHERE NOT EXISTS (SELECT FROM {entities} AS entity WHERE entity.id = item.id) ORDER BY number LIMIT 1
 """
-ENTITY = "SELECT id, type, properties FROM {entities} WHERE id = $1"
+ENTITY = "SELECT id, type, properties FROM {entities}"
 RELATION = "SELECT from_id, to_id, type, properties FROM {relations}"
 SIDES = {"outgoing": "from_id = $1", "incoming": "to_id = $1", "both": "(from_id = $1 OR to_id = $1)"}
 

@@ -51,9 +51,9 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         async with self._connecting:
             if self.is_open:
                 return
-            connections = await Connections.lease(self._options, str(self))
+            connections = await Connections.lease(self._options, self)
             try:
-                await connections.run(self._prepare, str(self), again=True)
+                await connections.run(self._prepare, self, again=True)
             except BaseException:
                 await connections.release()
                 raise
@@ -118,7 +118,7 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
         """Return `work(connection)`; `again` says that it may be done twice."""
         self.ensure_open()
         assert self._connections is not None
-        return await self._connections.run(work, str(self), again=again)
+        return await self._connections.run(work, self, again=again)
 
     async def _fetch(self, template: str, *arguments: Any, **names: str) -> list[Record]:
         """Return the rows of a query."""

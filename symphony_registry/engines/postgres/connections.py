@@ -53,7 +53,7 @@ class Connections:
         self._opening = asyncio.ensure_future(self._persistently(self._open))
 
     @classmethod
-    async def lease(cls, options: PostgresOptions, who: str) -> Self:
+    async def lease(cls, options: PostgresOptions, who: object) -> Self:
         """Return the pool for these options, which `release` gives back; opens it for the first who asks.
 
         Backends share it that have the same dsn, pool sizes and timeouts.
@@ -129,7 +129,7 @@ class Connections:
                 "certificates, and write special characters as %40 and the like."
             ) from None
 
-    async def run(self, work: Work[T], who: str, *, again: bool) -> T:
+    async def run(self, work: Work[T], who: object, *, again: bool) -> T:
         """Return `work(connection)`; where the connection is lost, and `again` says so, from another attempt.
 
         Work that nothing became of is always tried again. All attempts together

@@ -1,14 +1,11 @@
 """The options that every PostgreSQL provider has."""
 
 import re
-from typing import Annotated
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from symphony_registry.backends.options import BackendOptions
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+from symphony_registry.backends.options import BackendOptions, Seconds
 
 _SCHEMES = ("postgresql", "postgres")
 _HOST = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:\d+)?")
