@@ -13,9 +13,9 @@ from benchmarks.data import conversation
 from benchmarks.harness import OURS, RATE, Call, Plan, Result, at_most_times, library, race
 from benchmarks.postgres_data import KIND, STEPS, packages
 from benchmarks.postgres_peers import JOINS, SETS, ByHand
-from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
-from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
-from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
+from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
+from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
+from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 
 BY_HAND = "SQL by hand"
 KEPT = f"{BY_HAND}, one connection"

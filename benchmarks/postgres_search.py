@@ -9,7 +9,7 @@ from benchmarks.harness import OURS, Call, Plan, Result, Unit, race
 from benchmarks.postgres import BY_HAND, REACH, Server
 from benchmarks.postgres_data import ALL, FILTERS, Filter, Packages, packages
 from benchmarks.postgres_peers import ByHand
-from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
+from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 
 HALF = f"{OURS}, halfvec"
 

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dependency_injector import containers, providers
 
-from symphony_registry.backends.base import BackendType, StorageBackend, StorageBackendFactory, ensure_backend
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.kinds import KINDS, ensure_backend
+from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.lifecycle import Lifecycle
@@ -93,15 +95,12 @@ class RegistryContainer(containers.DeclarativeContainer):
     registry = providers.ThreadSafeSingleton(make_registry, __self__)
 
 
-KINDS: tuple[type[StorageBackend], ...] = (VectorStoreBackend, KnowledgeGraphBackend, CheckpointStoreBackend)
-
-
 def add_configured_backends(container: RegistryContainer, settings: RegistrySettings) -> None:
     """Give the container's aggregates the names that the settings have.
 
     A "default" that is not configured is taken out, unless it is overridden.
     """
-    for kind in KINDS:
+    for kind in KINDS.values():
         aggregate = getattr(container, kind.backend_type.section)
         named = dict(aggregate.providers)
         configured = settings.backends(kind.backend_type)

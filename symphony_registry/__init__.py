@@ -12,8 +12,10 @@ from symphony_registry.aliases import install_as
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackend, StorageBackendFactory
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
+from symphony_registry.backends.lookup import PROVIDERS
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.errors import RegistryError
+from symphony_registry.providers import PRODUCTS
 from symphony_registry.registry import ServiceRegistry
 
 __all__ = [
@@ -28,3 +30,5 @@ __all__ = [
     "VectorStoreBackend",
     "install_as",
 ]
+
+PROVIDERS.ship(PRODUCTS)  # here, since the contract knows no product

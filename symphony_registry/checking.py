@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from typing import Literal, NamedTuple, TypeVar
 
-from symphony_registry.backends.base import BackendType, StorageBackend, StorageBackendFactory
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.lifecycle import Lifecycle
+from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.errors import (
     BackendErrorGroup,

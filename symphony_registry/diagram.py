@@ -3,7 +3,7 @@
 from html import escape
 from typing import NamedTuple
 
-from symphony_registry.backends.base import BackendType
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.containers import RegistryContainer
 from symphony_registry.registrations import Registrations
 from symphony_registry.settings.effective import printable, provider_text

@@ -139,7 +139,7 @@ class StorageCorruptedError(StorageError):
 
     def __init__(self, message: str, path: Path, offset: int) -> None:
         self.offset = offset
-        advice = "Restore a backup, or copy what can be read with symphony_registry.backends.salvage."
+        advice = "Restore a backup, or copy what can be read with symphony_registry.providers.embedded.salvage."
         super().__init__(f"{message} {advice}", path)
 
 

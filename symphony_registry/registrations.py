@@ -4,9 +4,10 @@ from typing import Any, Literal
 
 from dependency_injector import providers
 
-from symphony_registry.backends.base import BackendType, StorageBackend, ensure_backend
+from symphony_registry.backends.kinds import KINDS, ensure_backend
+from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import copied
-from symphony_registry.containers.registry import KINDS, RegisteredBackend, RegistryContainer
+from symphony_registry.containers.registry import RegisteredBackend, RegistryContainer
 from symphony_registry.errors import AlreadyRegisteredError
 
 
@@ -15,7 +16,6 @@ class Registrations:
 
     def __init__(self, container: RegistryContainer) -> None:
         self._container = container
-        self._kinds = {kind.backend_type: kind for kind in KINDS}
         self._state = container.registrations()
 
     def aggregate(self, backend_type: BackendType) -> "providers.Aggregate[Any]":
@@ -36,7 +36,7 @@ class Registrations:
         if name not in self.names(backend_type):
             return None
         found = self.provider(backend_type, name)()
-        return ensure_backend(self._kinds[backend_type], found, f'container gave for the {backend_type} "{name}"')
+        return ensure_backend(KINDS[backend_type], found, f'container gave for the {backend_type} "{name}"')
 
     def provider(self, backend_type: BackendType, name: str) -> "providers.Provider[Any]":
         """Return the container's provider of a backend."""
@@ -74,7 +74,7 @@ class Registrations:
         if current is not None:
             self._refuse_if_open(current)
         backend: StorageBackend = self._container.factory().build(backend_type, provider_name, name, config)
-        ensure_backend(self._kinds[backend_type], backend, f"provider {provider_name!r} made")
+        ensure_backend(KINDS[backend_type], backend, f"provider {provider_name!r} made")
         self._state.pending[key] = RegisteredBackend(provider_name, copied(config), backend, providers.Object(backend))
         return backend
 

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal, Self, overload
 
 from dependency_injector.errors import NoSuchProviderError
 
-from symphony_registry.backends.base import BackendType, StorageBackend
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.lifecycle import Health, check_health
+from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import check_id
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer, build_container

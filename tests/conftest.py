@@ -6,10 +6,10 @@ from itertools import count
 from typing import TypeVar
 from uuid import uuid4
 
-import postgres_server
 import pytest
 
 from symphony_registry import ServiceRegistry
+from tests.helpers import postgres_server
 
 T = TypeVar("T")
 

@@ -31,11 +31,11 @@ def test_every_module_is_the_same_object_under_both_paths(name: str) -> None:
 def test_it_does_not_matter_which_path_is_imported_first(first: str) -> None:
     code = f"""
 import {first}.backends.vector_store.base
-import symphony_registry.backends.vector_store.memory as real
-import symphony.core.registry.backends.vector_store.memory as alias
+import symphony_registry.backends.vector_store.scoring as real
+import symphony.core.registry.backends.vector_store.scoring as alias
 from symphony.core import registry
 assert real is alias and registry is __import__("symphony_registry")
-assert registry.backends.vector_store.memory is real
+assert registry.backends.vector_store.scoring is real
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 

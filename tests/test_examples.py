@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from postgres_server import Server, execute
+
+from tests.helpers.postgres_server import Server, execute
 
 ROOT = Path(__file__).parent.parent
 

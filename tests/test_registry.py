@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pytest
 from dependency_injector import providers
-from fakes import FakeStore
 
 from symphony_registry import (
     BackendType,
@@ -37,6 +36,7 @@ from symphony_registry.errors import (
     StorageLockedError,
     WrongEventLoopError,
 )
+from tests.helpers.fakes import FakeStore
 
 VECTOR: Final = BackendType.VECTOR_STORE
 GRAPH: Final = BackendType.KNOWLEDGE_GRAPH

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from symphony_registry.backends.base import BackendType
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.cli.options import ConfigDir, Environment, Output
 from symphony_registry.cli.output import write_text
 from symphony_registry.cli.selection import StoreName, open_store

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from symphony_registry.backends.base import BackendType
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.cli.options import common_providers
 from symphony_registry.cli.output import print_error, print_lines, writing
 from symphony_registry.cli.schema import schema_text

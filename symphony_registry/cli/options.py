@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError
 from symphony_registry.settings.layers import chosen_directory, environments, read_layers
 from symphony_registry.settings.tree import Branch

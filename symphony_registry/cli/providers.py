@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from symphony_registry.backends.base import BackendType
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.cli.options import ConfigDir, Environment, Json, backend_type_names, provider_names
 from symphony_registry.cli.output import (
     BAD,

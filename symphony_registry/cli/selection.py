@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import typer
 
-from symphony_registry.backends.base import BackendType, StorageBackend, StorageBackendFactory
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.cli.output import MISSING
 from symphony_registry.errors import BackendErrorGroup, NotFoundError, TransferError, hint, own_errors
 from symphony_registry.registry import ServiceRegistry
@@ -102,8 +103,8 @@ async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreCont
 
 async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
     """Open a store to copy from; raises `TransferError` where it would be made only now."""
-    from symphony_registry.backends.journaled import FileOptions  # noqa: PLC0415 - providers are loaded when they are used
-    from symphony_registry.journal.names import JOURNAL_NAME  # noqa: PLC0415
+    from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME  # noqa: PLC0415
+    from symphony_registry.providers.embedded.journaled import FileOptions  # noqa: PLC0415 - providers are loaded when they are used
 
     configured = settings_of(registry, store)
     assert configured is not None

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError
 from symphony_registry.settings.secrets import MASK
 from symphony_registry.settings.validation import options_model

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.lookup import looks_like_a_name
 from symphony_registry.backends.options import fields_of
-from symphony_registry.backends.providers import looks_like_a_name
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError
 from symphony_registry.settings.interpolation import references
 from symphony_registry.settings.layers import Configuration

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError
 from symphony_registry.settings.model import Timeouts
 from symphony_registry.settings.validation import options_model

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from symphony_registry.backends.base import BackendType
 from symphony_registry.backends.options import Seconds
+from symphony_registry.backends.storage import BackendType
 
 # What there is without any configuration: one memory backend of each type.
 EMBEDDED_DEFAULT: dict[str, Any] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from symphony_registry.backends.base import BackendType
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import Problem
 
 Path_ = tuple[str, ...]

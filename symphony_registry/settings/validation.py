@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackendFactory
+from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.options import fields_of, reason
+from symphony_registry.backends.storage import BackendProvider, BackendType
 from symphony_registry.backends.values import check_id
 from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Timeouts

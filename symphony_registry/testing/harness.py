@@ -7,25 +7,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from symphony_registry.backends.base import StorageBackendFactory, ensure_backend
-from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
-from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
-from symphony_registry.backends.providers import as_provider
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.kinds import KINDS, ensure_backend
+from symphony_registry.backends.lookup import as_provider
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
-from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer
 
 BackendT = TypeVar("BackendT", bound=StorageBackend)
 Options: TypeAlias = Mapping[str, Any]
 
 BACKEND_NAME = "under_test"
-
-_KINDS: dict[BackendType, type[StorageBackend]] = {
-    BackendType.VECTOR_STORE: VectorStoreBackend,
-    BackendType.KNOWLEDGE_GRAPH: KnowledgeGraphBackend,
-    BackendType.CHECKPOINT_STORE: CheckpointStoreBackend,
-}
-
 
 # What a class may leave out, because the base class cannot make it of the other operations.
 _OPTIONAL = {
@@ -96,7 +87,7 @@ class Storage(Generic[BackendT]):
     def build(self) -> BackendT:
         """Return a backend that is not connected."""
         made = find_provider(self.backend_type, self.provider).create_backend(dict(self.options))
-        backend = ensure_backend(_KINDS[self.backend_type], made, "provider under test made")
+        backend = ensure_backend(KINDS[self.backend_type], made, "provider under test made")
         backend.name = BACKEND_NAME
         return cast("BackendT", backend)
 
@@ -115,7 +106,7 @@ class Storage(Generic[BackendT]):
 
 def defines(kind: type[StorageBackend], operation: str) -> bool:
     """Say whether a backend's class defines an operation, and does not leave it to the base class."""
-    return getattr(kind, operation, None) is not getattr(_KINDS[kind.backend_type], operation, None)
+    return getattr(kind, operation, None) is not getattr(KINDS[kind.backend_type], operation, None)
 
 
 def find_provider(backend_type: BackendType, provider: object) -> BackendProvider:

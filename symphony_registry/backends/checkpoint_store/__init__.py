@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointInfo, CheckpointStoreBackend
-from symphony_registry.backends.providers import import_provider
+from symphony_registry.backends.lookup import shipped_class
+from symphony_registry.backends.storage import BackendType
 
 if TYPE_CHECKING:
-    from symphony_registry.backends.checkpoint_store.file import FileCheckpointStore
-    from symphony_registry.backends.checkpoint_store.memory import InMemoryCheckpointStore
-    from symphony_registry.backends.checkpoint_store.postgres import PostgresCheckpointStore
+    from symphony_registry.providers.embedded.checkpoints.file import FileCheckpointStore
+    from symphony_registry.providers.embedded.checkpoints.memory import InMemoryCheckpointStore
+    from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 
 __all__ = [
     "Checkpoint",
@@ -22,8 +23,4 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a provider when it is asked for."""
-    return import_provider(
-        __name__,
-        name,
-        {"FileCheckpointStore": "file", "InMemoryCheckpointStore": "memory", "PostgresCheckpointStore": "postgres"},
-    )
+    return shipped_class(__name__, name, BackendType.CHECKPOINT_STORE)

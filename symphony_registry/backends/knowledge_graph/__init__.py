@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from symphony_registry.backends.knowledge_graph.base import Entity, KnowledgeGraphBackend, Relation
-from symphony_registry.backends.providers import import_provider
+from symphony_registry.backends.lookup import shipped_class
+from symphony_registry.backends.storage import BackendType
 
 if TYPE_CHECKING:
-    from symphony_registry.backends.knowledge_graph.file import FileKnowledgeGraph
-    from symphony_registry.backends.knowledge_graph.memory import InMemoryKnowledgeGraph
-    from symphony_registry.backends.knowledge_graph.postgres import PostgresKnowledgeGraph
+    from symphony_registry.providers.embedded.graph.file import FileKnowledgeGraph
+    from symphony_registry.providers.embedded.graph.memory import InMemoryKnowledgeGraph
+    from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
 
 __all__ = [
     "Entity",
@@ -22,8 +23,4 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a provider when it is asked for."""
-    return import_provider(
-        __name__,
-        name,
-        {"FileKnowledgeGraph": "file", "InMemoryKnowledgeGraph": "memory", "PostgresKnowledgeGraph": "postgres"},
-    )
+    return shipped_class(__name__, name, BackendType.KNOWLEDGE_GRAPH)

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from symphony_registry.backends.providers import import_provider
+from symphony_registry.backends.lookup import shipped_class
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store.base import SearchResult, VectorItem, VectorStoreBackend
 
 if TYPE_CHECKING:
-    from symphony_registry.backends.vector_store.file import FileVectorStore
-    from symphony_registry.backends.vector_store.memory import InMemoryVectorStore
-    from symphony_registry.backends.vector_store.postgres import PostgresVectorStore
+    from symphony_registry.providers.embedded.vectors.file import FileVectorStore
+    from symphony_registry.providers.embedded.vectors.memory import InMemoryVectorStore
+    from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 
 __all__ = [
     "FileVectorStore",
@@ -22,6 +23,4 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a provider when it is asked for."""
-    return import_provider(
-        __name__, name, {"FileVectorStore": "file", "InMemoryVectorStore": "memory", "PostgresVectorStore": "postgres"}
-    )
+    return shipped_class(__name__, name, BackendType.VECTOR_STORE)

@@ -2,30 +2,39 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 
-from symphony_registry.backends.vector_store.base import SearchResult
+from symphony_registry.backends.vector_store.base import Float32s, SearchResult
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of
-from symphony_registry.engines.postgres.connections import Record
-from symphony_registry.engines.postgres.vectors import decoded
+
+
+class Candidate(NamedTuple):
+    """What a server says of a vector: its id, its metadata as JSON text, and its distance where float32 serves."""
+
+    id: str
+    metadata: str | bytes
+    distance: float | None
 
 
 class Ranking:
-    """Candidates of a search (id, vector, metadata, distance), ordered by their exact similarities, equals by id."""
+    """Candidates of a search, ordered by their exact similarities, equals by id."""
 
-    def __init__(self, query: Query, records: Sequence[Record]) -> None:
+    def __init__(self, query: Query, candidates: Sequence[Candidate], rows: Float32s) -> None:
+        """Take the candidates and their vectors, a row each."""
         self._query = query
-        self._records = records
-        self._rows = decoded(record[1] for record in records)
-        self._similarities = query.similarities(self._rows, lengths_of(self._rows)).tolist()
-        self._order = sorted(range(len(records)), key=lambda row: (-self._similarities[row], records[row][0]))
+        self._candidates = candidates
+        self._rows = rows
+        self._similarities = query.similarities(rows, lengths_of(rows)).tolist()
+        self._order = sorted(range(len(rows)), key=lambda row: (-self._similarities[row], candidates[row].id))
 
     def is_final(self, limit: int, wanted: int) -> bool:
-        """Say whether nothing that the server left out can belong to the first `limit`."""
-        if len(self._records) < wanted:
+        """Say whether nothing that the server left out can belong to the first `limit`; it was asked for `wanted`."""
+        if len(self._candidates) < wanted:
             return True
-        farthest = max((record[3] for record in self._records if record[3] is not None), default=math.inf)
+        distances = (candidate.distance for candidate in self._candidates if candidate.distance is not None)
+        farthest = max(distances, default=math.inf)
         if math.isinf(farthest):  # beyond float32, as a query may be
             return False
         worst = self._similarities[self._order[limit - 1]]
@@ -36,9 +45,9 @@ class Ranking:
         best = self._order[:limit]
         found: list[SearchResult] = [
             {
-                "id": self._records[row][0],
+                "id": self._candidates[row].id,
                 "similarity": self._similarities[row],
-                "metadata": orjson.loads(self._records[row][2]),
+                "metadata": orjson.loads(self._candidates[row].metadata),
             }
             for row in best
         ]

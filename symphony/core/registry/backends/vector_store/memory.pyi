@@ -1,1 +1,0 @@
-from symphony_registry.backends.vector_store.memory import *

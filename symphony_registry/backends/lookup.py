@@ -1,0 +1,225 @@
+"""Where provider names lead: registered ones, the built-in table, entry points, dotted paths."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
+from symphony_registry.errors import (
+    AlreadyRegisteredError,
+    ProviderImportError,
+    ProviderNotFoundError,
+    ProviderTypeError,
+    hint,
+)
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_DOTTED = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")  # package.module:Class
+_PLAIN = re.compile(r"[\w.:-]{1,100}")
+
+
+class Product(NamedTuple):
+    """A row of the manifest: a storage product that ships with the package.
+
+    `classes` are modules and classes within `package`, as `module:Class`, so that
+    a provider is imported only when it is used. `extra` is what to install.
+    """
+
+    name: str
+    about: str
+    package: str
+    classes: Mapping[BackendType, str]
+    extra: str | None = None
+
+    def path(self, backend_type: BackendType) -> str | None:
+        """Return the dotted path of the class for a backend type, if there is one."""
+        found = self.classes.get(backend_type)
+        return None if found is None else f"{self.package}.{found}"
+
+    @property
+    def install(self) -> str:
+        """The command that brings what the product needs."""
+        return f"pip install 'symphony-registry{f'[{self.extra}]' if self.extra else ''}'"
+
+
+class ProviderTable:
+    """The providers that can be named, per backend type."""
+
+    def __init__(self, products: Iterable[Product] = ()) -> None:
+        self.shipped: dict[str, Product] = {}
+        self.ship(products)
+        self._registered: dict[tuple[BackendType, str], BackendProvider] = {}
+
+    def ship(self, products: Iterable[Product]) -> None:
+        """Add the products that come with the package."""
+        self.shipped.update((product.name, product) for product in products)
+
+    def _built_in(self, backend_type: BackendType, name: str) -> str | None:
+        product = self.shipped.get(name)
+        return None if product is None else product.path(backend_type)
+
+    def register(self, backend_type: BackendType, name: str, provider: object, *, replace: bool) -> None:
+        """Add a provider under a name; see `StorageBackendFactory.register_provider`."""
+        found = as_provider(backend_type, provider, f"provider {name!r}")
+        if ":" in name or not name:
+            raise ProviderTypeError(f"A provider cannot be named {name!r}: choose a name without a colon.")
+        if not replace:
+            taken = self._registered.get((backend_type, name), self._built_in(backend_type, name))
+            if taken is not None and taken != found and _describe(found) not in (taken, f"{taken}.Provider"):
+                raise AlreadyRegisteredError(
+                    f"There is a {backend_type} provider {name!r} already: {_describe(taken)}. "
+                    "Choose another name, or pass replace=True."
+                )
+        self._registered[backend_type, name] = found
+
+    def names(self, backend_type: BackendType) -> list[str]:
+        """Return all names, sorted."""
+        registered = {name for kind, name in self._registered if kind is backend_type}
+        shipped = {name for name, product in self.shipped.items() if backend_type in product.classes}
+        return sorted(registered | shipped | {point.name for point in _entry_points(backend_type)})
+
+    def origin(self, backend_type: BackendType, name: str) -> str:
+        """Return where the provider of that name comes from, in words; imports nothing."""
+        if (backend_type, name) in self._registered:
+            return "registered in code"
+        if self._built_in(backend_type, name):
+            return "built in"
+        points = [_origin(point) for point in _entry_points(backend_type) if point.name == name]
+        return f"entry point {', '.join(points)}" if points else "dotted path"
+
+    def find(self, backend_type: BackendType, name: str) -> BackendProvider:
+        """Return the provider that a name or a dotted path leads to.
+
+        Raises `ProviderNotFoundError` for an unknown name, `ProviderImportError`
+        where importing failed, `ProviderTypeError` for something else.
+        """
+        if (provider := self._registered.get((backend_type, name))) is not None:
+            return provider
+        if path := self._built_in(backend_type, name):
+            what = f"provider {name!r}"
+            return as_provider(backend_type, _import(path, what, self.shipped[name].install), what)
+        if _DOTTED.fullmatch(name):
+            return as_provider(backend_type, _import(name, f"provider {name!r}"), f"provider {name!r}")
+        points = [point for point in _entry_points(backend_type) if point.name == name]
+        if len(points) > 1:
+            raise AlreadyRegisteredError(
+                f"The {backend_type} provider {name!r} is offered by more than one installed package: "
+                f"{', '.join(sorted(map(_origin, points)))}. Name the class instead: provider: package.module:Class."
+            )
+        if points:
+            what = f"provider {name!r} ({_origin(points[0])})"
+            return as_provider(backend_type, _import(points[0].value, what), what)
+        shown = repr(name) if looks_like_a_name(name) else "of that name (it is not shown: it may hold a secret)"
+        raise ProviderNotFoundError(
+            f"There is no {backend_type} provider {shown}. {hint(name, self.names(backend_type))} "
+            "Install the package that brings it, register it with StorageBackendFactory.register_provider, "
+            "or name a class as package.module:Class."
+        )
+
+
+def looks_like_a_name(text: str) -> bool:
+    """Say whether a text can be shown as the name of a provider; anything else may be a secret that slipped there."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def as_provider(backend_type: BackendType, found: object, what: str) -> BackendProvider:
+    """Return `found` as a provider: it is one, or a backend class of that type."""
+    if isinstance(found, type) and issubclass(found, StorageBackend):
+        actual = getattr(found, "backend_type", None)
+        if actual is not backend_type:
+            raise ProviderTypeError(f"The {what} is a {actual} backend, not a {backend_type}: {_describe(found)}.")
+        provider = vars(found).get("Provider")  # an inherited one makes the parent
+        return provider if isinstance(provider, BackendProvider) else provider_of(found)
+    if isinstance(found, BackendProvider) and callable(found.create_backend):
+        return found
+    raise ProviderTypeError(
+        f"The {what} leads to {_describe(found)}, which is neither a {backend_type} backend class "
+        "nor a provider with a static create_backend(config=None)."
+    )
+
+
+@cache
+def provider_of(backend_class: type[StorageBackend]) -> BackendProvider:
+    """Return the provider of a backend class that has none of its own: it calls the class."""
+
+    class Provider:
+        Options = getattr(backend_class, "Options", getattr(getattr(backend_class, "Provider", None), "Options", None))
+
+        @staticmethod
+        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
+            return backend_class(config)
+
+    return Provider
+
+
+def _entry_points(backend_type: BackendType) -> "list[EntryPoint]":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 10 ms that most processes never need
+
+    return list(entry_points(group=f"symphony_registry.{backend_type}"))
+
+
+def _import(path: str, what: str, install: str = "pip install it") -> object:
+    """Import `package.module:Class`, telling a wrong path from a module that fails inside."""
+    module_name, _, attributes = path.partition(":")
+    try:
+        found: object = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            raise ProviderNotFoundError(
+                f"The {what} leads to the module {module_name}, but there is no module {error.name}. "
+                "Check the spelling, and that the package is installed or its folder on Python's path."
+            ) from error
+        raise ProviderImportError(
+            f"The {what} needs the module {error.name}, which is not installed: {install}. "
+            f"(It is imported by {module_name}.)",
+            name=error.name,
+        ) from error
+    except Exception as error:
+        raise ProviderImportError(
+            f"The {what} cannot be used: importing {module_name} failed with {type(error).__name__}: {error}",
+            name=module_name,
+        ) from error
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            raise ProviderNotFoundError(
+                f"The {what}: {module_name} has no {attribute}. {hint(attribute, _candidates(found))}"
+            )
+        found = getattr(found, attribute)
+    return found
+
+
+def _candidates(found: object) -> list[str]:
+    """Return the names in a module that could be meant: backends and providers."""
+    return [
+        name
+        for name, value in getattr(found, "__dict__", {}).items()
+        if isinstance(value, type) and (issubclass(value, StorageBackend) or hasattr(value, "create_backend"))
+    ]
+
+
+def _origin(point: "EntryPoint") -> str:
+    return f"{point.value} of {point.dist.name if point.dist else 'an unknown package'}"
+
+
+def shipped_class(module: str, name: str, backend_type: BackendType) -> Any:
+    """Return a shipped backend class by its name, imported when a package is asked for it."""
+    for product in PROVIDERS.shipped.values():
+        path = product.path(backend_type)
+        if path is not None and path.endswith(f":{name}"):
+            return _import(path, f"class {name}", product.install)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def _describe(found: object) -> str:
+    if isinstance(found, str):
+        return found
+    owner = found if hasattr(found, "__qualname__") else type(found)
+    return f"{getattr(owner, '__module__', '?')}:{getattr(owner, '__qualname__', owner)}"
+
+
+# What every factory of this process looks names up in.
+PROVIDERS = ProviderTable()

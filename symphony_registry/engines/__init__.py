@@ -1,1 +1,0 @@
-"""Real engines: for each, what its providers share."""

@@ -1,0 +1,1 @@
+"""Stores in this process: `memory`, and `file` with a journal on disk."""

@@ -1,0 +1,1 @@
+"""The embedded checkpoint store: JSON text in the order saved."""

@@ -1,0 +1,1 @@
+"""The embedded knowledge graph: relations as sorted numbers, walked level by level."""

@@ -1,0 +1,18 @@
+"""A crash-safe journal of JSON lines in a directory of its own, and a snapshot beside it."""
+
+from symphony_registry.providers.embedded.journal.damaged import Loss, read_damaged, read_header
+from symphony_registry.providers.embedded.journal.journal import Durability, Journal
+from symphony_registry.providers.embedded.journal.lines import Record
+from symphony_registry.providers.embedded.journal.snapshot import Snapshot, read_snapshot, write_snapshot
+
+__all__ = [
+    "Durability",
+    "Journal",
+    "Loss",
+    "Record",
+    "Snapshot",
+    "read_damaged",
+    "read_header",
+    "read_snapshot",
+    "write_snapshot",
+]

@@ -1,0 +1,148 @@
+"""A copy of a state as arrays, beside the journal that it can always be rebuilt from.
+
+The file is a JSON line as in a journal, then the arrays, each on a page of its
+own, so that they are mapped instead of read. It says up to where it covers the
+journal and what that part's checksum is: of any other journal it is no snapshot.
+"""
+
+import logging
+import math
+import mmap
+import zlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Record, decode_line, encode_group
+from symphony_registry.providers.embedded.journal.names import NEW
+
+Array = npt.NDArray[Any]
+
+FORMAT = "symphony-registry-snapshot"
+VERSION = 1
+
+_PAGE = 4096
+_BLOCK = 1 << 13  # words of 8 bytes
+_WINDOW = 8 * 8 * _BLOCK  # bytes that are summed while the cache holds them
+
+logger = logging.getLogger(__name__)
+
+
+class Snapshot(NamedTuple):
+    """What a snapshot holds: the end and the lines of the journal's part, what it is about, and arrays by name."""
+
+    end: int
+    lines: int
+    about: Record
+    arrays: Mapping[str, Array]
+
+
+def write_snapshot(path: Path, journal: Path, snapshot: Snapshot) -> None:
+    """Write a snapshot of a part of `journal`, at once: after an `OSError` there is none.
+
+    It is not synced: one that a power loss damages is not used.
+    """
+    offsets = [_PAGE]
+    for array in snapshot.arrays.values():
+        offsets.append(offsets[-1] + -(-array.nbytes // _PAGE) * _PAGE)
+    header: Record = {
+        "format": FORMAT,
+        "version": VERSION,
+        "end": snapshot.end,
+        "lines": snapshot.lines,
+        "journal": _checksum_of_file(journal, snapshot.end),
+        "about": snapshot.about,
+        "arrays": [
+            [name, array.dtype.str, array.shape, offset, checksum(array)]
+            for (name, array), offset in zip(snapshot.arrays.items(), offsets, strict=False)
+        ],
+    }
+    new = path.with_name(path.name + NEW)
+    try:
+        with new.open("wb") as file:
+            file.writelines(encode_group([header], 0))
+            assert file.tell() <= _PAGE
+            for array, offset in zip(snapshot.arrays.values(), offsets, strict=False):
+                file.seek(offset)
+                file.write(array.data)
+            file.truncate(offsets[-1])
+        new.rename(path)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
+
+
+def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
+    """Map a snapshot, or return `None` where there is none that is whole and of this journal.
+
+    The arrays may be written to; what is written stays in this process.
+    """
+    try:
+        with path.open("rb") as file, ThreadPoolExecutor(1) as other_core:  # saves a third
+            header = decode_line(file.readline(_PAGE)).record
+            fits = other_core.submit(_is_of, header, journal)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            arrays = {
+                name: _mapped(mapped, dtype, shape, offset, expected)
+                for name, dtype, shape, offset, expected in header["arrays"]
+            }
+            if not fits.result():
+                return None
+    except FileNotFoundError:
+        return None
+    except (OSError, DamagedLineError, KeyError, TypeError, ValueError) as error:
+        logger.warning("%s cannot be used (%s); it is made anew from the journal", path, error)
+        return None
+    return Snapshot(header["end"], header["lines"], header["about"], arrays)
+
+
+def _is_of(header: Record, journal: Path) -> bool:
+    return (
+        (header.get("format"), header.get("version")) == (FORMAT, VERSION)
+        and header["end"] <= journal.stat().st_size
+        and header["journal"] == _checksum_of_file(journal, header["end"])
+    )
+
+
+def _mapped(mapped: mmap.mmap, dtype: str, shape: list[int], offset: int, expected: int) -> Array:
+    array: Array = np.frombuffer(mapped, dtype, math.prod(shape), offset).reshape(shape)
+    if checksum(array) != expected:
+        raise DamagedLineError(f"the checksum of what stands at byte {offset} does not match")
+    return array
+
+
+def checksum(array: Array) -> int:
+    """Return a checksum of an array's bytes, at the speed of memory.
+
+    The CRC-32 of two sums of their words, by block and by place in a block, so that
+    what is changed and what is exchanged shows.
+    """
+    data = array.reshape(-1).view(np.uint8)
+    return _checksum(data[start : start + _WINDOW] for start in range(0, len(data), _WINDOW))
+
+
+def _checksum_of_file(path: Path, size: int) -> int:
+    with path.open("rb") as file:  # read, not mapped: what is mapped counts as ours
+        return _checksum(
+            np.frombuffer(file.read(min(_WINDOW, size - start)), np.uint8) for start in range(0, size, _WINDOW)
+        )
+
+
+def _checksum(windows: Iterable[npt.NDArray[np.uint8]]) -> int:
+    """Return the checksum of bytes that come in windows, whole blocks but for the last."""
+    by_block: list[bytes] = []
+    by_place = np.zeros(_BLOCK, np.uint64)
+    rest = b""
+    for data in windows:
+        whole = len(data) // (8 * _BLOCK) * 8 * _BLOCK
+        words = data[:whole].view(np.uint64).reshape(-1, _BLOCK)
+        by_block.append(words.sum(axis=1).tobytes())
+        by_place += words.sum(axis=0)
+        rest = data[whole:].tobytes()
+    return zlib.crc32(rest, zlib.crc32(by_place.tobytes(), zlib.crc32(b"".join(by_block))))

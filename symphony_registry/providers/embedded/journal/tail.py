@@ -1,0 +1,63 @@
+"""Telling a write that a crash interrupted from damage.
+
+Of a write that was not finished, each sector is right or as it was, blank, and
+nothing stands behind it. Damage leaves lines that are wrong without a blank sector
+in them, or stands before later writes, which begin only when the earlier ones are
+on the disk.
+"""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import BinaryIO
+
+from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Line, closing_line, decode_line
+from symphony_registry.providers.embedded.journal.segment import BLANK, SECTOR
+
+_HOLE = b"\xff"  # no part of UTF-8
+
+
+def unfinished_write(file: BinaryIO, offset: int, sequence: int) -> int | None:
+    """Return the size of the unfinished write that follows the last whole group, `None` for damage.
+
+    The group ended at `offset`; the next line would have the number `sequence`.
+    Without anything but padding the size is 0.
+    """
+    file.seek(offset)
+    if any(line.group > sequence for line in _lines(file)):
+        return None
+    file.seek(offset)
+    rest = file.read()
+    tail = rest.rstrip(BLANK)
+    if len(tail) == len(rest):
+        return None  # without padding, the end of the file is missing
+    being_removed = closing_line(sequence).endswith(tail.lstrip(BLANK))
+    return len(tail) if being_removed or _is_part_of_group(tail, offset, sequence) else None
+
+
+def _lines(texts: Iterable[bytes]) -> Iterable[Line]:
+    """Yield those of `texts` that are lines of a journal."""
+    for text in texts:
+        try:
+            yield decode_line(text.lstrip(BLANK))
+        except DamagedLineError:
+            continue
+
+
+def _is_part_of_group(tail: bytes, offset: int, sequence: int) -> bool:
+    """Say whether sectors or the end of a group are missing, and nothing else is wrong."""
+    marked = _with_holes_marked(tail, offset)
+    *texts, last = marked.split(b"\n")
+    whole = [text for text in texts if _HOLE not in text]
+    lines = list(_lines(whole))
+    if len(lines) < len(whole) or any(line.group != sequence for line in lines):
+        return False
+    if last and _HOLE not in last:
+        return not any(_lines([last[:-1]]))  # cut, and not a whole line whose end was changed
+    return _HOLE in marked or lines[-1].more
+
+
+def _with_holes_marked(tail: bytes, offset: int) -> bytes:
+    """Return the tail with marks in the place of blank sectors; of the first, the tail may have a part."""
+    bounds = [0, *range(SECTOR - offset % SECTOR, len(tail), SECTOR), len(tail)]
+    sectors = (tail[start:stop] for start, stop in pairwise(bounds))
+    return b"".join(sector if sector.strip(BLANK) else _HOLE * len(sector) for sector in sectors)

@@ -1,0 +1,75 @@
+"""Saving what a damaged directory of a file provider still holds."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from symphony_registry.backends.lookup import PROVIDERS
+from symphony_registry.backends.storage import BackendType
+from symphony_registry.errors import RegistryError, StorageFormatError
+from symphony_registry.providers.embedded.backend import State
+from symphony_registry.providers.embedded.journal import Journal, Loss, Record, read_damaged, read_header
+from symphony_registry.providers.embedded.journal.journal import failing
+from symphony_registry.providers.embedded.journal.lock import DirectoryLock
+from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
+from symphony_registry.providers.embedded.journaled import JournaledBackend
+
+
+class Salvaged(NamedTuple):
+    """What `salvage` did: how many items it kept, and which places of the old journal it could not use."""
+
+    kept: int
+    lost: list[Loss]
+
+
+def salvage(source: str | Path, target: str | Path, backend_type: BackendType | None = None) -> Salvaged:
+    """Copy what can be read of a file provider's damaged directory into a new one.
+
+    The source, which nobody may have open, is not changed but for its `LOCK`.
+    Whatever stands behind damage is kept, so that an item may come back as an
+    earlier write left it: read `lost` before the new directory takes the place of
+    the old. Where the first line is damaged too, `backend_type` has to say what the
+    directory held. Blocks.
+    """
+    source, target = Path(source), Path(target)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise StorageFormatError(f"{target} is not an empty directory. Name a new one.", target)
+    with DirectoryLock.acquire(source), failing("read", source / JOURNAL_NAME):
+        header = read_header(source)
+        kind = BackendType(header["kind"]) if header else backend_type
+        if kind is None:
+            raise StorageFormatError(
+                f"The first line of the journal in {source} is damaged. Say what it held: "
+                "salvage(..., backend_type=BackendType.VECTOR_STORE).",
+                source,
+            )
+        backend = _file_backend(kind, target)
+        state = backend._empty_state()
+        lost: list[Loss] = []
+        for offset, found in read_damaged(source):
+            reason = found if isinstance(found, str) else _apply(backend, state, found.record)
+            if reason:
+                lost.append(Loss(offset, reason))
+    journal = Journal(target, kind)
+    try:
+        journal.rewrite(backend._lines(state.changes()))
+    finally:
+        journal.close()
+    return Salvaged(len(state), lost)
+
+
+def _file_backend(kind: BackendType, path: Path) -> JournaledBackend[State]:
+    options = {"path": path, **({"metric": "dot"} if kind is BackendType.VECTOR_STORE else {})}  # takes any vector
+    backend = PROVIDERS.find(kind, "file").create_backend(options)
+    assert isinstance(backend, JournaledBackend)
+    return backend
+
+
+def _apply(backend: JournaledBackend[State], state: State, record: Record) -> str:
+    """Make the change of a record, or say why it cannot be made."""
+    try:
+        backend._check([record])
+        for change in backend._decode([record]):
+            state.apply(change)
+    except (KeyError, TypeError, ValueError, RegistryError) as error:
+        return f"the change {record.get('op')!r} of {record.get('id')!r} does not fit what is left: {error!r}"
+    return ""

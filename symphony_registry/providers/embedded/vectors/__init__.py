@@ -1,0 +1,1 @@
+"""The embedded vector store: exact search over a matrix in memory."""

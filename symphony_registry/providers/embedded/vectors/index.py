@@ -1,0 +1,231 @@
+"""The state of an embedded vector store: rows of one matrix, searched exactly."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from symphony_registry.backends.filters import Condition
+from symphony_registry.backends.values import JSONObject
+from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
+from symphony_registry.errors import InvalidValueError
+from symphony_registry.providers.embedded.backend import Change
+from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
+from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
+from symphony_registry.providers.embedded.vectors.scan import Scan
+
+# Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
+_CHUNK = 1024
+
+
+class VectorIndex:
+    """Vectors and metadata by row. A deleted row is filled with the last one.
+
+    A change puts a block of vectors: `ids`, `vectors` (a row each, the index's own
+    from then on) and `metadata`; of equal ids the last counts. `put` is amortised
+    O(dimension) a row, `delete` O(dimension), `search` O(rows x dimension), most of
+    which it need not read.
+    """
+
+    def __init__(self, dimension: int | None, metric: Metric) -> None:
+        self._option_dimension = dimension
+        self._metric: Metric = metric
+        self.clear()
+
+    @classmethod
+    def restored(
+        cls,
+        dimension: int | None,
+        metric: Metric,
+        ids: list[str],
+        metadata: Iterable[JSONObject | bytes],
+        arrays: Mapping[str, npt.NDArray[Any]],
+    ) -> "VectorIndex":
+        """Return an index that is as the one that gave `arrays`, which it takes for its own.
+
+        They have to be writable; a memory-mapped copy (mode `c`) is. Metadata may
+        be JSON, which is read when it is asked for.
+        """
+        index = cls(dimension, metric)
+        matrix, lengths = arrays["matrix"], arrays["lengths"]
+        index._take(ids, matrix, lengths)
+        index._ids, index._metadata, index.rows = ids, list(metadata), dict(zip(ids, range(len(ids)), strict=True))
+        index._matrix, index._lengths = matrix, lengths
+        if "basis" in arrays:
+            index._head.restore(len(ids), arrays["basis"], arrays["heads"])
+        return index
+
+    def items(self) -> tuple[list[str], list[JSONObject | bytes]]:
+        """Return the ids and metadata that `restored` takes; the index's own objects."""
+        return self._ids, self._metadata
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the numbers that `restored` takes, in the order of the rows."""
+        matrix, lengths, head = self._scan()
+        return {"matrix": matrix, "lengths": lengths, **(head.arrays(matrix, lengths) if head else {})}
+
+    def clear(self) -> None:
+        """Forget everything, the dimension too unless an option fixed it."""
+        self.dimension = self._option_dimension
+        self.rows: dict[str, int] = {}
+        self._ids: list[str] = []
+        self._metadata: list[JSONObject | bytes] = []
+        self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
+        self._lengths: Float64s = np.empty(0)
+        self._extreme = False  # a length was not safe
+        self._head = PrincipalHead(self._metric)
+        self._columns = Columns()
+
+    def apply(self, change: Change) -> None:
+        """Make one change: put, delete, dimension or clear."""
+        match change["op"]:
+            case "put":
+                self._put(change["ids"], change["vectors"], change["metadata"])
+            case "delete":
+                self._delete(change["id"])
+            case "dimension":
+                self._fix_dimension(change["dimension"])
+            case "clear":
+                self.clear()
+            case other:
+                raise ValueError(f"There is no change {other!r}.")
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the changes that make an empty index equal to this one."""
+        if self.dimension is not None:
+            yield {"op": "dimension", "dimension": self.dimension}
+        for start in range(0, len(self), _CHUNK):
+            ids = self._ids[start : start + _CHUNK]
+            rows = range(start, start + len(ids))
+            vectors = self._matrix[start : start + len(ids)]
+            yield {"op": "put", "ids": ids, "vectors": vectors, "metadata": [self.metadata(row) for row in rows]}
+
+    def _fix_dimension(self, dimension: int) -> None:
+        if self.dimension is None:
+            self.dimension = dimension
+            self._matrix = np.empty((0, dimension), np.float32)
+        elif dimension != self.dimension:  # other options than when it was stored
+            raise InvalidValueError(
+                f"The option dimension is {self.dimension}, but what is stored has dimension {dimension}. "
+                "Leave the option out, or name another place."
+            )
+
+    def _put(self, ids: Sequence[str], vectors: Float32s, metadata: Sequence[JSONObject]) -> None:
+        lengths = lengths_of(vectors)
+        self._take(ids, vectors, lengths)
+        before = len(self._ids)
+        rows = [self._put_metadata(id, item) for id, item in zip(ids, metadata, strict=True)]
+        all_new = len(self._ids) == before + len(rows)
+        if all_new and not before:  # the block is the matrix
+            self._matrix, self._lengths = vectors, lengths
+        else:
+            if len(self._ids) > len(self._matrix):
+                self._grow(max(64, 2 * before, len(self._ids)))
+            where = slice(before, len(self._ids)) if all_new else rows
+            self._matrix[where] = vectors
+            self._lengths[where] = lengths
+
+    def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
+        """Adapt to vectors that come in, or refuse them."""
+        self._fix_dimension(vectors.shape[1])
+        if are_ordinary(lengths):
+            return
+        if self._metric == "cosine" and not lengths.all():  # another metric than when it was stored
+            raise InvalidValueError(
+                f"The option metric is cosine, but the vector stored under {ids[int(lengths.argmin())]!r} has length "
+                "zero. Choose dot or euclidean."
+            )
+        self._extreme = self._extreme or not are_safe(lengths)
+
+    def _put_metadata(self, id: str, metadata: JSONObject) -> int:
+        row = self.rows.get(id)
+        if row is None:
+            row = self.rows[id] = len(self._ids)
+            self._ids.append(id)
+            self._metadata.append(metadata)
+            self._columns.append(metadata)
+        else:
+            self._metadata[row] = metadata
+            self._columns.replace(row, metadata)
+            self._head.note(row)
+        return row
+
+    def _grow(self, capacity: int) -> None:
+        rows = len(self._lengths)
+        matrix, lengths = np.empty((capacity, self._matrix.shape[1]), np.float32), np.empty(capacity)
+        matrix[:rows], lengths[:rows] = self._matrix, self._lengths
+        self._matrix, self._lengths = matrix, lengths
+
+    def _delete(self, id: str) -> None:
+        row = self.rows.pop(id)
+        last_id, last_metadata = self._ids.pop(), self._metadata.pop()
+        last = len(self._ids)
+        if row != last:
+            self._ids[row], self._metadata[row] = last_id, last_metadata
+            self._matrix[row], self._lengths[row] = self._matrix[last], self._lengths[last]
+            self.rows[last_id] = row
+            self._head.note(row)
+        self._head.drop(last)
+        self._columns.move(row)
+
+    def growth(self, more: int) -> int:
+        """Return how many numbers are moved when that many rows are added."""
+        return self._matrix.size if len(self._ids) + more > len(self._matrix) else 0
+
+    def vectors(self, ids: Iterable[str]) -> list[list[float]]:
+        """Return the vectors of ids that are there, as they were stored."""
+        rows = [self.rows[id] for id in ids]
+        parts = (self._matrix[rows[start : start + _CHUNK]] for start in range(0, len(rows), _CHUNK))
+        return [vector for part in parts for vector in part.tolist()]
+
+    def metadata(self, row: int) -> JSONObject:
+        """Return the metadata of a row; the index's own object."""
+        document = self._metadata[row]
+        return orjson.loads(document) if isinstance(document, bytes) else document
+
+    def mask(self, condition: Condition) -> Mask:
+        """Return which rows' metadata match."""
+        return self._columns.mask(condition, len(self), self.metadata)
+
+    def mask_cost(self, condition: Condition) -> float:
+        """Return about how long `mask` takes, in steps of 0.1 µs."""
+        return self._columns.cost(condition, len(self))
+
+    def numbers(self, count: int) -> float:
+        """Return about how many numbers a search reads, of which `count` rows may be found."""
+        return self._scan().numbers(count)
+
+    def search_many(
+        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None
+    ) -> list[list[tuple[float, str]]]:
+        """Return, for each query, the `limit` most similar ids of a mask (all by default) with their similarity.
+
+        Rows that can be among the best within the error of float32 are scored
+        again in float64, so that the result does not depend on where a row stands
+        in the matrix, nor on how the candidates were found.
+        """
+        queries = [Query(vector, self._metric) for vector in vectors]
+        found = self._scan().candidates(queries, limit, mask)
+        return [self._best(query, rows, limit) for query, rows in zip(queries, found, strict=True)]
+
+    def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
+        parts = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
+        similarities = [
+            value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
+        ]
+        ids = [self._ids[row] for row in rows.tolist()]
+        return sorted(zip(similarities, ids, strict=True), key=_best_first)[:limit]
+
+    def _scan(self) -> Scan:
+        rows = len(self._ids)
+        return Scan(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+def _best_first(result: tuple[float, str]) -> tuple[float, str]:
+    return -result[0], result[1]

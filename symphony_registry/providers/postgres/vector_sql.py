@@ -1,0 +1,117 @@
+"""What the vector store in PostgreSQL can be told, and what it tells pgvector."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from symphony_registry.backends.vector_store.base import VectorOptions
+from symphony_registry.providers.postgres.options import PostgresOptions
+from symphony_registry.providers.postgres.tables import Plan
+
+# What pgvector can store, and what it can index, in numbers a vector; and the most candidates of a search.
+LARGEST = 16_000
+_LARGEST_INDEXED = {"vector": 2_000, "halfvec": 4_000}
+LARGEST_EF = 1_000
+OPERATORS = {"cosine": "<=>", "dot": "<#>", "euclidean": "<->"}
+OPERATOR_CLASSES = {"cosine": "cosine_ops", "dot": "ip_ops", "euclidean": "l2_ops"}
+
+
+class PostgresVectorOptions(PostgresOptions, VectorOptions):
+    """The options of a vector store in PostgreSQL."""
+
+    storage: Literal["vector", "halfvec"] = Field(
+        default="vector", description="vector keeps float32; halfvec rounds to float16, at half the size."
+    )
+    index: Literal["none", "hnsw"] = Field(
+        default="none",
+        description="none searches exactly; hnsw approximately, and needs dimension and time.",
+    )
+    m: int = Field(default=16, ge=2, le=100, description="hnsw: connections of each vector, when the index is made.")
+    ef_construction: int = Field(default=64, ge=4, le=1_000, description="hnsw: candidates when the index is made.")
+    ef_search: int = Field(default=40, ge=1, le=LARGEST_EF, description="hnsw: candidates of a search, at least.")
+    iterative_scan: Literal["off", "relaxed_order", "strict_order"] = Field(
+        default="relaxed_order", description="hnsw: how to go on where a filter leaves too few."
+    )
+
+    @model_validator(mode="after")
+    def _check_index(self) -> "PostgresVectorOptions":
+        largest = LARGEST if self.index == "none" else _LARGEST_INDEXED[self.storage]
+        if self.dimension is not None and self.dimension > largest:
+            raise ValueError(f"with storage {self.storage} and index {self.index}, a dimension is at most {largest}")
+        if self.index == "hnsw" and self.dimension is None:
+            raise ValueError("an hnsw index needs the option dimension")
+        if self.ef_construction < 2 * self.m:
+            raise ValueError("ef_construction must be at least 2 * m")
+        return self
+
+
+PLAN = Plan(
+    "vector_store",
+    tables=("vectors",),
+    create=(
+        # a search reads every row: in one piece up to a page, and what it looks at before what it passes over
+        """
+        CREATE TABLE {vectors} (
+            length double precision NOT NULL,
+            outlier boolean NOT NULL,
+            id text COLLATE "C" PRIMARY KEY,
+            comparable jsonb NOT NULL,
+            embedding {kind} NOT NULL,
+            metadata json NOT NULL
+        ) WITH (toast_tuple_target = 8160)
+        """,
+        "CREATE INDEX ON {vectors} USING gin (comparable jsonb_path_ops)",
+        "CREATE INDEX ON {vectors} (id) WHERE outlier",
+    ),
+)
+COLUMN = """
+    SELECT typname, atttypmod FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+    WHERE attrelid = $1::regclass AND attname = 'embedding'
+"""
+HAS_INDEX = """
+    SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    JOIN pg_am ON pg_am.oid = relam JOIN pg_opclass ON pg_opclass.oid = indclass[0]
+    WHERE indrelid = $1::regclass AND indisvalid AND amname = 'hnsw' AND opcname = $2
+"""
+CLEAR = """
+    UPDATE {registry} SET dimension = coalesce($2, (
+        SELECT nullif(atttypmod, -1) FROM pg_attribute WHERE attrelid = $3::regclass AND attname = 'embedding'
+    )) WHERE tables = $1
+"""
+DIMENSION = "SELECT dimension FROM {registry} WHERE tables = $1"
+PUT = """
+    INSERT INTO {vectors} (id, embedding, length, outlier, metadata, comparable)
+    SELECT item.id, item.embedding, item.length, item.outlier,
+        item.metadata::json, coalesce(item.comparable, item.metadata)::jsonb
+    FROM {items} AS item(id, embedding, length, outlier, metadata, comparable), {registry} AS known
+    WHERE known.tables = $7 AND known.dimension = $8
+    ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, length = excluded.length,
+        outlier = excluded.outlier, metadata = excluded.metadata, comparable = excluded.comparable
+"""
+ONE_ITEM = "(VALUES ($1::text, $2::{vector}, $3::double precision, $4::boolean, $5::text, $6::text))"
+MANY_ITEMS = "unnest($1::text[], $2::{vector}[], $3::double precision[], $4::boolean[], $5::text[], $6::text[])"
+# Without a distance come those whose squares leave float32. The case hides the distance from an index. A dot product
+# may be larger than float32 sums say by as much as the third parameter times the length.
+EXACT = """
+    SELECT id, embedding::{vector}, metadata,
+        CASE WHEN NOT outlier THEN (embedding::{vector} {operator} $1::{vector}) {slack} END AS distance
+    FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
+"""
+DOT_SLACK = "- $3::double precision * length"
+# The settings are for one statement: the search depends on the row that makes them.
+BY_INDEX = """
+    (SELECT near.* FROM (
+        SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
+        {rows}
+    ) AS setting, LATERAL (
+        SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
+        FROM {vectors} WHERE NOT outlier AND {where} AND setting.done
+        ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT {limit}
+    ) AS near LIMIT $2)
+    UNION ALL SELECT id, embedding::{vector}, metadata, NULL FROM {vectors} WHERE outlier AND {where}
+"""
+# One plan for every filter would be right for none: where these rows, of which there is one, are not known beforehand,
+# it looks dear enough never to be chosen. And the planner thinks too well of the index beside a filter: it is not told
+# the limit, so that it takes the index of a filter which keeps less than a tenth, and the search is exact.
+UNKNOWN_ROWS = "FROM " + ", ".join(f"generate_series(1, $5::integer) AS {name}" for name in "abc")
+UNKNOWN_LIMIT = "(SELECT $2::bigint)"

@@ -1,0 +1,200 @@
+"""`providers`, `schema` and `init`: what can be configured, and a configuration to begin with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from symphony_registry import BackendType
+from symphony_registry.cli import main
+from symphony_registry.settings import settings_from_mapping
+
+ROOT = Path(__file__).parents[2]
+
+PROVIDER = """
+from typing import Literal
+from pydantic import Field, SecretStr
+from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+
+class Options(BackendOptions):
+    dsn: SecretStr = Field(description="Where the server is.")
+    size: int = Field(default=3, ge=1, description="How many.")
+    word: str = "on"
+    kind: Literal["a", "b"] | None = None
+
+class Store(InMemoryVectorStore):
+    class Provider:
+        Options = Options
+
+        @staticmethod
+        def create_backend(config=None):
+            return Store()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # which undoes what the command does to it
+    (tmp_path / "my_provider.py").write_text(PROVIDER)
+    (tmp_path / "broken_provider.py").write_text("import driver_that_is_missing")
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert main(arguments) == status
+    return capsys.readouterr().out
+
+
+class TestProviders:
+    def test_every_built_in_provider_is_listed_as_such(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = json.loads(printed(capsys, "providers", "--json"))
+        built_in = [(each["backend_type"], each["name"]) for each in found if each["origin"] == "built in"]
+        for backend_type in BackendType:
+            assert {(backend_type.value, "file"), (backend_type.value, "memory")} <= set(built_in)
+
+    def test_an_option_has_type_default_and_help(self, capsys: pytest.CaptureFixture[str]) -> None:
+        lines = printed(capsys, "providers", "vector_store").splitlines()
+        assert "    metric (cosine | dot | euclidean; default cosine): What similarity means." in lines
+        assert any(line.startswith("    path (path; required): ") for line in lines)
+
+    def test_a_class_that_the_configuration_names_is_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("base.yaml").write_text("vector_stores: {default: {provider: 'my_provider:Store', options: {dsn: x}}}")
+        found = json.loads(printed(capsys, "providers", "vector_store", "--config-dir", ".", "--json"))
+        (mine,) = [each for each in found if each["name"] == "my_provider:Store"]
+        assert mine["origin"] == "dotted path"
+        types = {option["name"]: option["type"] for option in mine["options"]}
+        assert types == {"dsn": "secret", "size": "integer >= 1", "word": "string", "kind": "a | b"}
+
+    def test_one_without_its_driver_is_not_usable_and_says_what_to_install(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("base.yaml").write_text("vector_stores: {default: {provider: 'broken_provider:Store'}}")
+        lines = printed(capsys, "providers", "--config-dir", ".").splitlines()
+        at = next(at for at, line in enumerate(lines) if "broken_provider:Store" in line)
+        assert "not usable" in lines[at]
+        assert "needs the module driver_that_is_missing, which is not installed: pip install" in lines[at + 1]
+
+    @pytest.mark.parametrize("backend_type", BackendType)
+    @pytest.mark.parametrize("name", ["memory", "file"])
+    def test_the_block_to_paste_is_a_configuration(
+        self, backend_type: BackendType, name: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        block = yaml.safe_load(printed(capsys, "providers", backend_type, name))
+        assert settings_from_mapping(block).backends(backend_type)["default"].provider == name
+
+    def test_the_options_that_are_comments_in_it_are_right_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        block = printed(capsys, "providers", "vector_store", "my_provider:Store")
+        assert "      # Where the server is. (secret)\n      dsn: ${DATABASE_URL}\n" in block
+        for option in ("size", "word", "kind"):
+            block = block.replace(f"# {option}:", f"{option}:")
+        (backend,) = settings_from_mapping(yaml.safe_load(block)).vector_stores.values()
+        assert backend.options == {"dsn": "${DATABASE_URL}", "size": 3, "word": "on", "kind": None}
+
+    def test_an_unknown_type_is_misuse_with_the_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["providers", "vector_stores"]) == 2
+        assert 'Did you mean "vector_store"?' in " ".join(capsys.readouterr().err.split())
+
+    def test_an_unknown_name_is_an_error_with_the_nearest(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["providers", "vector_store", "memroy"]) == 1
+        assert 'Did you mean "memory"?' in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Any:
+    return json.loads((ROOT / "config" / "schema.json").read_text())
+
+
+class TestSchema:
+    def test_the_shipped_schema_is_that_of_the_code(self) -> None:
+        command = [sys.executable, "-m", "symphony_registry.cli", "schema"]  # a process without the tests' providers
+        made = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+        assert made == (ROOT / "config" / "schema.json").read_text(), "symphony-registry schema -o config/schema.json"
+
+    def test_it_is_a_schema(self, shipped: Any) -> None:
+        jsonschema.Draft7Validator.check_schema(shipped)
+
+    @pytest.mark.parametrize("path", sorted(ROOT.glob("config/*.yaml")), ids=lambda path: path.name)
+    def test_the_shipped_files_name_it_and_keep_it(self, path: Path, shipped: Any) -> None:
+        text = path.read_text()
+        assert text.startswith("# yaml-language-server: $schema=schema.json\n")
+        jsonschema.validate(yaml.safe_load(text), shipped)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{}",
+            "timeouts: {open: 3}",
+            "timeouts: {open: '${OPEN:-3}'}",
+            "vector_stores: null",
+            "vector_stores: {default: null}",
+            "vector_stores: {default: {options: {whatever: 1}}}",  # its provider stands in another layer
+            "vector_stores: {default: {provider: file}}",  # and so does what is required
+            "vector_stores: {default: {provider: file, options: {dimension: 3, metric: dot, path: '${X}/y'}}}",
+            "vector_stores: {default: {provider: file, options: {dimension: '${D}', metric: '${M}'}}}",
+            "vector_stores: {default: {provider: file, options: {dimension: null}}}",
+            "vector_stores: {default: {provider: 'a.b:C', options: {whatever: 1}}}",
+            "vector_stores: {default: {provider: '${P}', options: {whatever: 1}}}",
+        ],
+    )
+    def test_what_a_layer_may_say_is_valid(self, text: str, shipped: Any) -> None:
+        jsonschema.validate(yaml.safe_load(text), shipped)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "vector_store: {}",
+            "timeouts: {opn: 3}",
+            "timeouts: {open: 0}",
+            "vector_stores: {default: {provder: file}}",
+            "vector_stores: {default: {provider: flie}}",
+            "vector_stores: {default: {provider: file, options: {pth: x}}}",
+            "vector_stores: {default: {provider: file, options: {dimension: many}}}",
+            "vector_stores: {default: {provider: memory, options: {metric: cosin}}}",
+            "vector_stores: {default: {provider: memory, options: {path: x}}}",
+            "checkpoint_stores: {default: {provider: file, options: {dimension: 3}}}",
+        ],
+    )
+    def test_a_mistake_is_found(self, text: str, shipped: Any) -> None:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(yaml.safe_load(text), shipped)
+
+
+class TestInit:
+    @pytest.mark.parametrize("environment", ["development", "test", "production"])
+    def test_what_it_writes_passes_check(self, environment: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "Next: symphony-registry check" in printed(capsys, "init")
+        rows = json.loads(printed(capsys, "check", "--env", environment, "--json"))
+        assert [row["status"] for row in rows] == ["ok"] * 3
+
+    def test_its_files_keep_its_schema(self) -> None:
+        main(["init", "there"])
+        schema = json.loads(Path("there/schema.json").read_text())
+        for path in Path("there").glob("*.yaml"):
+            jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+    def test_it_never_overwrites(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("config").mkdir()
+        Path("config/test.yaml").write_text("mine")
+        assert main(["init"]) == 1
+        assert "config/test.yaml: there already" in capsys.readouterr().err
+        assert [path.name for path in Path("config").iterdir()] == ["test.yaml"]
+        assert Path("config/test.yaml").read_text() == "mine"
+
+    def test_production_has_the_provider_that_was_asked_for(self) -> None:
+        main(["init", "--provider", "memory"])
+        written = yaml.safe_load(Path("config/production.yaml").read_text())
+        assert {section["default"]["provider"] for section in written.values()} == {"memory"}
+
+    def test_a_provider_that_does_not_exist_is_misuse(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["init", "--provider", "flie"]) == 2
+        assert 'Did you mean "file"?' in capsys.readouterr().err
+        assert not Path("config").exists()
+
+    def test_its_next_step_can_be_pasted(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert printed(capsys, "init", "my config").endswith("--config-dir 'my config'\n")

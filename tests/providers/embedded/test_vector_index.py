@@ -1,0 +1,102 @@
+"""Exact search: nothing is missed, whatever the numbers."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.vector_store.base import Metric
+from symphony_registry.errors import InvalidValueError
+from symphony_registry.providers.embedded.vectors import principal
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from tests.helpers.fakes import search
+
+METRICS: list[Metric] = ["cosine", "dot", "euclidean"]
+numbers = st.floats(-4, 4, width=32) | st.sampled_from([0.0, 1e-20, -1e-30, 1e-42, 3e38, -1e30, 1e-17])
+
+
+def index_of(vectors: "list[list[float]]", metric: Metric) -> VectorIndex:
+    index = VectorIndex(None, metric)
+    for number, vector in enumerate(vectors):
+        stored = np.array(vector, np.float32)
+        if metric != "cosine" or stored.any():
+            index.apply({"op": "put", "ids": [f"{number:04}"], "vectors": stored[np.newaxis], "metadata": [{}]})
+    return index
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=1, max_size=40), st.sampled_from(METRICS))
+def test_the_best_are_the_beginning_of_all_sorted(vectors: list[list[float]], metric: Metric) -> None:
+    index = index_of(vectors, metric)
+    if not len(index):
+        return
+    query = np.array([1.5, -0.25, 1e-20], np.float32)
+    everything = search(index, query, len(index))
+    assert everything == sorted(everything, key=lambda found: (-found[0], found[1]))
+    for limit in range(1, len(index)):
+        assert search(index, query, limit) == everything[:limit]
+
+
+@pytest.mark.parametrize("dimension", [256, 4096, 8192])
+def test_rounding_in_long_vectors_misses_nothing(dimension: int) -> None:
+    query = np.full(dimension, 4.8515, np.float32)
+    vectors = [np.full(dimension, value).tolist() for value in (0.342174, 7.349803, 7.349803)]
+    index = index_of(vectors, "cosine")
+    assert search(index, query, 1) == search(index, query, 3)[:1]
+
+
+def test_equal_vectors_are_equals_wherever_they_stand() -> None:
+    random = np.random.default_rng(1)
+    vector = random.normal(size=384)
+    rows = [vector if number % 7 == 0 else random.normal(size=384) for number in range(1000)]
+    for metric in METRICS:
+        found = search(index_of([row.tolist() for row in rows], metric), vector.astype(np.float32), 143)
+        assert len({similarity for similarity, _ in found}) == 1
+        assert [id for _, id in found] == [f"{number:04}" for number in range(0, 1000, 7)]
+
+
+def test_vectors_of_one_direction_are_equals_whatever_their_lengths() -> None:
+    vectors = [[factor * part for part in (1.0, 2.0, 3.0)] for factor in (3.0, 1.0, 7.0, 0.1)]
+    found = search(index_of(vectors, "cosine"), np.array([0.5, 1.0, 1.0], np.float32), 4)
+    assert [id for _, id in found] == ["0000", "0001", "0002", "0003"]
+
+
+def test_a_deleted_row_is_filled_and_found_again() -> None:
+    index = index_of([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], "dot")
+    index.apply({"op": "delete", "id": "0000"})
+    assert search(index, np.array([1.0, 0.0], np.float32), 10) == [(1.0, "0002"), (0.0, "0001")]
+    with pytest.raises(ValueError, match="no change"):
+        index.apply({"op": "explode"})
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(principal, "_SMALL", 0)
+    monkeypatch.setattr(principal, "_PATIENCE", 0)
+    monkeypatch.setattr(principal, "_PAYS", 100 if pays else 0)
+    random = np.random.default_rng(3)
+    rows = random.normal(size=(3000, 32)).astype(np.float32)
+    ids = [f"{number:04}" for number in range(3000)]
+    index = index_of(rows.tolist(), "cosine")
+    assert set(index.arrays()) == {"matrix", "lengths"}
+    expected = search(index, rows[5], 10)
+    metadata: list[dict[str, int] | bytes] = [b'{"n":%d}' % number for number in range(3000)]
+    restored = VectorIndex.restored(None, "cosine", ids, metadata, index.arrays())
+    assert restored.numbers(3000) == index.numbers(3000)
+    assert search(restored, rows[5], 10) == expected
+    assert restored.mask(parse_filter({"n": {"$lt": 3}})).sum() == 3
+    restored.apply({"op": "put", "ids": ["0007", "new"], "vectors": rows[[5, 5]], "metadata": [{}, {}]})
+    restored.apply({"op": "delete", "id": "0000"})
+    assert [id for _, id in search(restored, rows[5], 3)] == ["0005", "0007", "new"]
+
+
+def test_arrays_are_refused_as_changes_are() -> None:
+    arrays: dict[str, npt.NDArray[Any]] = {"matrix": np.zeros((1, 2), np.float32), "lengths": np.zeros(1)}
+    with pytest.raises(InvalidValueError, match="'a' has length zero"):
+        VectorIndex.restored(None, "cosine", ["a"], [{}], arrays)
+    with pytest.raises(InvalidValueError, match="dimension is 3"):
+        VectorIndex.restored(3, "dot", ["a"], [{}], arrays)

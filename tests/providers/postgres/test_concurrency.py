@@ -1,0 +1,249 @@
+"""Many tasks, and two processes, at work on the same PostgreSQL tables."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import cycle
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.errors import DimensionError, InvalidValueError
+from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
+from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
+from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
+from symphony_registry.testing import Harness, sentences
+from symphony_registry.testing.adapters import adapt
+from symphony_registry.testing.report import examine
+from tests.helpers.postgres_cases import KINDS, each_type
+
+TASKS = 20
+
+
+class ByTurns(StorageBackend):
+    """A backend that hands every other call to its twin, which has a pool of its own on the same tables."""
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config)
+        self.twin: StorageBackend = type(self).__mro__[2]({**self.config, "connect_timeout": 9})
+        self.turns: cycle[StorageBackend] = cycle([self])
+
+    def __init_subclass__(cls) -> None:
+        for name, operation in vars(cls.__mro__[2]).items():
+            if inspect.isfunction(operation) and not name.startswith("_"):
+                setattr(cls, name, by_turns(operation))
+
+    async def connect(self) -> None:
+        await super().connect()
+        self.twin.name = self.name
+        await self.twin.connect()
+        self.turns = cycle([self, self.twin])
+
+    async def disconnect(self) -> None:
+        await super().disconnect()
+        await self.twin.disconnect()
+
+
+def by_turns(operation: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, *arguments, **options: operation(next(self.turns), *arguments, **options)
+
+
+class VectorStoreByTurns(ByTurns, PostgresVectorStore):
+    pass
+
+
+class KnowledgeGraphByTurns(ByTurns, PostgresKnowledgeGraph):
+    pass
+
+
+class CheckpointStoreByTurns(ByTurns, PostgresCheckpointStore):
+    pass
+
+
+@pytest.mark.parametrize("kind", [VectorStoreByTurns, KnowledgeGraphByTurns, CheckpointStoreByTurns])
+async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with_two_pools(
+    kind: type[ByTurns], tmp_path: Path, postgres_url: str, new_schema: Callable[[], str]
+) -> None:
+    harness: Harness[Any] = Harness(
+        kind.backend_type,
+        kind,
+        tmp_path,
+        options=lambda _: {"dsn": postgres_url, "schema": new_schema()},
+        persists=True,
+    )
+    # in the event loop's own sentences nobody else may hold it; and two change everybody's clock
+    alone = ("event loop: ", "order saved: a clock that ", "order saved: the order survives, ")
+    waiting = [sentence for sentence in sentences(kind.backend_type) if not str(sentence).startswith(alone)]
+    failed = []
+
+    async def work() -> None:
+        while waiting:
+            sentence = waiting.pop()
+            try:
+                await examine(sentence, harness)
+            except Exception as error:
+                failed.append((str(sentence), error))
+
+    assert len(waiting) > 100
+    await asyncio.gather(*(work() for _ in range(TASKS)))
+    assert not failed
+
+
+# What follows is done by two processes that begin at the same time.
+
+Work = Callable[[Any, int], Awaitable[Any]]
+_barrier: Any = None
+
+
+def _meet(barrier: Any) -> None:
+    global _barrier  # noqa: PLW0603 - a process has one
+    _barrier = barrier
+
+
+def _begin(work: Work, number: int, kind: type[StorageBackend], options: Mapping[str, Any]) -> Any:
+    async def run() -> Any:
+        _barrier.wait()
+        async with kind(options) as backend:
+            return await work(backend, number)
+
+    return asyncio.run(run())
+
+
+def in_two_processes(work: Work, kind: type[StorageBackend], options: Mapping[str, Any]) -> list[Any]:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(2, context, _meet, (context.Barrier(2),)) as processes:
+        begun = [processes.submit(_begin, work, number, kind, options) for number in range(2)]
+        return [each.result() for each in begun]
+
+
+@pytest.fixture
+def options(postgres_url: str, new_schema: Callable[[], str]) -> dict[str, Any]:
+    return {"dsn": postgres_url, "schema": new_schema()}
+
+
+async def write_own_and_shared(backend: Any, number: int) -> None:
+    adapter = adapt(backend)
+
+    async def task(own: int) -> None:
+        for turn in range(10):
+            await adapter.put(f"{number} {own} {turn}", {"by": number})
+            await adapter.put("shared", {"by": number, "again": [number] * 10})
+
+    await asyncio.gather(*(task(own) for own in range(TASKS)))
+
+
+@each_type
+async def test_what_two_processes_were_told_is_stored_is_there(kind: Any, options: dict[str, Any]) -> None:
+    await asyncio.to_thread(in_two_processes, write_own_and_shared, kind, options)
+    async with kind(options) as backend:
+        adapter = adapt(backend)
+        for number in range(2):
+            ids = [f"{number} {own} {turn}" for own in range(TASKS) for turn in range(10)]
+            assert [await adapter.get(id) for id in ids] == [{"by": number}] * len(ids)
+        assert await adapter.get("shared") in [{"by": number, "again": [number] * 10} for number in range(2)]
+
+
+async def cross(backend: PostgresVectorStore, number: int) -> None:
+    """Add the same ids in the opposite order, and delete some of them."""
+    ids = [f"{item:03}" for item in range(400)][:: 1 if number else -1]
+    for turn in range(15):
+        await backend.add_many([(id, [number + 1, turn], {"by": [number + 1, turn]}) for id in ids])
+        await backend.delete_many(ids[::7])
+    await backend.add_many([(id, [number + 1, 15], {"by": [number + 1, 15]}) for id in ids])
+
+
+async def test_bulk_writes_that_cross_each_other_leave_every_item_whole(options: dict[str, Any]) -> None:
+    await asyncio.to_thread(in_two_processes, cross, PostgresVectorStore, options)
+    async with PostgresVectorStore(options) as store:
+        items = [item async for item in store.scan()]
+    assert [item["metadata"]["by"] for item in items] == [item["vector"] for item in items]
+    # the later of the two ends with adding all; of the items, the other deleted none after that
+    assert len(items) == 400
+
+
+async def build_or_tear(backend: PostgresKnowledgeGraph, number: int) -> int:
+    """The first process builds a graph, the other deletes what it finds of it."""
+    refused = 0
+    ids = [f"{item:02}" for item in range(40)]
+    for _ in range(5):
+        if number:
+            await asyncio.gather(*(backend.delete_entity(id) for id in ids))
+            continue
+        await backend.add_entities([(id, "T", None) for id in ids])
+        try:
+            await backend.add_relations([(a, b, "R", None) for a in ids[::3] for b in reversed(ids)])
+        except InvalidValueError:  # an end was deleted
+            refused += 1
+    return refused
+
+
+async def test_a_graph_that_is_built_and_torn_down_at_once_has_no_relation_without_its_ends(
+    options: dict[str, Any],
+) -> None:
+    refused, _ = await asyncio.to_thread(in_two_processes, build_or_tear, PostgresKnowledgeGraph, options)
+    assert 0 <= refused <= 5
+    async with PostgresKnowledgeGraph(options) as graph:
+        entities = {entity["id"] async for entity in graph.scan_entities()}
+        async for relation in graph.scan_relations():
+            assert {relation["from_id"], relation["to_id"]} <= entities
+
+
+async def add_of_own_dimension(backend: PostgresVectorStore, number: int) -> int:
+    """Add vectors of this process's dimension; the store is emptied in between."""
+    added = 0
+    for turn in range(60):
+        try:
+            await backend.add(f"{number} {turn}", [1.0] * (number + 2))
+            added += 1
+        except DimensionError:
+            if turn % 5 == number:
+                await backend.clear()
+    return added
+
+
+async def test_the_first_vector_fixes_the_dimension_for_two_processes(options: dict[str, Any]) -> None:
+    added = await asyncio.to_thread(in_two_processes, add_of_own_dimension, PostgresVectorStore, options)
+    assert sum(added) >= 60
+    async with PostgresVectorStore(options) as store:
+        sizes = {len(item["vector"]) async for item in store.scan()}
+        assert sizes == {await store.dimension()}
+
+
+async def open_many(backend: Any, number: int) -> list[bool]:
+    """Open five more, each with a pool and tables to make."""
+    more = [
+        kind({**backend.config, "connect_timeout": 20 + turn, "table_prefix": "second_"})
+        for turn in range(5)
+        for kind in KINDS
+    ]
+    await asyncio.gather(*(each.connect() for each in more))
+    healthy = await asyncio.gather(*(each.health_check() for each in more))
+    await asyncio.gather(*(each.disconnect() for each in more))
+    return list(healthy)
+
+
+async def test_ten_openers_that_all_find_no_tables_make_them_once(options: dict[str, Any]) -> None:
+    healthy = await asyncio.to_thread(in_two_processes, open_many, PostgresCheckpointStore, options)
+    assert [all(each) for each in healthy] == [True, True]
+    assert [len(each) for each in healthy] == [15, 15]
+
+
+async def test_what_is_saved_last_is_the_newest_however_many_save_it(
+    postgres_url: str, new_schema: Callable[[], str]
+) -> None:
+    options = {"dsn": postgres_url, "schema": new_schema(), "pool_max_size": 16}
+    async with PostgresCheckpointStore(options) as store:
+
+        async def saved_after_another() -> None:
+            await store.save_checkpoint("other", {})
+            await store.save_checkpoint("shared", {})
+
+        for _ in range(60):
+            await asyncio.gather(saved_after_another(), *(store.save_checkpoint("shared", {}) for _ in range(8)))
+            latest = await store.get_latest_checkpoint()
+            assert latest is not None
+            assert latest["checkpoint_id"] == "shared"

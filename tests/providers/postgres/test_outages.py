@@ -1,0 +1,155 @@
+"""A PostgreSQL server that is down, refuses the login, never answers, or restarts."""
+
+import asyncio
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
+from typing import Any
+
+import pytest
+
+from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError
+from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
+from symphony_registry.testing.adapters import adapt
+from tests.helpers.postgres_cases import KINDS, each_type
+from tests.helpers.postgres_server import PASSWORD, Server, execute
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def options(server: Server) -> dict[str, Any]:
+    return {"dsn": server.url, "schema": f"outage_{next(_numbers)}", "statement_timeout": 20}
+
+
+@pytest.fixture
+def stopped(server: Server) -> Iterator[Server]:
+    server.stop()
+    yield server
+    server.start()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Yield a port where calls are taken and nobody speaks."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield listening.getsockname()[1]
+
+
+async def refused(kind: Any, dsn: str, **options: Any) -> BackendUnavailableError:
+    """Return the error of opening a backend; all that it can show has no password in it."""
+    backend = kind({"dsn": dsn, "connect_timeout": 0.5, **options})
+    with pytest.raises(BackendUnavailableError) as caught:
+        async with asyncio.timeout(20):
+            await backend.connect()
+    shown = "".join(traceback.format_exception(caught.value)) + repr(backend) + repr(caught.value)
+    assert PASSWORD not in shown
+    assert "%3A%2540" not in shown  # the password in a URL
+    assert not backend.is_open
+    return caught.value
+
+
+@each_type
+async def test_a_server_that_is_down_is_named_with_the_database(kind: Any, stopped: Server) -> None:
+    error = await refused(kind, stopped.tcp_url(database="postgres"))
+    assert f"127.0.0.1:{stopped.port}" in str(error)
+    assert "database postgres" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "host", "advice"),
+    [
+        (lambda server: server.tcp_url(password="wrong"), "127.0.0.1", "password authentication failed"),
+        (lambda server: server.tcp_url(user="nobody_knows"), "127.0.0.1", "password"),
+        (lambda server: server.tcp_url(database="nowhere"), "database nowhere", "create it"),
+        (lambda server: server.tcp_url().replace("127.0.0.1", "nowhere.invalid"), "nowhere.invalid", "reached"),
+        (lambda _: "postgresql:///postgres?host=/nowhere", "/nowhere", "reached"),
+    ],
+    ids=["wrong password", "unknown user", "unknown database", "unknown host", "no socket"],
+)
+async def test_what_is_wrong_with_the_dsn_is_said(
+    server: Server, dsn: Callable[[Server], str], host: str, advice: str
+) -> None:
+    error = await refused(PostgresCheckpointStore, dsn(server))
+    assert host in str(error)
+    assert advice in str(error)
+
+
+async def test_a_server_that_never_answers_is_given_up_after_the_timeout(silent_port: int) -> None:
+    error = await refused(PostgresCheckpointStore, f"postgresql://u:secret@127.0.0.1:{silent_port}/data")
+    assert isinstance(error, BackendTimeoutError)
+    assert f"127.0.0.1:{silent_port}" in str(error)
+
+
+async def test_the_password_opens_the_door_over_tcp(server: Server, options: dict[str, Any]) -> None:
+    async with PostgresCheckpointStore({**options, "dsn": server.tcp_url()}) as store:
+        assert await store.health_check()
+
+
+async def test_a_server_without_a_free_connection_is_unavailable(server: Server, options: dict[str, Any]) -> None:
+    await execute(server.url, "CREATE ROLE crowded LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
+    error = await refused(PostgresCheckpointStore, server.tcp_url("crowded", "x"))
+    assert "too many connections" in str(error)
+
+
+@each_type
+async def test_a_restart_between_two_calls_is_not_noticed(kind: Any, server: Server, options: dict[str, Any]) -> None:
+    async with kind(options) as backend:
+        adapter = adapt(backend)
+        await adapter.fill()
+        before = {name: await read() for name, read in adapter.reads().items()}
+        for name, read in adapter.reads().items():
+            await asyncio.to_thread(server.restart)
+            assert await read() == before[name], name
+        for place in adapter.places():
+            await asyncio.to_thread(server.restart)
+            await place.put("a", {"after": place.name})
+            assert await place.get("a") == {"after": place.name} or place.name == "update_entity"
+        assert await backend.health_check()
+
+
+@each_type
+async def test_calls_during_an_outage_wait_for_its_end(kind: Any, server: Server, options: dict[str, Any]) -> None:
+    async with kind(options) as backend:
+        adapter = adapt(backend)
+        await adapter.put("a", {"before": 1})
+        await asyncio.to_thread(server.stop)
+        assert not await backend.health_check()
+        writes = [asyncio.create_task(adapter.put(f"{number}")) for number in range(20)]
+        read = asyncio.create_task(adapter.get("a"))
+        await asyncio.to_thread(server.start)
+        await asyncio.gather(*writes)
+        assert await read == {"before": 1}
+        assert await backend.health_check()
+
+
+@each_type
+async def test_a_call_fails_when_the_server_stays_away_and_works_when_it_is_back(
+    kind: Any, server: Server, options: dict[str, Any]
+) -> None:
+    async with kind({**options, "connect_timeout": 0.5}) as backend:
+        adapter = adapt(backend)
+        await adapter.put("a")
+        await asyncio.to_thread(server.stop)
+        try:
+            operations = adapter.operations()
+            errors = await asyncio.gather(*(call() for call in operations.values()), return_exceptions=True)
+            for name, error in zip(operations, errors, strict=True):
+                assert isinstance(error, BackendUnavailableError), name
+                assert str(server.directory) in str(error), name
+        finally:
+            await asyncio.to_thread(server.start)
+        assert await adapter.get("a") == {}
+
+
+async def test_closing_is_quick_and_harmless_when_the_server_is_gone(server: Server, options: dict[str, Any]) -> None:
+    backends = [kind(options) for kind in KINDS]
+    await asyncio.gather(*(backend.connect() for backend in backends))
+    await asyncio.to_thread(server.kill)
+    try:
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(backend.disconnect() for backend in backends))
+    finally:
+        await asyncio.to_thread(server.start)

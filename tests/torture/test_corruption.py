@@ -1,0 +1,16 @@
+"""Damaged files; the long form is `python -m torture corruption`."""
+
+import pytest
+
+from torture import corruption
+from torture.subjects import SUBJECTS, Subject
+from torture.tally import Tally
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
+def test_damage_is_refused_with_file_and_offset_and_never_read_as_data(subject: Subject) -> None:
+    tally = Tally("corruption")
+    corruption.run(tally, stride=17, seed=1, subjects=[subject])
+    assert not tally.failures, tally.failures[0]
+    assert tally.outcomes["refused, with file and offset"] > 500
+    assert tally.outcomes["intact"] > 100  # in the padding
