@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.errors import BackendNotOpenError, NotFoundError, WrongEventLoopError, hint
 
 
@@ -36,8 +37,8 @@ class StorageBackend(ABC):
     """
 
     backend_type: ClassVar[BackendType]
-    persists: ClassVar[bool] = True
-    """Whether what is stored is there after `disconnect`."""
+    guarantees: Guarantees = Guarantees()
+    """What it promises where the contract leaves room."""
     name: str = "default"
     config: Mapping[str, Any] = MappingProxyType({})
     _loop: asyncio.AbstractEventLoop | None = None

@@ -94,7 +94,7 @@ async def open_store(registry: ServiceRegistry, store: StoreName) -> StorageBack
 async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreContents:
     """Open a store to copy from or to; raises `TransferError` for one that this process alone would see."""
     opened = await open_store(registry, store)
-    if not opened.persists:
+    if not opened.guarantees.persists:
         raise TransferError(
             f"{opened} is empty now and gone when this command ends: it does not persist. Choose another environment."
         )

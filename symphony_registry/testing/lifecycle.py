@@ -62,14 +62,14 @@ async def connect_again_finds(harness: Harness[Any]) -> None:
         assert_same(await adapt(store).get("a"), sample(), "the object stored before disconnecting")
 
 
-@lifecycle.sentence("persists says whether what was stored is there after disconnect")
+@lifecycle.sentence("the guarantees say whether what was stored is there after disconnect")
 async def persists(harness: Harness[Any]) -> None:
     async with harness.open() as store:
         await adapt(store).put("a", sample())
         await store.disconnect()
         await store.connect()
         found = await adapt(store).get("a") is not None
-        assert store.persists is found
+        assert store.guarantees.persists is found
 
 
 @lifecycle.sentence("connect on a connected backend keeps what is there")

@@ -87,7 +87,7 @@ class Halves:
 
 def as_kept(source: Contents, target: StoreContents) -> Contents:
     """Return what a target will hold of a source: itself, or rounded where the target keeps half of each number."""
-    is_half = isinstance(target.store, VectorStoreBackend) and target.store.config.get("storage") == "halfvec"
+    is_half = isinstance(target.store, VectorStoreBackend) and target.store.guarantees.precision == "float16"
     return Halves(source) if is_half else source
 
 

@@ -399,18 +399,19 @@ def test_a_reader_that_leaves_early_ends_the_export_quietly(config):
 
 
 LEAKING = """
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 
 class Counts(InMemoryVectorStore):
-    persists = True
+    guarantees = Guarantees(survives="crash", lists_entities=True, restores_timestamps=True)
 
     async def count(self, metadata_filter=None):
         raise ConnectionResetError("hunter2")
 
 class Scans(InMemoryKnowledgeGraph):
-    persists = True
+    guarantees = Guarantees(survives="crash", lists_entities=True, restores_timestamps=True)
 
     async def scan_entities(self, batch_size=1000):
         raise OSError("hunter2")
@@ -419,7 +420,7 @@ class Scans(InMemoryKnowledgeGraph):
     scan_relations = scan_entities
 
 class Closes(InMemoryCheckpointStore):
-    persists = True
+    guarantees = Guarantees(survives="crash", lists_entities=True, restores_timestamps=True)
 
     async def disconnect(self):
         await super().disconnect()

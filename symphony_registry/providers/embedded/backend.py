@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from symphony_registry.backends.concurrency import LONG, Gate, Promise, settled, start, to_the_end
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class EmbeddedBackend(StorageBackend, Generic[StateT]):
 
     _state: StateT
     persists: ClassVar[bool] = False
+    guarantees = Guarantees(atomic_bulk=True, lists_entities=True, restores_timestamps=True)
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)

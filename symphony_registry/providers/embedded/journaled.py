@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -51,6 +52,7 @@ class JournaledBackend(EmbeddedBackend[StateT]):
     """An embedded backend that writes each change to a journal before it is seen."""
 
     persists: ClassVar[bool] = True
+    guarantees = replace(EmbeddedBackend.guarantees, survives="power loss")
     _records: ClassVar[Mapping[str, Mapping[str, type]]]  # by their `op`: what stands in them
     _file: FileOptions
     _journal: Journal | None = None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from symphony_registry.backends.concurrency import computed, start
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import read_options
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import BackendNotOpenError, BackendUnavailableError
@@ -27,6 +28,9 @@ class PostgresBackend(StorageBackend, Generic[OptionsT]):
     lost, reads and writes that may be made twice are tried again.
     """
 
+    guarantees = Guarantees(
+        survives="power loss", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
+    )
     _options_model: type[OptionsT]
     _plan: ClassVar[Plan]
     _options: OptionsT

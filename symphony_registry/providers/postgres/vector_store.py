@@ -1,6 +1,7 @@
 """Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -81,6 +82,11 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
     def _configure(self) -> None:
         super()._configure()
         self._incoming = Incoming(self._options)
+        self.guarantees = replace(
+            self.guarantees,
+            exact_search=self._options.index != "hnsw",
+            precision="float16" if self._options.storage == "halfvec" else "float32",
+        )
 
     async def _prepare(self, connection: Connection) -> None:
         await super()._prepare(connection)
