@@ -109,7 +109,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
         for start in range(0, len(queries), together):
             part = queries[start : start + together]
             found += await self._search_together(part, limit, condition, include_vectors=include_vectors)
-            self.ensure_open()
+            self._data.ensure_open()
         return found
 
     async def _search_together(
