@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ def test_parts_hold_all_items_in_order_and_are_as_large_as_the_limit_allows(
     for part in parts:
         assert len(part) <= most
         assert sum(part) <= largest or len(part) == 1
-    for part, following in zip(parts, parts[1:], strict=False):
+    for part, following in pairwise(parts):
         assert len(part) == most or sum(part) + following[0] > largest
 
 
