@@ -71,7 +71,8 @@ STEPS = {
     "outgoing": "SELECT to_id AS id FROM {relations} WHERE from_id = start.id{of_type}",
     "incoming": "SELECT from_id AS id FROM {relations} WHERE to_id = start.id{of_type}",
 }
-# A row for each level: who is reached first there, and who was seen so far. It ends where nobody new is.
+# A row for each level: the entities first reached there, and all that were reached so far. It ends where none is new.
+# OFFSET 0 keeps the planner from copying the subquery into each place that uses its level, and so computing it thrice.
 NEIGHBORS = """
     WITH RECURSIVE walk(step, level, seen) AS (
         SELECT 0, ARRAY[$1::text COLLATE "C"], ARRAY[$1::text COLLATE "C"]
@@ -81,7 +82,7 @@ NEIGHBORS = """
             SELECT array(
                 SELECT near.id FROM unnest(walk.level) AS start(id), LATERAL ({steps}) AS near
                 EXCEPT SELECT unnest(walk.seen)
-            ) AS level
+            ) AS level OFFSET 0
         ) AS next
         WHERE walk.step < $2 AND cardinality(next.level) > 0
     )
@@ -99,7 +100,7 @@ SHORTEST_PATH = """
                 SELECT relation.to_id FROM unnest(walk.level) AS start(id)
                 JOIN {relations} AS relation ON relation.from_id = start.id{of_type}
                 EXCEPT SELECT unnest(walk.seen)
-            ) AS level
+            ) AS level OFFSET 0
         ) AS next
         WHERE walk.step < $3 AND $2 <> ALL(walk.level) AND cardinality(next.level) > 0
     ), ahead(step, level) AS MATERIALIZED (
