@@ -1,8 +1,8 @@
 """The statements of the knowledge graph in PostgreSQL; each walk is one. See docs/design/walks.md."""
 
-from symphony_registry.providers.postgres.tables import Plan
+from symphony_registry.providers.postgres.tables import Layout
 
-PLAN = Plan(
+LAYOUT = Layout(
     "knowledge_graph",
     tables=("entities", "relations"),
     create=(
