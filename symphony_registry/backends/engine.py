@@ -52,7 +52,7 @@ class Engine(StorageBackend):
     Options: ClassVar[type[BackendOptions]] = BackendOptions
     """The model of its options."""
 
-    _options: Any
+    _options: Any  # of this class's `Options`
     _resource: Resource
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:

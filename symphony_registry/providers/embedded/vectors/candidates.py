@@ -22,7 +22,7 @@ _FLOOR_ROWS, _MOST_ROWS = 4, 32
 _LOWEST, _MASKED = -1e37, 1e38
 
 
-class Scan(NamedTuple):
+class CandidateFinder(NamedTuple):
     """The rows of a matrix while nobody changes them; without a head where float32 is not enough."""
 
     matrix: Float32s
