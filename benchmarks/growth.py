@@ -11,7 +11,7 @@ from benchmarks import opening, peers, vectors
 from benchmarks.data import Corpus, mixture, power_law
 from benchmarks.harness import Call, Figures, Plan, Result, apart, installed, library, race
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
-from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.backends.vector_store import VectorStoreBackend
 
 _DIMENSION = 128
 _REPEATED = 100  # short operations in a turn
@@ -75,7 +75,7 @@ async def _vector_figures(plan: Plan, size: int) -> Figures:
     return {**figures, "open and first search": median(times)}
 
 
-async def _add(store: InMemoryVectorStore, corpus: Corpus, turn: int) -> None:
+async def _add(store: VectorStoreBackend, corpus: Corpus, turn: int) -> None:
     for number in range(_REPEATED):
         await store.add(f"added-{turn}-{number}", corpus.vectors[number])
 

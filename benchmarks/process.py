@@ -11,7 +11,7 @@ from benchmarks import peers
 from benchmarks.data import Corpus, mixture
 from benchmarks.harness import OURS, TIMES, Call, Plan, Result, at_most, each_apart, resident
 from benchmarks.vectors import CONDITIONS, WARM, fill, loaded, searching
-from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.backends.vector_store import InMemoryVectorStore, VectorStoreBackend
 
 
 async def loop(plan: Plan) -> list[Result]:
@@ -69,7 +69,7 @@ async def memory(plan: Plan) -> list[Result]:
 
 
 def _bare_growth(count: int) -> float:
-    async def use(store: InMemoryVectorStore, corpus: Corpus) -> None:
+    async def use(store: VectorStoreBackend, corpus: Corpus) -> None:
         await store.add_many(zip(corpus.ids, corpus.vectors, itertools.repeat(None)))
         await store.search(corpus.queries[0])
 
@@ -77,7 +77,7 @@ def _bare_growth(count: int) -> float:
 
 
 def _described_growth(count: int) -> float:
-    async def use(store: InMemoryVectorStore, corpus: Corpus) -> None:
+    async def use(store: VectorStoreBackend, corpus: Corpus) -> None:
         await fill(store, corpus)
         for condition in CONDITIONS.values():
             await store.search(corpus.queries[0], metadata_filter=condition.ours)
@@ -85,7 +85,7 @@ def _described_growth(count: int) -> float:
     return asyncio.run(_growth(use, mixture(count)))
 
 
-async def _growth(use: Callable[[InMemoryVectorStore, Corpus], Awaitable[None]], corpus: Corpus) -> float:
+async def _growth(use: Callable[[VectorStoreBackend, Corpus], Awaitable[None]], corpus: Corpus) -> float:
     before = resident()
     async with InMemoryVectorStore() as store:
         await use(store, corpus)

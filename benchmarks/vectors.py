@@ -26,7 +26,7 @@ from benchmarks.harness import (
     library,
     race,
 )
-from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.backends.vector_store import InMemoryVectorStore, VectorStoreBackend
 
 _TOP = 10
 # Searches before anything is timed: ours arranges its vectors after some.
@@ -48,7 +48,7 @@ async def loaded(corpus: Corpus) -> AsyncIterator[InMemoryVectorStore]:
         yield store
 
 
-async def fill(store: InMemoryVectorStore, corpus: Corpus) -> None:
+async def fill(store: VectorStoreBackend, corpus: Corpus) -> None:
     """Add everything, in batches."""
     for start in range(0, len(corpus.vectors), _BATCH):
         rows = slice(start, start + _BATCH)
@@ -85,7 +85,7 @@ def searching_peer(kind: type[peers.VectorPeer], directory: Path | None) -> Call
     return set_up
 
 
-async def _agree(store: InMemoryVectorStore, corpus: Corpus) -> None:
+async def _agree(store: VectorStoreBackend, corpus: Corpus) -> None:
     """Stop the run where ours misses a result."""
     for query in corpus.queries:
         found = [result["similarity"] for result in await store.search(query, _TOP)]
@@ -131,7 +131,7 @@ async def search(plan: Plan) -> list[Result]:
     return results
 
 
-def searching(store: InMemoryVectorStore, corpus: Corpus, condition: Condition | None = None) -> Call:
+def searching(store: VectorStoreBackend, corpus: Corpus, condition: Condition | None = None) -> Call:
     """Return the search for a turn's query."""
     wanted = None if condition is None else condition.ours
     return lambda turn: store.search(corpus.query(turn), _TOP, wanted)
@@ -220,7 +220,7 @@ async def add(plan: Plan) -> list[Result]:
     others = {**installed({"faiss IndexFlatIP": one_by_one(peers.Faiss)}), **slow}
     async with InMemoryVectorStore() as store, InMemoryVectorStore() as other:
 
-        def adding(target: InMemoryVectorStore, vectors: Any) -> Call:
+        def adding(target: VectorStoreBackend, vectors: Any) -> Call:
             async def work(turn: int) -> None:
                 for row in _rows(turn, step, plan):
                     await target.add(corpus.ids[row], vectors[row])

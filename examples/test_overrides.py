@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from symphony_registry import ServiceRegistry
+from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.containers import RegistryContainer, build_container
 from symphony_registry.errors import BackendUnavailableError
-from symphony_registry.providers.embedded.vectors.memory import InMemoryVectorStore
 
 CONFIG = Path(__file__).parent.parent / "config"
 

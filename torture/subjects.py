@@ -17,8 +17,8 @@ from unittest.mock import patch
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
-from symphony_registry.providers.embedded import journaled
-from symphony_registry.providers.embedded.vectors import file as vector_file
+from symphony_registry.providers.embedded import log
+from symphony_registry.providers.embedded.vectors import codec
 
 Content: TypeAlias = dict[tuple[str, ...], Any]
 Effect: TypeAlias = dict[tuple[str, ...], Any]
@@ -53,8 +53,7 @@ async def reopen(store: Any) -> None:
 
 async def at_rest(store: Any) -> None:
     """Wait until nothing is written, compaction included, so that the files can be copied as a kill leaves them."""
-    while store._writing is not None:
-        await asyncio.wait([store._writing])
+    await store._data.at_rest()
 
 
 def one(call: Callable[[Any], Awaitable[object]]) -> Step:
@@ -176,7 +175,7 @@ SUBJECTS = (
 @contextmanager
 def eager_compaction() -> Iterator[None]:
     """Let a journal be compacted as soon as most of it is superseded, and have a snapshot however small it is."""
-    with patch.object(journaled, "_MANY_LINES", 2), patch.object(vector_file, "_LARGE", 0):
+    with patch.object(log, "_MANY_LINES", 2), patch.object(codec, "_LARGE", 0):
         yield
 
 

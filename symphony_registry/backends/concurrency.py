@@ -9,12 +9,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from symphony_registry.backends.cost import LONG
+
 T = TypeVar("T")
 
-# Work is counted in steps of about 0.1 µs: above this, it goes to a thread.
-LONG = 10_000
-# What it takes to check and copy one item of a bulk operation.
-ITEM_STEPS = 100
 _TURN = 0.003  # seconds
 
 # Threads of our own: an application may block all of the default executor's on calls to us.
@@ -37,8 +35,8 @@ class Promise(asyncio.Future[T]):
         return False
 
 
-def start(work: Callable[[], T]) -> Promise[T]:
-    """Begin `work()` on a thread. Await what is returned by `settled` or `to_the_end`."""
+def in_thread(work: Callable[[], T]) -> Promise[T]:
+    """Begin `work()` on a thread. Await the promise by one of the two functions below."""
     loop = asyncio.get_running_loop()
     promise: Promise[T] = Promise(loop=loop)
 
@@ -60,16 +58,16 @@ def start(work: Callable[[], T]) -> Promise[T]:
     return promise
 
 
-async def settled(promise: Promise[T]) -> T:
-    """Return the result of `promise`, whoever tries to cancel the wait."""
+async def ignoring_cancellation(promise: Promise[T]) -> T:
+    """Return the result of `promise`; a cancellation meanwhile has no effect."""
     try:
         return await promise
     except asyncio.CancelledError:
         return promise.result()
 
 
-async def to_the_end(work: Awaitable[T]) -> T:
-    """Return the result of `work`; a cancelled caller neither stops it nor leaves before it is there."""
+async def delaying_cancellation(work: Awaitable[T]) -> T:
+    """Return the result of `work`; a cancellation meanwhile takes effect when it is done."""
     if isinstance(work, Promise):
         promise: Promise[T] = work
         return await promise  # a cancellation waits for it
@@ -87,9 +85,9 @@ async def to_the_end(work: Awaitable[T]) -> T:
     raise cancelled
 
 
-async def computed(work: Callable[[], T], cost: float) -> T:
-    """Return `work()`: here where it is short, else from a thread."""
-    return work() if cost <= LONG else await to_the_end(start(work))
+async def here_or_in_thread(work: Callable[[], T], cost: float) -> T:
+    """Return `work()`, from a thread where it costs more than the event loop should wait."""
+    return work() if cost <= LONG else await delaying_cancellation(in_thread(work))
 
 
 class Turns:
@@ -131,7 +129,7 @@ class Gate:
             await asyncio.wait([self._changed])
         self._readers += 1
         try:
-            return await to_the_end(start(work))
+            return await delaying_cancellation(in_thread(work))
         finally:
             self._readers -= 1
             if not self._readers and self._idle is not None:
@@ -144,11 +142,11 @@ class Gate:
         try:
             if self._readers:
                 self._idle = Promise(loop=loop)
-                await settled(self._idle)
+                await ignoring_cancellation(self._idle)
                 self._idle = None
             if on_thread:
                 self.changing = True
-                await settled(start(work))
+                await ignoring_cancellation(in_thread(work))
             else:
                 work()
         finally:

@@ -68,6 +68,8 @@ class Comparison(NamedTuple):
 
 
 Condition: TypeAlias = AllOf | AnyOf | Not | Comparison
+ANYTHING = AllOf(())
+"""The condition of no filter, which holds for everything. Compare by `is`: any two empty conditions are equal."""
 
 
 def comparisons(condition: Condition) -> int:
@@ -90,7 +92,7 @@ def parse_filter(metadata_filter: object, what: str = "metadata_filter") -> Cond
     True
     """
     if metadata_filter is None:
-        return AllOf(())
+        return ANYTHING
     if type(metadata_filter) is not dict:
         raise InvalidTypeError(f"{what} must be a dict, not {type(metadata_filter).__name__}.")
     return _parse(checked_value(metadata_filter, what), what)
@@ -143,6 +145,8 @@ def _parse_field(path: tuple[str, ...], value: Any, place: str) -> Condition:
 
 
 def _all(conditions: list[Condition]) -> Condition:
+    if not conditions:
+        return ANYTHING
     return conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
 
 

@@ -153,6 +153,7 @@ def provider_of(backend_class: type[StorageBackend]) -> BackendProvider:
         def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
             return backend_class(config)
 
+    Provider.__module__, Provider.__qualname__ = backend_class.__module__, f"{backend_class.__qualname__}.Provider"
     return Provider
 
 

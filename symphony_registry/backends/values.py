@@ -71,7 +71,7 @@ def collected(items: object) -> list[Any]:
     return list(items)
 
 
-def check_items(items: list[object], parts: tuple[str, ...], check: Callable[..., T]) -> list[T]:
+def check_items(items: Iterable[object], parts: tuple[str, ...], check: Callable[..., T]) -> list[T]:
     """Return `check(*item)` of each item, which has these parts; an error names the item."""
     result: list[T] = []
     for item in items:

@@ -104,7 +104,7 @@ async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreCont
 async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
     """Open a store to copy from; raises `TransferError` where it would be made only now."""
     from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME  # noqa: PLC0415
-    from symphony_registry.providers.embedded.journaled import FileOptions  # noqa: PLC0415 - providers are loaded when they are used
+    from symphony_registry.providers.embedded.log import FileOptions  # noqa: PLC0415 - providers are loaded when they are used
 
     configured = settings_of(registry, store)
     assert configured is not None

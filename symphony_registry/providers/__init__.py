@@ -12,9 +12,9 @@ PRODUCTS = (
         "this process; for tests",
         "symphony_registry.providers.embedded",
         {
-            BackendType.VECTOR_STORE: "vectors.memory:InMemoryVectorStore",
-            BackendType.KNOWLEDGE_GRAPH: "graph.memory:InMemoryKnowledgeGraph",
-            BackendType.CHECKPOINT_STORE: "checkpoints.memory:InMemoryCheckpointStore",
+            BackendType.VECTOR_STORE: "vectors.store:InMemoryVectorStore",
+            BackendType.KNOWLEDGE_GRAPH: "graph.store:InMemoryKnowledgeGraph",
+            BackendType.CHECKPOINT_STORE: "checkpoints.store:InMemoryCheckpointStore",
         },
     ),
     Product(
@@ -22,9 +22,9 @@ PRODUCTS = (
         "a directory of readable JSON lines",
         "symphony_registry.providers.embedded",
         {
-            BackendType.VECTOR_STORE: "vectors.file:FileVectorStore",
-            BackendType.KNOWLEDGE_GRAPH: "graph.file:FileKnowledgeGraph",
-            BackendType.CHECKPOINT_STORE: "checkpoints.file:FileCheckpointStore",
+            BackendType.VECTOR_STORE: "vectors.store:FileVectorStore",
+            BackendType.KNOWLEDGE_GRAPH: "graph.store:FileKnowledgeGraph",
+            BackendType.CHECKPOINT_STORE: "checkpoints.store:FileCheckpointStore",
         },
     ),
     Product(

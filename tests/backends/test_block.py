@@ -95,7 +95,7 @@ async def test_what_is_no_block_is_added_or_refused_by_item() -> None:
 async def test_vectors_of_two_dimensions_are_refused_where_none_is_fixed(dimensions: tuple[int, int]) -> None:
     first, other = dimensions
     async with InMemoryVectorStore() as store:
-        with pytest.raises(RegistryError, match=f"vector of 'y' has dimension {other}, .* dimension {first}"):
+        with pytest.raises(RegistryError, match=rf"items\[1\]: .* dimension {other}, .* dimension {first}"):
             await store.add_many([("x", np.ones(first), None), ("y", np.ones(other), None)])
         assert await store.dimension() is None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from symphony_registry import BackendType, StorageBackendFactory
+from symphony_registry import BackendType, StorageBackendFactory, VectorStoreBackend
 from symphony_registry.backends.lookup import ProviderTable
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.errors import (
@@ -55,7 +55,7 @@ class TestProviders:
         StorageBackendFactory.register_provider(VECTOR, "x", FakeProvider)
         StorageBackendFactory.register_provider(VECTOR, "x", FakeProvider)  # the same again is harmless
         StorageBackendFactory.register_provider(VECTOR, "memory", InMemoryVectorStore)
-        for name, other in (("x", InMemoryVectorStore.Provider), ("memory", FakeProvider)):
+        for name, other in (("x", InMemoryVectorStore), ("memory", FakeProvider)):
             with pytest.raises(AlreadyRegisteredError, match="pass replace=True"):
                 StorageBackendFactory.register_provider(VECTOR, name, other)
         StorageBackendFactory.register_provider(VECTOR, "memory", FakeProvider, replace=True)
@@ -80,11 +80,8 @@ class TestProviders:
             StorageBackendFactory.build(GRAPH, "vectors")
 
     def test_a_class_is_found_by_its_path(self) -> None:
-        for name in (
-            "tests.helpers.fakes:FakeStore",
-            "symphony_registry.providers.embedded.vectors.memory:InMemoryVectorStore.Provider",
-        ):
-            assert isinstance(StorageBackendFactory.build(VECTOR, name), InMemoryVectorStore)
+        for name in ("tests.helpers.fakes:FakeStore", "custom_provider:MyCustomVectorStore.Provider"):
+            assert isinstance(StorageBackendFactory.build(VECTOR, name), VectorStoreBackend)
 
     def test_a_misspelt_class_names_the_backends_there_are(self) -> None:
         with pytest.raises(ProviderNotFoundError, match=r'Did you mean "FakeStore"\? Known: FakeStore, InMemoryVector'):

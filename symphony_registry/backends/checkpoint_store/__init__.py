@@ -7,8 +7,7 @@ from symphony_registry.backends.lookup import shipped_class
 from symphony_registry.backends.storage import BackendType
 
 if TYPE_CHECKING:
-    from symphony_registry.providers.embedded.checkpoints.file import FileCheckpointStore
-    from symphony_registry.providers.embedded.checkpoints.memory import InMemoryCheckpointStore
+    from symphony_registry.providers.embedded.checkpoints.store import FileCheckpointStore, InMemoryCheckpointStore
     from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 
 __all__ = [

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from typing import ClassVar, TypeAlias, TypedDict
 
-from symphony_registry.backends.concurrency import to_the_end
+from symphony_registry.backends.concurrency import delaying_cancellation
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_limit
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
@@ -85,7 +85,7 @@ class CheckpointStoreBackend(StorageBackend):
             return sum(deleted)
 
         self.ensure_open()
-        return await to_the_end(delete_old())
+        return await delaying_cancellation(delete_old())
 
     async def count(self) -> int:
         """Return how many checkpoints there are."""

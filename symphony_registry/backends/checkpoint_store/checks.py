@@ -1,14 +1,29 @@
 """Checking the arguments of a checkpoint store's operations; data leave it as JSON text."""
 
 import marshal
+from typing import NamedTuple
 
 import orjson
 
-from symphony_registry.backends.checkpoint_store.base import RESTORED_PARTS, check_timestamp
-from symphony_registry.backends.concurrency import start, to_the_end
+from symphony_registry.backends.checkpoint_store.base import RESTORED_PARTS, check_timestamp, described
+from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
 from symphony_registry.backends.encoding import encoded, is_plain
-from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object, is_large
+from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object, copied, is_large
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
+
+
+class SavedCheckpoint(NamedTuple):
+    """A checkpoint as it is kept: its data as JSON text, its metadata without what the store adds."""
+
+    id: str
+    data: bytes
+    metadata: JSONObject
+    timestamp: float
+
+    def described(self) -> JSONObject:
+        """Return a copy of the metadata with what the store adds."""
+        return described(copied(self.metadata), self.timestamp, self.id)
+
 
 # Parts of a value above which it is checked on a thread.
 _LARGE_VALUE = 2_000
@@ -22,7 +37,7 @@ async def encoded_data(data: JSONObject) -> bytes:
     try:
         text, snapshot = encoded(data)  # at once: the caller may change the data while a thread checks them
     except ValueError as error:  # they hold what is refused, and the check says what
-        await to_the_end(start(lambda: checked_object(data, "data")))
+        await delaying_cancellation(in_thread(lambda: checked_object(data, "data")))
         raise InvalidValueError("data was changed while it was being stored.") from error
 
     def check() -> bytes:
@@ -30,19 +45,17 @@ async def encoded_data(data: JSONObject) -> bytes:
             return text
         return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
 
-    return await to_the_end(start(check))
+    return await delaying_cancellation(in_thread(check))
 
 
-def check_restored(items: list[object]) -> list[tuple[str, bytes, JSONObject, float]]:
-    """Return the items of `restore_checkpoints`, checked, their data as JSON text, else raise."""
+def check_restored(items: list[object]) -> list[SavedCheckpoint]:
+    """Return the items of `restore_checkpoints`, checked, else raise."""
 
-    def check(
-        id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float
-    ) -> tuple[str, bytes, JSONObject, float]:
+    def check(id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float) -> SavedCheckpoint:
         check_id(id, "checkpoint_id")
         _check_dict(data)
         text = orjson.dumps(checked_object(data, "data"))
-        return id, text, checked_object(metadata, "metadata"), check_timestamp(timestamp)
+        return SavedCheckpoint(id, text, checked_object(metadata, "metadata"), check_timestamp(timestamp))
 
     return check_items(items, RESTORED_PARTS, check)
 

@@ -7,8 +7,7 @@ from symphony_registry.backends.lookup import shipped_class
 from symphony_registry.backends.storage import BackendType
 
 if TYPE_CHECKING:
-    from symphony_registry.providers.embedded.graph.file import FileKnowledgeGraph
-    from symphony_registry.providers.embedded.graph.memory import InMemoryKnowledgeGraph
+    from symphony_registry.providers.embedded.graph.store import FileKnowledgeGraph, InMemoryKnowledgeGraph
     from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
 
 __all__ = [

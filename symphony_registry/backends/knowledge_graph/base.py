@@ -4,7 +4,8 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import ClassVar, TypeAlias, TypedDict
 
-from symphony_registry.backends.concurrency import ITEM_STEPS, Turns, computed, to_the_end
+from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
@@ -104,7 +105,7 @@ class KnowledgeGraphBackend(StorageBackend):
         """
         self.ensure_open()
         given = collected(items)
-        checked = await computed(lambda: check_entities(given), len(given) * ITEM_STEPS)
+        checked = await here_or_in_thread(lambda: check_entities(given), len(given) * ITEM)
 
         async def add_all() -> None:
             before: list[tuple[str, Entity | None]] = []
@@ -122,7 +123,7 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.add_entity(entity_id, entity["type"], entity["properties"])
                 raise
 
-        await to_the_end(add_all())
+        await delaying_cancellation(add_all())
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
         """Store `(from, to, type, properties)` items, all or none; the last of equal ones wins.
@@ -131,7 +132,7 @@ class KnowledgeGraphBackend(StorageBackend):
         """
         self.ensure_open()
         given = collected(items)
-        checked = await computed(lambda: check_relations(given), len(given) * ITEM_STEPS)
+        checked = await here_or_in_thread(lambda: check_relations(given), len(given) * ITEM)
 
         async def add_all() -> None:
             turns = Turns()
@@ -154,7 +155,7 @@ class KnowledgeGraphBackend(StorageBackend):
                         await self.delete_relation(*key)
                 raise
 
-        await to_the_end(add_all())
+        await delaying_cancellation(add_all())
 
     async def find_entities(
         self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
@@ -264,7 +265,7 @@ class KnowledgeGraphBackend(StorageBackend):
                 await turns.give()
                 await self.delete_entity(entity_id)
 
-        await to_the_end(delete_all())
+        await delaying_cancellation(delete_all())
 
     async def scan_entities(self) -> AsyncIterator[Entity]:
         """Yield all entities by id. What is written meanwhile may be seen or not."""

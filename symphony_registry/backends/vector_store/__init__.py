@@ -7,8 +7,7 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store.base import SearchResult, VectorItem, VectorStoreBackend
 
 if TYPE_CHECKING:
-    from symphony_registry.providers.embedded.vectors.file import FileVectorStore
-    from symphony_registry.providers.embedded.vectors.memory import InMemoryVectorStore
+    from symphony_registry.providers.embedded.vectors.store import FileVectorStore, InMemoryVectorStore
     from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 
 __all__ = [

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from symphony_registry.backends.concurrency import ITEM_STEPS, Turns, computed, to_the_end
+from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -110,7 +111,7 @@ class VectorStoreBackend(StorageBackend):
                     raise DimensionError(checked[0][1].size, vector.size)
             return checked
 
-        checked = await computed(check, len(given) * ITEM_STEPS)
+        checked = await here_or_in_thread(check, len(given) * ITEM)
 
         async def add_all() -> None:
             before: list[tuple[str, VectorItem | None]] = []
@@ -128,7 +129,7 @@ class VectorStoreBackend(StorageBackend):
                         await self.add(id, item["vector"], item["metadata"])
                 raise
 
-        await to_the_end(add_all())
+        await delaying_cancellation(add_all())
 
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
         """Return what is stored under each id, `None` where nothing is, in the order asked."""
@@ -159,7 +160,7 @@ class VectorStoreBackend(StorageBackend):
             return len(before)
 
         self.ensure_open()
-        return await to_the_end(delete_all())
+        return await delaying_cancellation(delete_all())
 
     async def search_many(
         self,

@@ -22,7 +22,7 @@ def checked_documents(given: Iterable[Any]) -> list[JSONObject]:
 
 
 def checked_rows(
-    items: list[Any],
+    items: Sequence[Any],
     dimension: int | None,
     metric: Metric,
     documents: Callable[[Sequence[Any]], list[JSONObject]] = checked_documents,

@@ -1,17 +1,23 @@
 """Saving what a damaged directory of a file provider still holds."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from symphony_registry.backends.lookup import PROVIDERS
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageFormatError
-from symphony_registry.providers.embedded.backend import State
+from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence
+from symphony_registry.providers.embedded.checkpoints.store import CheckpointCodec
+from symphony_registry.providers.embedded.graph.graph import PropertyGraph
+from symphony_registry.providers.embedded.graph.store import CODEC
 from symphony_registry.providers.embedded.journal import Journal, Loss, Record, read_damaged, read_header
 from symphony_registry.providers.embedded.journal.journal import failing
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
-from symphony_registry.providers.embedded.journaled import JournaledBackend
+from symphony_registry.providers.embedded.log import Codec
+from symphony_registry.providers.embedded.replica import State
+from symphony_registry.providers.embedded.vectors.codec import VectorCodec
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
 
 
 class Salvaged(NamedTuple):
@@ -19,6 +25,13 @@ class Salvaged(NamedTuple):
 
     kept: int
     lost: list[Loss]
+
+
+_FORMATS: Mapping[BackendType, tuple[Callable[[], State], Codec]] = {
+    BackendType.VECTOR_STORE: (lambda: VectorIndex(None, "dot"), VectorCodec()),  # whose metric takes any vector
+    BackendType.KNOWLEDGE_GRAPH: (PropertyGraph, CODEC),
+    BackendType.CHECKPOINT_STORE: (CheckpointSequence, CheckpointCodec()),
+}
 
 
 def salvage(source: str | Path, target: str | Path, backend_type: BackendType | None = None) -> Salvaged:
@@ -42,33 +55,25 @@ def salvage(source: str | Path, target: str | Path, backend_type: BackendType | 
                 "salvage(..., backend_type=BackendType.VECTOR_STORE).",
                 source,
             )
-        backend = _file_backend(kind, target)
-        state = backend._empty_state()
+        empty, codec = _FORMATS[kind]
+        state = empty()
         lost: list[Loss] = []
         for offset, found in read_damaged(source):
-            reason = found if isinstance(found, str) else _apply(backend, state, found.record)
+            reason = found if isinstance(found, str) else _apply(codec, state, found.record)
             if reason:
                 lost.append(Loss(offset, reason))
     journal = Journal(target, kind)
     try:
-        journal.rewrite(backend._lines(state.changes()))
+        journal.rewrite(record for change in state.changes() for record in codec.encode(change))
     finally:
         journal.close()
     return Salvaged(len(state), lost)
 
 
-def _file_backend(kind: BackendType, path: Path) -> JournaledBackend[State]:
-    options = {"path": path, **({"metric": "dot"} if kind is BackendType.VECTOR_STORE else {})}  # takes any vector
-    backend = PROVIDERS.find(kind, "file").create_backend(options)
-    assert isinstance(backend, JournaledBackend)
-    return backend
-
-
-def _apply(backend: JournaledBackend[State], state: State, record: Record) -> str:
+def _apply(codec: Codec, state: State, record: Record) -> str:
     """Make the change of a record, or say why it cannot be made."""
     try:
-        backend._check([record])
-        for change in backend._decode([record]):
+        for change in codec.decode([record]):
             state.apply(change)
     except (KeyError, TypeError, ValueError, RegistryError) as error:
         return f"the change {record.get('op')!r} of {record.get('id')!r} does not fit what is left: {error!r}"

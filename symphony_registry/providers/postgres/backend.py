@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
-from symphony_registry.backends.concurrency import computed, start
+from symphony_registry.backends.concurrency import here_or_in_thread, in_thread
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import read_options
 from symphony_registry.backends.storage import StorageBackend
@@ -147,15 +147,15 @@ async def execute_parts(connection: Connection, sql: str, parts: Sequence[Argume
     is what making all ready takes, in the steps of `LONG`.
     """
     if len(parts) == 1:
-        return touched(await connection.execute(sql, *await computed(parts[0], cost)))
+        return touched(await connection.execute(sql, *await here_or_in_thread(parts[0], cost)))
     rows = 0
     async with connection.transaction():
-        ready = start(parts[0])
+        ready = in_thread(parts[0])
         try:
             for following in [*parts[1:], None]:
                 arguments = await ready
                 if following is not None:
-                    ready = start(following)
+                    ready = in_thread(following)
                 rows += touched(await connection.execute(sql, *arguments))
         finally:
             await asyncio.wait([ready])  # nobody reads the caller's items when this has returned

@@ -17,7 +17,8 @@ from symphony_registry.backends.checkpoint_store.base import (
     described,
 )
 from symphony_registry.backends.checkpoint_store.checks import check_restored, encoded_data
-from symphony_registry.backends.concurrency import ITEM_STEPS, computed, start, to_the_end
+from symphony_registry.backends.concurrency import delaying_cancellation, here_or_in_thread, in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import StorageBackend
@@ -91,14 +92,14 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
         check_id(checkpoint_id, "checkpoint_id")
         document = checked_object(metadata, "metadata")
         text = await encoded_data(data)
-        cost = ITEM_STEPS + len(text) / _BYTES_A_STEP
+        cost = ITEM + len(text) / _BYTES_A_STEP
         await self._save([(checkpoint_id, text, document, time.time())], cost)
 
     async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: D102
         self.ensure_open()
         given = collected(items)
         # on a thread however few they are: each may be large
-        checked = await to_the_end(start(lambda: check_restored(given)))
+        checked = await delaying_cancellation(in_thread(lambda: check_restored(given)))
         last: dict[str, _Saved] = {}
         for item in checked:
             last.pop(item[0], None)  # it takes the place of the last
@@ -150,7 +151,7 @@ class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreB
         def listed() -> list[CheckpointInfo]:
             return [{"checkpoint_id": record[0], "metadata": _metadata(record)} for record in records]
 
-        return await computed(listed, len(records) * ITEM_STEPS)
+        return await here_or_in_thread(listed, len(records) * ITEM)
 
     async def prune(self, keep_last: int) -> int:  # noqa: D102
         self.ensure_open()
@@ -188,7 +189,7 @@ def _metadata(record: Record) -> JSONObject:
 
 
 async def _checkpoint(record: Record) -> Checkpoint:
-    data = await computed(lambda: _unpacked(record[3]), len(record[3]) / _BYTES_A_STEP)
+    data = await here_or_in_thread(lambda: _unpacked(record[3]), len(record[3]) / _BYTES_A_STEP)
     return {"checkpoint_id": record[0], "data": data, "metadata": _metadata(record)}
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, TypeVar
 import asyncpg
 import orjson
 
-from symphony_registry.backends.concurrency import ITEM_STEPS, computed
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph.base import (
     Entity,
@@ -89,7 +90,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
             last = {item[0]: item for item in check_entities(given)}
             return [last[id] for id in sorted(last)]  # everybody locks rows in the same order
 
-        rows = await computed(checked, len(given) * ITEM_STEPS)
+        rows = await here_or_in_thread(checked, len(given) * ITEM)
         await self._run(lambda connection: self._put(connection, PUT_ENTITIES, rows, _entity_columns), again=True)
 
     async def _put(
@@ -97,7 +98,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
     ) -> None:
         parts = [partial(columns, rows[start : start + _BATCH]) for start in range(0, len(rows), _BATCH)]
         if parts:
-            await execute_parts(connection, self._tables.sql(template), parts, len(rows) * ITEM_STEPS)
+            await execute_parts(connection, self._tables.sql(template), parts, len(rows) * ITEM)
 
     async def get_entity(self, entity_id: str) -> Entity | None:  # noqa: D102
         self.ensure_open()
@@ -140,7 +141,7 @@ class PostgresKnowledgeGraph(PostgresBackend[PostgresOptions], KnowledgeGraphBac
             last = {item[:3]: item for item in check_relations(given)}
             return [last[key] for key in sorted(last)]
 
-        rows = await computed(checked, len(given) * ITEM_STEPS)
+        rows = await here_or_in_thread(checked, len(given) * ITEM)
 
         async def work(connection: Connection) -> None:
             try:
@@ -303,7 +304,7 @@ async def _entities(records: list[Record]) -> list[Entity]:
     def entities() -> list[Entity]:
         return [{"id": each[0], "type": each[1], "properties": orjson.loads(each[2])} for each in records]
 
-    return await computed(entities, len(records) * ITEM_STEPS)
+    return await here_or_in_thread(entities, len(records) * ITEM)
 
 
 async def _relations(records: list[Record]) -> list[Relation]:
@@ -313,4 +314,4 @@ async def _relations(records: list[Record]) -> list[Relation]:
             for each in records
         ]
 
-    return await computed(relations, len(records) * ITEM_STEPS)
+    return await here_or_in_thread(relations, len(records) * ITEM)

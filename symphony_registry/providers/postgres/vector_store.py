@@ -9,7 +9,8 @@ import asyncpg
 import numpy as np
 import orjson
 
-from symphony_registry.backends.concurrency import ITEM_STEPS, computed
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import Condition, parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import StorageBackend
@@ -184,9 +185,9 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         given = collected(items)
         if not given:
             return
-        cost = len(given) * ITEM_STEPS
+        cost = len(given) * ITEM
         try:
-            ordered, size = await computed(lambda: self._incoming.ordered(given), cost)
+            ordered, size = await here_or_in_thread(lambda: self._incoming.ordered(given), cost)
             step = max(1, min(_PART_ITEMS, _PART_BYTES // (4 * size)))
 
             def part(start: int) -> list[Any]:
@@ -195,7 +196,7 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             parts = [partial(part, start) for start in range(0, len(ordered), step)]
             await self._put(parts, len(ordered), size)
         except (InvalidValueError, InvalidTypeError):
-            await computed(lambda: self._incoming.check_in_order(given), cost)
+            await here_or_in_thread(lambda: self._incoming.check_in_order(given), cost)
             raise
 
     async def _put(self, parts: Sequence[Callable[[], list[Any]]], count: int, size: int) -> None:
@@ -210,11 +211,11 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
         ready = [partial(arguments, part) for part in parts]
 
         async def store_all(connection: Connection) -> bool:
-            if len(parts) == 1 and await execute_parts(connection, put, ready, count * ITEM_STEPS) == count:
+            if len(parts) == 1 and await execute_parts(connection, put, ready, count * ITEM) == count:
                 return True
             async with connection.transaction():
                 await self._fix_dimension(connection, size)
-                return await execute_parts(connection, put, ready, count * ITEM_STEPS) == count
+                return await execute_parts(connection, put, ready, count * ITEM) == count
 
         for _ in range(_ATTEMPTS):  # somebody may clear the store in between
             if await self._with_vectors(store_all):
@@ -280,11 +281,13 @@ class PostgresVectorStore(PostgresBackend[PostgresVectorOptions], VectorStoreBac
             records = await self._nearest(query, wanted, condition)
             if not records:
                 return []
-            ranked = await computed(lambda: _ranked(query, records), _cost(records))  # noqa: B023
+            ranked = await here_or_in_thread(lambda: _ranked(query, records), _cost(records))  # noqa: B023
             if by_index or ranked.is_final(limit, wanted):
                 break
             wanted = bounded(wanted * 4)
-        return await computed(lambda: ranked.results(limit, include_vectors=include_vectors), _cost(records[:limit]))
+        return await here_or_in_thread(
+            lambda: ranked.results(limit, include_vectors=include_vectors), _cost(records[:limit])
+        )
 
     async def _nearest(self, query: Query, count: int, condition: Condition) -> list[Record]:
         metric, by_index = self._options.metric, self._options.index == "hnsw"
@@ -363,9 +366,9 @@ async def _items(records: list[Record]) -> list[VectorItem]:
             for record, vector in zip(records, vectors, strict=True)
         ]
 
-    return await computed(items, _cost(records))
+    return await here_or_in_thread(items, _cost(records))
 
 
 def _cost(records: Sequence[Record]) -> float:
     """Return what converting records takes, in the steps of `LONG`."""
-    return len(records) * (ITEM_STEPS + len(records[0][1]) / _BYTES_A_STEP) if records else 0
+    return len(records) * (ITEM + len(records[0][1]) / _BYTES_A_STEP) if records else 0

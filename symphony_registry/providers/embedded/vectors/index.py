@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from symphony_registry.backends.cost import NUMBERS
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
-from symphony_registry.providers.embedded.backend import Change
+from symphony_registry.providers.embedded.replica import Change
 from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
 from symphony_registry.providers.embedded.vectors.scan import Scan
@@ -171,9 +172,10 @@ class VectorIndex:
         self._head.drop(last)
         self._columns.move(row)
 
-    def growth(self, more: int) -> int:
-        """Return how many numbers are moved when that many rows are added."""
-        return self._matrix.size if len(self._ids) + more > len(self._matrix) else 0
+    def growing_cost(self, changes: Sequence[Change]) -> float:
+        """Return what moving the matrix costs, where it is too small for what is put."""
+        more = sum(len(change["ids"]) for change in changes if change["op"] == "put")
+        return self._matrix.size / NUMBERS if len(self._ids) + more > len(self._matrix) else 0
 
     def vectors(self, ids: Iterable[str]) -> list[list[float]]:
         """Return the vectors of ids that are there, as they were stored."""

@@ -1,0 +1,157 @@
+"""The checked spine of checkpoint stores: what every engine does the same before and after its own work."""
+
+import time
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from typing import ClassVar
+
+import orjson
+from typing_extensions import override
+
+from symphony_registry.backends.checkpoint_store.base import (
+    Checkpoint,
+    CheckpointInfo,
+    CheckpointStoreBackend,
+    RestoredCheckpoint,
+)
+from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, check_restored, encoded_data
+from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_thread
+from symphony_registry.backends.cost import ITEM, JSON_BYTES
+from symphony_registry.backends.engine import Engine
+from symphony_registry.backends.filters import Condition, parse_filter
+from symphony_registry.backends.parts import PartLimit, Parts
+from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, collected
+
+
+class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
+    """A checkpoint store that checks what it is asked, and leaves the rest to hooks.
+
+    Data come and go as JSON text.
+    """
+
+    _part: ClassVar[PartLimit | None] = None
+    """How much `_save` takes at once; then no id comes twice."""
+
+    @abstractmethod
+    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
+        """Save checkpoints one after the other over what their ids had, all or none."""
+
+    @abstractmethod
+    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
+        """Return the checkpoint."""
+
+    @abstractmethod
+    async def _latest(self) -> SavedCheckpoint | None:
+        """Return the checkpoint saved last."""
+
+    @abstractmethod
+    async def _delete(self, checkpoint_id: str) -> bool:
+        """Delete the checkpoint; say whether it was there."""
+
+    @abstractmethod
+    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
+        """Return those whose metadata, as they are returned, match; in the order saved or its reverse."""
+
+    @abstractmethod
+    async def _prune(self, keep_last: int) -> int:
+        """Delete all but the newest, all or none, and return how many were deleted."""
+
+    @abstractmethod
+    async def _count(self) -> int:
+        """Return how many checkpoints there are."""
+
+    @abstractmethod
+    async def _clear(self) -> None:
+        """Delete everything."""
+
+    @abstractmethod
+    def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
+        """Yield all checkpoints in the order saved, one read at a time."""
+
+    @override
+    async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:
+        self.ensure_open()
+        check_id(checkpoint_id, "checkpoint_id")
+        document = checked_object(metadata, "metadata")
+        text = await encoded_data(data)
+        saved = SavedCheckpoint(checkpoint_id, text, document, time.time())
+        await self._save(Parts.of([[saved]], ITEM + len(text) / JSON_BYTES))
+
+    @override
+    async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:
+        self.ensure_open()
+        if not (given := collected(items)):
+            return
+
+        def split() -> list[Sequence[SavedCheckpoint]]:
+            checked = check_restored(given)
+            if self._part is None:
+                return [checked]
+            last: dict[str, SavedCheckpoint] = {}
+            for item in checked:
+                last.pop(item.id, None)  # it takes the place of the last
+                last[item.id] = item
+            return list(self._part.split(list(last.values()), lambda item: len(item.data)))
+
+        # on a thread however few they are: each may be large
+        parts = await delaying_cancellation(in_thread(split))
+        size = sum(len(item.data) for part in parts for item in part)
+        await self._save(Parts.of(parts, len(given) * ITEM + size / JSON_BYTES))
+
+    @override
+    async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:
+        self.ensure_open()
+        saved = await self._get(check_id(checkpoint_id, "checkpoint_id"))
+        return None if saved is None else await _loaded(saved)
+
+    @override
+    async def get_latest_checkpoint(self) -> Checkpoint | None:
+        self.ensure_open()
+        saved = await self._latest()
+        return None if saved is None else await _loaded(saved)
+
+    @override
+    async def delete_checkpoint(self, checkpoint_id: str) -> bool:
+        self.ensure_open()
+        return await self._delete(check_id(checkpoint_id, "checkpoint_id"))
+
+    @override
+    async def list_checkpoints(
+        self, *, metadata_filter: JSONObject | None = None, limit: int | None = None, newest_first: bool = False
+    ) -> list[CheckpointInfo]:
+        self.ensure_open()
+        condition = parse_filter(metadata_filter)
+        if limit is not None:
+            check_limit(limit)
+        return await self._list(condition, limit, newest_first=newest_first)
+
+    @override
+    async def prune(self, keep_last: int) -> int:
+        self.ensure_open()
+        return await self._prune(check_limit(keep_last, "keep_last", least=0))
+
+    @override
+    async def count(self) -> int:
+        self.ensure_open()
+        return await self._count()
+
+    @override
+    async def clear(self) -> None:
+        self.ensure_open()
+        await self._clear()
+
+    @override
+    async def scan(self) -> AsyncIterator[Checkpoint]:
+        self.ensure_open()
+        turns = Turns()
+        async with aclosing(self._all()) as found:
+            async for saved in found:
+                yield await _loaded(saved)
+                await turns.give()
+                self.ensure_open()
+
+
+async def _loaded(saved: SavedCheckpoint) -> Checkpoint:
+    data = await here_or_in_thread(lambda: orjson.loads(saved.data), len(saved.data) / JSON_BYTES)
+    return {"checkpoint_id": saved.id, "data": data, "metadata": saved.described()}

@@ -1,0 +1,195 @@
+"""The log of the `file` providers: the changes of a state as the records of a journal."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import Field, field_validator
+
+from symphony_registry.backends.guarantees import Guarantees
+from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.storage import BackendType
+from symphony_registry.errors import RegistryError, StorageCorruptedError
+from symphony_registry.providers.embedded.journal import Durability, Journal, Record
+from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
+
+StateT = TypeVar("StateT", bound=State)
+
+# Compaction is due when more lines are superseded than count, and they are many or large.
+_FEW_LINES = 8
+_MANY_LINES = 1_000
+_MANY_BYTES = 1_000_000
+# Records that are read together.
+_BATCH = 1_000
+
+ON_DISK = replace(IN_MEMORY, survives="power loss")
+
+logger = logging.getLogger(__name__)
+
+
+class FileOptions(BackendOptions):
+    """The options that every file provider has."""
+
+    path: Path = Field(description="The directory, for this backend alone; made where it is missing.")
+    durability: Durability = Field(
+        default="full", description="What a write survives: full, power loss too; os, a crash of the process only."
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        if "\0" in str(path):
+            raise ValueError("a path cannot hold U+0000")
+        try:
+            return path.expanduser()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from error
+
+
+class Codec:
+    """How changes stand in a journal: here, as they are."""
+
+    def __init__(self, fields: Mapping[str, Mapping[str, type]]) -> None:
+        """Take what stands in a record, by its `op`."""
+        self._fields = fields
+
+    def encode(self, change: Change) -> Iterable[Record]:
+        """Return a change as records."""
+        return (change,)
+
+    def decode(self, records: list[Record]) -> Iterable[Change]:
+        """Return the changes that records are.
+
+        Raises `TypeError`, `KeyError` or `ValueError` where one is none of this type.
+        """
+        for record in records:
+            for name, kind in self._fields[record["op"]].items():
+                if type(record[name]) is not kind:
+                    raise TypeError(f"{record['op']}: {name} is not a {kind.__name__}")
+        return self._changes(records)
+
+    def _changes(self, records: list[Record]) -> Iterable[Change]:
+        return records
+
+
+class StateSnapshot(Protocol[StateT]):
+    """A copy of the state beside the journal, from which opening is faster."""
+
+    def read(self, journal: Journal) -> tuple[StateT, int, int] | None:
+        """Return the state, and the bytes and lines of the journal that it covers, if there is a copy that fits."""
+        ...
+
+    def write(self, state: StateT, journal: Journal) -> None:
+        """Copy the state where that is worth it."""
+        ...
+
+
+class JournalLog(Generic[StateT]):
+    """A log in a journal; opened again, it takes hold of the same directory."""
+
+    def __init__(
+        self,
+        backend_type: BackendType,
+        options: FileOptions,
+        empty: Callable[[], StateT],
+        codec: Codec,
+        snapshot: StateSnapshot[StateT] | None = None,
+    ) -> None:
+        self._backend_type = backend_type
+        self._options = options
+        self._empty = empty
+        self._codec = codec
+        self._snapshot = snapshot
+        self._journal: Journal | None = None
+        self._covered = 0, 0  # bytes and lines of the journal that the state has already
+        self._failed_at = 0  # lines when compaction failed last
+
+    @property
+    def journal(self) -> Journal:
+        """The journal; there is one while the log is open."""
+        assert self._journal is not None
+        return self._journal
+
+    def open(self) -> StateT:
+        """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""
+        journal = Journal(self._options.path, self._backend_type, self._options.durability)
+        try:
+            found = None if self._snapshot is None else self._snapshot.read(journal)
+        except BaseException:
+            journal.close()
+            raise
+        self._journal = journal
+        state, end, lines = (self._empty(), 0, 0) if found is None else found
+        self._covered = end, lines
+        return state
+
+    def replay(self, state: StateT) -> None:
+        """Make the changes that the journal has after the snapshot."""
+        for records in _batches(self.journal.replay(*self._covered)):
+            try:
+                for change in self._codec.decode(records):
+                    state.apply(change)
+            except RegistryError:
+                raise
+            except (KeyError, TypeError, ValueError) as error:
+                raise StorageCorruptedError(
+                    f"{self.journal.path} holds a change that does not fit, before line {self.journal.lines + 1}: "
+                    f"{type(error).__name__}: {error}.",
+                    self.journal.path,
+                    self.journal.end,
+                ) from error
+
+    def append(self, groups: Sequence[Sequence[Change]]) -> int:
+        """Write the changes as one group of lines; return the number of the last."""
+        self.journal.append(chain.from_iterable(map(self._codec.encode, chain.from_iterable(groups))))
+        return self.journal.lines
+
+    def is_due(self, state: StateT) -> bool:
+        """Say whether most lines are superseded; after a failure, when there are twice as many."""
+        lines = self.journal.lines
+        superseded = lines - len(state)
+        many = superseded > _MANY_LINES or self.journal.end > _MANY_BYTES
+        return many and superseded > len(state) + _FEW_LINES and lines > 2 * self._failed_at
+
+    def compact(self, state: StateT) -> None:
+        """Rewrite the journal; what made it due is durable already, so that a failure is only logged."""
+        try:
+            self.journal.rewrite(chain.from_iterable(map(self._codec.encode, state.changes())))
+            self._failed_at = 0
+        except Exception as error:
+            self._failed_at = self.journal.lines
+            logger.warning("%s could not be compacted: %r", self.journal.path, error)
+
+    def is_intact(self) -> bool:
+        """Say whether the journal is still the file at its path."""
+        return self._journal is not None and self._journal.is_intact()
+
+    def close(self, state: StateT | None) -> None:
+        """Write the snapshot if it is due, and let go of the directory."""
+        if self._journal is None:
+            return
+        try:
+            if state is not None and self._snapshot is not None:
+                self._snapshot.write(state, self._journal)
+        finally:
+            journal, self._journal = self._journal, None
+            journal.close()
+
+
+def promises(options: FileOptions) -> Guarantees:
+    """Return what a file provider promises with these options."""
+    return ON_DISK if options.durability == "full" else replace(ON_DISK, survives="crash")
+
+
+def _batches(groups: Iterable[list[Record]]) -> Iterator[list[Record]]:
+    """Yield the records of groups some at a time: those of many small groups are decoded together."""
+    waiting: list[Record] = []
+    for records in groups:
+        waiting += records
+        if len(waiting) >= _BATCH:
+            yield waiting
+            waiting = []
+    yield waiting

@@ -1,0 +1,271 @@
+"""A state in memory and the log that keeps its changes: what every embedded store is."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from symphony_registry.backends.concurrency import (
+    Gate,
+    Promise,
+    delaying_cancellation,
+    ignoring_cancellation,
+    in_thread,
+)
+from symphony_registry.backends.cost import LONG
+from symphony_registry.backends.guarantees import Guarantees
+from symphony_registry.backends.storage import StorageBackend
+
+T = TypeVar("T")
+
+IN_MEMORY = Guarantees(atomic_bulk=True, lists_entities=True, restores_timestamps=True)
+
+Change: TypeAlias = dict[str, Any]
+"""What is done to a state: a JSON object whose `op` names it; it may hold arrays and bytes too."""
+Decision: TypeAlias = tuple[Sequence[Change], T]
+Touches: TypeAlias = Callable[[], Iterable[str] | None] | None
+
+
+class State(Protocol):
+    """Data that is changed by applying changes."""
+
+    def apply(self, change: Change) -> None:
+        """Make one change; it was checked before."""
+        ...
+
+    def growing_cost(self, changes: Sequence[Change]) -> float:
+        """Return what making room for changes costs."""
+        ...
+
+    def changes(self) -> Iterator[Change]:
+        """Yield the changes that make an empty state equal to this one, about `len(self)`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+StateT = TypeVar("StateT", bound=State)
+
+
+class Log(Protocol[StateT]):
+    """Where changes are kept, each with a number. Its calls block: they are made on threads."""
+
+    def open(self) -> StateT:
+        """Take hold of what is kept, and return the state to begin with: empty, or as it once was."""
+        ...
+
+    def replay(self, state: StateT) -> None:
+        """Make the changes that followed those which `state` has."""
+        ...
+
+    def append(self, groups: Sequence[Sequence[Change]]) -> int:
+        """Keep groups of changes, all or none, and return the number of the last change."""
+        ...
+
+    def is_due(self, state: StateT) -> bool:
+        """Say whether most of what is kept was superseded."""
+        ...
+
+    def compact(self, state: StateT) -> None:
+        """Keep the changes that make `state` instead of those that led to it."""
+        ...
+
+    def is_intact(self) -> bool:
+        """Say whether what is appended now can be read later."""
+        ...
+
+    def close(self, state: StateT | None) -> None:
+        """Let go; `state` is what was reached, `None` where nobody knows how far the writes came."""
+        ...
+
+
+class _Write(NamedTuple):
+    """A write that waits for its turn."""
+
+    decide: Callable[[], Decision[Any]]
+    cost: float
+    touches: Touches
+    done: Promise[Any]
+
+    def touched(self) -> Iterable[str] | None:
+        """Return the ids that it looks at and changes, `None` for any."""
+        return None if self.touches is None else self.touches()
+
+
+class Replica(Generic[StateT]):
+    """A state that follows its log; without a log, all there is.
+
+    Writes are made by one task, in the order in which they were asked for; it
+    cannot be cancelled. Those that wait and touch different ids are kept
+    together: each decides on what is stored, none on what another is about to do.
+    Reads that would hold the event loop run on a thread.
+    """
+
+    def __init__(self, owner: StorageBackend, empty: Callable[[], StateT], log: Log[StateT] | None = None) -> None:
+        self._owner = owner
+        self._empty = empty
+        self._log = log
+        self.state = empty()
+        self._renew()
+
+    def _renew(self) -> None:
+        """Begin anew with what belongs to an event loop."""
+        self.gate = Gate()
+        self._waiting: deque[_Write] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Load what the log keeps."""
+        if self._log is None:
+            return
+        opening = in_thread(partial(_load, self._log))
+        try:
+            self.state = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(partial(_close_abandoned, self._log))  # a timeout does not wait for a disk
+            raise
+
+    async def close(self) -> None:
+        """Wait for the writes that were asked for, forget the state, and let go of the log."""
+        state = self.state  # which is forgotten, but takes the writes that wait
+        reached: StateT | None = None
+        try:
+            await self.at_rest()
+            await self.gate.change(self._forget, on_thread=False)
+            reached = state
+        finally:
+            await self._close_log(reached)
+
+    async def at_rest(self) -> None:
+        """Wait until nothing is written, compaction included."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    async def _close_log(self, reached: StateT | None) -> None:
+        if self._log is not None:
+            await ignoring_cancellation(in_thread(partial(self._log.close, reached)))
+
+    def _forget(self) -> None:
+        self.state = self._empty()
+
+    async def survive_loop(self) -> bool:
+        """Forget an event loop that has ended, and the writes that ended with it; say whether it is still open."""
+        interrupted = self._writing is not None
+        self._renew()
+        if interrupted and self._log is not None:  # to be opened again, from what the log has
+            await self._close_log(None)
+            return False
+        return True
+
+    async def is_healthy(self) -> bool:
+        """Say whether a write would be found by the next opening."""
+        return self._log is None or await asyncio.shield(in_thread(self._log.is_intact))
+
+    async def version(self) -> None:
+        """Return nothing: the package itself keeps the data."""
+
+    async def read(self, work: Callable[[], T], cost: float = 0) -> T:
+        """Return `work()`, which reads the state: here where it is short, else on a thread."""
+        return work() if cost <= LONG and not self.gate.changing else await self.read_on_thread(work)
+
+    async def read_on_thread(self, work: Callable[[], T]) -> T:
+        """Return `work()`, which reads the state for long."""
+        self._owner.ensure_open()
+        return await self.gate.read(work)
+
+    async def write(self, decide: Callable[[], Decision[T]], cost: float = 0, touches: Touches = None) -> T:
+        """Make the changes that `decide` chooses, whole or not at all, and return its result.
+
+        `decide` sees every earlier write and may raise to refuse. `touches` gives
+        the ids it looks at and changes, if they are known.
+        """
+        self._owner.ensure_open()  # closed, perhaps, while the arguments were checked
+        if self._log is None and cost <= LONG and self._writing is None and not self.gate.busy:
+            changes, result = decide()
+            if self.state.growing_cost(changes) <= LONG:
+                self._apply(changes)
+                return result
+        loop = asyncio.get_running_loop()
+        write = _Write(decide, cost, touches, Promise(loop=loop))
+        self._waiting.append(write)
+        if self._writing is None:
+            self._start_writing(loop)
+        return await delaying_cancellation(write.done)
+
+    def _start_writing(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._writing = loop.create_task(self._write_all(), name=f"write {self._owner.name}")
+        self._writing.add_done_callback(self._end_writing)
+
+    def _end_writing(self, task: "asyncio.Task[None]") -> None:
+        if self._writing is task:
+            self._writing = None
+            if self._waiting:  # the task was cancelled before it began, as all are when the event loop ends
+                self._start_writing(task.get_loop())
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await self._write_group(self._next_group())
+            if self._log is not None and self._log.is_due(self.state):
+                await ignoring_cancellation(in_thread(partial(self._log.compact, self.state)))
+        self._writing = None  # at once: a write that follows may find the way free
+
+    def _next_group(self) -> list[_Write]:
+        """Take the writes from the front that touch different ids; one that may touch any stands alone."""
+        group = [self._waiting.popleft()]
+        if not self._waiting or group[0].cost > LONG:
+            return group
+        first = group[0].touched()
+        touched = set(first or ())
+        while first is not None and self._waiting and self._waiting[0].cost <= LONG:
+            ids = self._waiting[0].touched()
+            if ids is None or not touched.isdisjoint(ids):
+                break
+            touched.update(ids)
+            group.append(self._waiting.popleft())
+        return group
+
+    async def _write_group(self, group: list[_Write]) -> None:
+        decided: list[tuple[_Write, Sequence[Change], Any]] = []
+        for write in group:
+            try:
+                long = write.cost > LONG
+                changes, result = await ignoring_cancellation(in_thread(write.decide)) if long else write.decide()
+                decided.append((write, changes, result))
+            except Exception as error:
+                write.done.set_exception(error)
+        groups = [changes for _, changes, _ in decided if changes]
+        try:
+            if groups:
+                if self._log is not None:
+                    await ignoring_cancellation(in_thread(partial(self._log.append, groups)))
+                changes = list(chain.from_iterable(groups))
+                cost = sum(write.cost for write, _, _ in decided) + self.state.growing_cost(changes)
+                await self.gate.change(partial(self._apply, changes), on_thread=cost > LONG)
+        except Exception as error:
+            for write, _, _ in decided:
+                write.done.set_exception(error)
+        else:
+            for write, _, result in decided:
+                write.done.set_result(result)
+
+    def _apply(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self.state.apply(change)
+
+
+def _load(log: Log[StateT]) -> StateT:
+    state = log.open()
+    try:
+        log.replay(state)
+    except BaseException:
+        log.close(None)
+        raise
+    return state
+
+
+def _close_abandoned(log: Log[Any], opening: "asyncio.Future[Any]") -> None:
+    """Let go of a log that nobody waits for any more, on the thread pool."""
+    if opening.exception() is None:
+        in_thread(partial(log.close, None))

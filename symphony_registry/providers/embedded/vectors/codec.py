@@ -1,0 +1,105 @@
+"""Vectors in a journal, as base64 of float32, and in a snapshot beside it, as arrays."""
+
+import logging
+from collections.abc import Iterable
+from itertools import groupby, pairwise
+
+import numpy as np
+import orjson
+
+from symphony_registry.backends.vector_store.base import VectorOptions
+from symphony_registry.providers.embedded.journal import Journal, Record, Snapshot, read_snapshot, write_snapshot
+from symphony_registry.providers.embedded.journal.lines import decode_vector, encode_vector
+from symphony_registry.providers.embedded.log import Codec
+from symphony_registry.providers.embedded.replica import Change
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
+
+# Bytes from which a journal takes longer to read than its snapshot is worth.
+_LARGE = 1 << 20
+# A snapshot is written again when more than one in so many lines of the journal came after it.
+_BEHIND = 8
+
+logger = logging.getLogger(__name__)
+
+
+class VectorCodec(Codec):
+    """A record for each vector."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "put": {"id": str, "vector": str, "metadata": dict},
+                "delete": {"id": str},
+                "dimension": {"dimension": int},
+                "clear": {},
+            }
+        )
+
+    def encode(self, change: Change) -> Iterable[Record]:  # noqa: D102
+        if change["op"] != "put":
+            return (change,)
+        items = zip(change["ids"], change["vectors"], change["metadata"], strict=True)
+        return (
+            {"op": "put", "id": id, "vector": encode_vector(vector), "metadata": metadata}
+            for id, vector, metadata in items
+        )
+
+    def _changes(self, records: list[Record]) -> Iterable[Change]:
+        """Return the changes; vectors of one length that stand together are put as one block."""
+        for (op, _), group in groupby(records, lambda record: (record["op"], len(record.get("vector", "")))):
+            if op != "put":
+                yield from group
+                continue
+            puts = list(group)
+            yield {
+                "op": "put",
+                "ids": [record["id"] for record in puts],
+                "vectors": np.array([decode_vector(record["vector"]) for record in puts]),
+                "metadata": [record["metadata"] for record in puts],
+            }
+
+
+class VectorSnapshot:
+    """The index as arrays that are mapped instead of read."""
+
+    def __init__(self, options: VectorOptions) -> None:
+        self._options = options
+        self._covered = 0  # lines that the snapshot holds
+
+    def read(self, journal: Journal) -> tuple[VectorIndex, int, int] | None:
+        """Return the index, and the bytes and lines of the journal that it covers."""
+        self._covered = 0
+        snapshot = read_snapshot(journal.snapshot_path, journal.path)
+        if snapshot is None or snapshot.about != self._about():
+            return None
+        arrays = dict(snapshot.arrays)
+        if self._options.dimension not in (None, arrays["matrix"].shape[1]):
+            return None  # reading the journal says what is wrong
+        ids = orjson.loads(arrays.pop("ids").data)
+        ends, text = arrays.pop("ends").tolist(), arrays.pop("metadata").tobytes()
+        metadata = (text[start:end] for start, end in pairwise([0, *ends]))
+        index = VectorIndex.restored(self._options.dimension, self._options.metric, ids, metadata, arrays)
+        self._covered = snapshot.lines
+        return index, snapshot.end, snapshot.lines
+
+    def write(self, state: VectorIndex, journal: Journal) -> None:
+        """Write the index where the journal is large and has grown since."""
+        covered = self._covered if journal.snapshot_path.exists() else 0
+        if journal.end < _LARGE or not len(state) or journal.lines - covered <= journal.lines // _BEHIND:
+            return
+        ids, metadata = state.items()
+        texts = [each if isinstance(each, bytes) else orjson.dumps(each) for each in metadata]
+        arrays = {
+            **state.arrays(),
+            "ids": np.frombuffer(orjson.dumps(ids), np.uint8),
+            "ends": np.cumsum([len(text) for text in texts]),
+            "metadata": np.frombuffer(b"".join(texts), np.uint8),
+        }
+        snapshot = Snapshot(journal.end, journal.lines, self._about(), arrays)
+        try:
+            write_snapshot(journal.snapshot_path, journal.path, snapshot)
+        except OSError as error:
+            logger.warning("%s could not be written; opening will take longer: %r", journal.snapshot_path, error)
+
+    def _about(self) -> Record:
+        return {"metric": self._options.metric}
