@@ -1,11 +1,13 @@
 """Checking many vectors at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from symphony_registry.backends.encoding import encoded, is_plain
 from symphony_registry.backends.values import JSONObject, check_id, checked_object
 from symphony_registry.backends.vector_store.base import ITEM_PARTS, Float32s, Metric
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
@@ -16,9 +18,20 @@ Block = tuple[list[str], npt.NDArray[np.float32], list[JSONObject]]
 _CHUNK = 512
 
 
-def checked_documents(given: Iterable[Any]) -> list[JSONObject]:
+def checked_documents(given: Sequence[Any]) -> list[JSONObject]:
     """Return checked copies of metadata."""
     return [checked_object(document, "metadata") for document in given]
+
+
+def uncopied_documents(given: Sequence[Any]) -> list[JSONObject]:
+    """Return metadata as they are, checked all at once; checked copies where that does not tell."""
+    documents = [{} if document is None else document for document in given]
+    if set(map(type, documents)) == {dict}:
+        with suppress(ValueError):
+            text, marshalled = encoded({"": documents})
+            if text is not None and is_plain(text, marshalled):
+                return documents
+    return checked_documents(given)
 
 
 def checked_rows(

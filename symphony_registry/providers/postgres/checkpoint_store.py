@@ -1,45 +1,28 @@
 """Checkpoints in a PostgreSQL table."""
 
-import math
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, ClassVar
 
 import orjson
-import zstandard
+from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store.base import (
-    Checkpoint,
-    CheckpointInfo,
-    CheckpointStoreBackend,
-    RestoredCheckpoint,
-    described,
-)
-from symphony_registry.backends.checkpoint_store.checks import check_restored, encoded_data
-from symphony_registry.backends.concurrency import delaying_cancellation, here_or_in_thread, in_thread
-from symphony_registry.backends.cost import ITEM
-from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.checkpoint_store.base import CheckpointInfo
+from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
+from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM, JSON_BYTES
+from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.options import BackendOptions
-from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, collected
-from symphony_registry.providers.postgres.backend import PostgresBackend, bounded, execute_parts
+from symphony_registry.backends.parts import PartLimit, Parts
+from symphony_registry.backends.remote.packing import packed, unpacked
 from symphony_registry.providers.postgres.connections import Record
+from symphony_registry.providers.postgres.database import GUARANTEES, Database, bounded
 from symphony_registry.providers.postgres.documents import comparable_text, texts
 from symphony_registry.providers.postgres.filters import where
 from symphony_registry.providers.postgres.options import PostgresOptions
-from symphony_registry.providers.postgres.tables import Plan
+from symphony_registry.providers.postgres.tables import Layout
 
-# A checkpoint, its data as JSON text.
-_Saved = tuple[str, bytes, JSONObject, float]
-
-# Bytes of data, and checkpoints, that are sent in one statement.
-_PART_BYTES, _PART_ITEMS = 2_000_000, 1_000
-# Bytes of JSON text from which on it is compressed, and that take a step of `LONG`.
-_LARGE = 2_000
-_BYTES_A_STEP = 20
-
-_PLAN = Plan(
+_LAYOUT = Layout(
     "checkpoint_store",
     tables=("checkpoints",),
     create=(
@@ -69,157 +52,95 @@ _SAVE = """
 _PRUNE = """
     DELETE FROM {checkpoints} WHERE number <= (SELECT number FROM {checkpoints} ORDER BY number DESC OFFSET $1 LIMIT 1)
 """
+_SAVED = "SELECT id, data, metadata, timestamp, number FROM {checkpoints}"
 
 
-class PostgresCheckpointStore(PostgresBackend[PostgresOptions], CheckpointStoreBackend):
+class PostgresCheckpointStore(CheckpointStoreEngine):
     """A checkpoint store in a PostgreSQL table."""
 
-    _options_model = PostgresOptions
-    _plan = _PLAN
+    Options: ClassVar[type[BackendOptions]] = PostgresOptions
+    guarantees = GUARANTEES
+    _options: PostgresOptions
+    _layout: ClassVar[Layout] = _LAYOUT
+    _part = PartLimit(1_000)
 
-    class Provider:
-        """Makes checkpoint stores in PostgreSQL."""
+    @override
+    def _configure(self) -> None:
+        super()._configure()
+        self._data = self._hold(Database(self, self._options, self._layout))
 
-        Options: ClassVar[type[BackendOptions]] = PostgresOptions
+    @override
+    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
+        await self._data.execute_parts("save_checkpoint", _SAVE, parts.map(_columns))
 
-        @staticmethod
-        def create_backend(config: Mapping[str, Any] | None = None) -> StorageBackend:
-            """Return a store that is not connected yet."""
-            return PostgresCheckpointStore(config)
+    @override
+    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
+        return await self._first(f"{_SAVED} WHERE id = $1", checkpoint_id)
 
-    async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:  # noqa: D102
-        self.ensure_open()
-        check_id(checkpoint_id, "checkpoint_id")
-        document = checked_object(metadata, "metadata")
-        text = await encoded_data(data)
-        cost = ITEM + len(text) / _BYTES_A_STEP
-        await self._save([(checkpoint_id, text, document, time.time())], cost)
+    @override
+    async def _latest(self) -> SavedCheckpoint | None:
+        return await self._first(f"{_SAVED} ORDER BY number DESC LIMIT 1")
 
-    async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: D102
-        self.ensure_open()
-        given = collected(items)
-        # on a thread however few they are: each may be large
-        checked = await delaying_cancellation(in_thread(lambda: check_restored(given)))
-        last: dict[str, _Saved] = {}
-        for item in checked:
-            last.pop(item[0], None)  # it takes the place of the last
-            last[item[0]] = item
-        if last:
-            await self._save(list(last.values()), math.inf)
+    async def _first(self, query: str, *arguments: Any) -> SavedCheckpoint | None:
+        records = await self._data.fetch(query, *arguments)
+        return await _saved(records[0]) if records else None
 
-    async def _save(self, checkpoints: list[_Saved], cost: float) -> None:
-        sql = self._tables.sql(_SAVE)
-        parts = [partial(_columns, part) for part in _parts(checkpoints)]
-        await self._run(lambda connection: execute_parts(connection, sql, parts, cost), again=True)
+    @override
+    async def _delete(self, checkpoint_id: str) -> bool:
+        delete = "DELETE FROM {checkpoints} WHERE id = $1"
+        return bool(await self._data.execute("delete_checkpoint", delete, checkpoint_id))
 
-    async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:  # noqa: D102
-        self.ensure_open()
-        check_id(checkpoint_id, "checkpoint_id")
-        return await self._first("WHERE id = $1", checkpoint_id)
-
-    async def get_latest_checkpoint(self) -> Checkpoint | None:  # noqa: D102
-        self.ensure_open()
-        return await self._first("ORDER BY number DESC LIMIT 1")
-
-    async def _first(self, condition: str, *arguments: Any) -> Checkpoint | None:
-        for record in await self._fetch(
-            f"SELECT id, timestamp, metadata, data FROM {{checkpoints}} {condition}", *arguments
-        ):
-            return await _checkpoint(record)
-        return None
-
-    async def delete_checkpoint(self, checkpoint_id: str) -> bool:  # noqa: D102
-        self.ensure_open()
-        check_id(checkpoint_id, "checkpoint_id")
-        return bool(await self._execute("DELETE FROM {checkpoints} WHERE id = $1", checkpoint_id, again=False))
-
-    async def list_checkpoints(  # noqa: D102
-        self, *, metadata_filter: JSONObject | None = None, limit: int | None = None, newest_first: bool = False
-    ) -> list[CheckpointInfo]:
-        self.ensure_open()
-        if limit is not None:
-            check_limit(limit)
+    @override
+    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
         arguments: list[Any] = [None if limit is None else bounded(limit)]
-        condition = where(parse_filter(metadata_filter), "comparable", arguments)
-        records = await self._fetch(
+        matches = where(condition, "comparable", arguments)
+        records = await self._data.fetch(
             "SELECT id, timestamp, metadata FROM {checkpoints} WHERE {where} ORDER BY number {direction} LIMIT $1",
             *arguments,
-            where=condition,
+            where=matches,
             direction="DESC" if newest_first else "ASC",
         )
 
         def listed() -> list[CheckpointInfo]:
-            return [{"checkpoint_id": record[0], "metadata": _metadata(record)} for record in records]
+            found = (SavedCheckpoint(record[0], b"", orjson.loads(record[2]), record[1]) for record in records)
+            return [{"checkpoint_id": saved.id, "metadata": saved.described()} for saved in found]
 
         return await here_or_in_thread(listed, len(records) * ITEM)
 
-    async def prune(self, keep_last: int) -> int:  # noqa: D102
-        self.ensure_open()
-        check_limit(keep_last, "keep_last", least=0)
-        return await self._execute(_PRUNE, bounded(keep_last), again=False)
+    @override
+    async def _prune(self, keep_last: int) -> int:
+        return await self._data.execute("prune", _PRUNE, bounded(keep_last))
 
-    async def count(self) -> int:  # noqa: D102
-        self.ensure_open()
-        found: int = await self._value("SELECT count(*) FROM {checkpoints}")
+    @override
+    async def _count(self) -> int:
+        found: int = await self._data.value("SELECT count(*) FROM {checkpoints}")
         return found
 
-    async def clear(self) -> None:  # noqa: D102
-        self.ensure_open()
-        await self._execute("TRUNCATE {checkpoints}", again=True)
+    @override
+    async def _clear(self) -> None:
+        await self._data.execute("clear", "TRUNCATE {checkpoints}")
 
-    async def scan(self) -> AsyncIterator[Checkpoint]:  # noqa: D102
-        self.ensure_open()
-        newest = await self._value("SELECT max(number) FROM {checkpoints}")  # what is saved meanwhile is newer
+    @override
+    async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
+        newest = await self._data.value("SELECT max(number) FROM {checkpoints}")  # what is saved meanwhile is newer
         last = -1
-        while True:
-            records = await self._fetch(
-                "SELECT id, timestamp, metadata, data, number FROM {checkpoints} "
-                "WHERE number > $1 AND number <= $2 ORDER BY number LIMIT 1",
-                last,
-                newest,
-            )
-            if not records:
-                return
-            yield await _checkpoint(records[0])
+        following = f"{_SAVED} WHERE number > $1 AND number <= $2 ORDER BY number LIMIT 1"
+        while records := await self._data.fetch(following, last, newest):
+            yield await _saved(records[0])
             last = records[0][4]
 
 
-def _metadata(record: Record) -> JSONObject:
-    return described(orjson.loads(record[2]), record[1], record[0])
+async def _saved(record: Record) -> SavedCheckpoint:
+    text = await here_or_in_thread(lambda: unpacked(record[1]), len(record[1]) / JSON_BYTES)
+    return SavedCheckpoint(record[0], text, orjson.loads(record[2]), record[3])
 
 
-async def _checkpoint(record: Record) -> Checkpoint:
-    data = await here_or_in_thread(lambda: _unpacked(record[3]), len(record[3]) / _BYTES_A_STEP)
-    return {"checkpoint_id": record[0], "data": data, "metadata": _metadata(record)}
-
-
-def _parts(checkpoints: list[_Saved]) -> Iterator[list[_Saved]]:
-    """Yield the checkpoints in parts that can be sent at once."""
-    part: list[_Saved] = []
-    size = 0
-    for checkpoint in checkpoints:
-        part.append(checkpoint)
-        size += len(checkpoint[1])
-        if size > _PART_BYTES or len(part) == _PART_ITEMS:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
-
-
-def _columns(checkpoints: list[_Saved]) -> list[Any]:
+def _columns(checkpoints: Sequence[SavedCheckpoint]) -> list[Any]:
     """Return what is sent of some checkpoints, a list for each column."""
-    ids, data, metadata, timestamps = map(list, zip(*checkpoints, strict=True))
-    comparable = [comparable_text(described(*each)) for each in zip(metadata, timestamps, ids, strict=True)]
-    return [ids, timestamps, [texts(each)[0] for each in metadata], comparable, list(map(_packed, data))]
-
-
-def _packed(text: bytes) -> bytes:
-    """Return a JSON text as it is stored: a large one compressed."""
-    return zstandard.compress(text) if len(text) > _LARGE else text
-
-
-def _unpacked(stored: bytes) -> JSONObject:
-    """Return the object of a stored text; one that is compressed does not begin with a brace."""
-    data: JSONObject = orjson.loads(stored if stored.startswith(b"{") else zstandard.decompress(stored))
-    return data
+    return [
+        [saved.id for saved in checkpoints],
+        [saved.timestamp for saved in checkpoints],
+        [texts(saved.metadata)[0] for saved in checkpoints],
+        [comparable_text(saved.described()) for saved in checkpoints],
+        [packed(saved.data) for saved in checkpoints],
+    ]

@@ -7,14 +7,11 @@ strings) and floats that are whole numbers are written out.
 """
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import orjson
 
-from symphony_registry.backends.encoding import encoded, is_plain
-from symphony_registry.backends.values import JSONObject, checked_object
+from symphony_registry.backends.values import JSONObject
 
 # What makes the two forms differ, or looks like it: U+0000 and U+0001, and floats that jsonb would round. It begins
 # with a set of characters, to which a search skips.
@@ -22,17 +19,6 @@ _DIFFERENT = re.compile(rb"[eE.\\](?:(?<=\d[eE])|(?<=\d{15}\.)0|(?<=\\)u000[01])
 _ESCAPES = str.maketrans({"\0": "\1\1", "\1": "\1\2"})
 # From here on a float is a whole number, and the digits that name it are not all of its value.
 _WHOLE, _LARGEST = 2.0**53, 2.0**64
-
-
-def plain_documents(given: Sequence[Any]) -> list[JSONObject]:
-    """Return metadata as they are, checked all at once, or checked copies where that does not tell."""
-    documents = [{} if document is None else document for document in given]
-    if set(map(type, documents)) == {dict}:
-        with suppress(ValueError):
-            text, marshalled = encoded({"": documents})
-            if text is not None and is_plain(text, marshalled):
-                return documents
-    return [checked_object(document, "metadata") for document in given]
 
 
 def texts(document: JSONObject) -> tuple[str, str | None]:

@@ -1,8 +1,8 @@
 """What the knowledge graph in PostgreSQL asks of the server: walks are one statement each."""
 
-from symphony_registry.providers.postgres.tables import Plan
+from symphony_registry.providers.postgres.tables import Layout
 
-PLAN = Plan(
+LAYOUT = Layout(
     "knowledge_graph",
     tables=("entities", "relations"),
     create=(

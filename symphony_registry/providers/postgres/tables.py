@@ -22,7 +22,7 @@ TURN = "SELECT pg_advisory_xact_lock(hashtext('symphony_registry'))"
 TABLE_TURN = "SELECT pg_advisory_xact_lock(hashtext('symphony_registry'), hashtext($1))"
 
 
-class Plan(NamedTuple):
+class Layout(NamedTuple):
     """What a backend type keeps in which tables.
 
     Statements are templates: `{entities}` is the quoted name of the table
@@ -50,16 +50,16 @@ class Tables:
 
 
 async def prepare(
-    connection: Connection, plan: Plan, options: PostgresOptions, backend_name: str, more: Mapping[str, str]
+    connection: Connection, layout: Layout, options: PostgresOptions, backend_name: str, more: Mapping[str, str]
 ) -> Tables:
     """Return the names of the tables, after making, migrating or checking them.
 
     `more` has further names for the statements. Raises `BackendUnavailableError`
     for what is missing with `create: false`, or of a newer version.
     """
-    tables = await _named(connection, plan, options, backend_name, more)
-    version = await _known_version(connection, plan, options, tables)
-    if version == plan.version:
+    tables = await _named(connection, layout, options, backend_name, more)
+    version = await _known_version(connection, layout, options, tables)
+    if version == layout.version:
         return tables
     if not options.create:
         found = "not there" if version is None else f"of the older version {version}"
@@ -70,19 +70,19 @@ async def prepare(
         )
     async with connection.transaction():
         await connection.execute(TURN)
-        version = await _known_version(connection, plan, options, tables)  # somebody may have been faster
+        version = await _known_version(connection, layout, options, tables)  # somebody may have been faster
         if version is None:
-            await _create(connection, plan, options, tables)
-        elif version < plan.version:
-            await _migrate(connection, plan, tables, version)
+            await _create(connection, layout, options, tables)
+        elif version < layout.version:
+            await _migrate(connection, layout, tables, version)
     return tables
 
 
 async def _named(
-    connection: Connection, plan: Plan, options: PostgresOptions, backend_name: str, more: Mapping[str, str]
+    connection: Connection, layout: Layout, options: PostgresOptions, backend_name: str, more: Mapping[str, str]
 ) -> Tables:
     prefix = f"{backend_name}_" if options.table_prefix is None else options.table_prefix
-    plain = {"registry": _REGISTRY, **{table: prefix + table for table in plan.tables}}
+    plain = {"registry": _REGISTRY, **{table: prefix + table for table in layout.tables}}
     for name in plain.values():
         if len(name.encode()) > MAX_NAME_BYTES:
             raise InvalidValueError(
@@ -97,7 +97,7 @@ async def _named(
     )
     schema = await connection.fetchval("SELECT quote_ident($1)", options.schema_name)
     names = {**dict(zip(plain, quoted, strict=True)), **more, "schema": schema}
-    return Tables(names, [plain[table] for table in plan.tables], f"{prefix}{plan.kind}")
+    return Tables(names, [plain[table] for table in layout.tables], f"{prefix}{layout.kind}")
 
 
 async def _found(connection: Connection, options: PostgresOptions, names: Iterable[str]) -> set[str]:
@@ -124,23 +124,25 @@ async def _version(connection: Connection, options: PostgresOptions, tables: Tab
     return None
 
 
-async def _known_version(connection: Connection, plan: Plan, options: PostgresOptions, tables: Tables) -> int | None:
+async def _known_version(
+    connection: Connection, layout: Layout, options: PostgresOptions, tables: Tables
+) -> int | None:
     """Return the version of the tables, and raise for one that a newer release made."""
     version = await _version(connection, options, tables)
-    if version is not None and version > plan.version:
+    if version is not None and version > layout.version:
         raise BackendUnavailableError(
             f"{options.server}: the tables of {tables.key!r} are of version {version}; this release knows versions "
-            f"up to {plan.version}. Upgrade symphony-registry here, too."
+            f"up to {layout.version}. Upgrade symphony-registry here, too."
         )
     return version
 
 
-async def _create(connection: Connection, plan: Plan, options: PostgresOptions, tables: Tables) -> None:
+async def _create(connection: Connection, layout: Layout, options: PostgresOptions, tables: Tables) -> None:
     if not await connection.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = $1", options.schema_name):
         await connection.execute(tables.sql("CREATE SCHEMA {schema}"))
     if not await _found(connection, options, [_REGISTRY]):
         await connection.execute(tables.sql(_MAKE_REGISTRY))
-    for statement in plan.create:
+    for statement in layout.create:
         await connection.execute(tables.sql(statement))
     await connection.execute(
         tables.sql(
@@ -148,14 +150,14 @@ async def _create(connection: Connection, plan: Plan, options: PostgresOptions, 
             "ON CONFLICT (tables) DO UPDATE SET version = excluded.version, dimension = NULL"
         ),
         tables.key,
-        plan.version,
+        layout.version,
     )
 
 
-async def _migrate(connection: Connection, plan: Plan, tables: Tables, version: int) -> None:
-    for step in range(version, plan.version):
-        for statement in plan.migrations[step]:
+async def _migrate(connection: Connection, layout: Layout, tables: Tables, version: int) -> None:
+    for step in range(version, layout.version):
+        for statement in layout.migrations[step]:
             await connection.execute(tables.sql(statement))
     await connection.execute(
-        tables.sql("UPDATE {registry} SET version = $2 WHERE tables = $1"), tables.key, plan.version
+        tables.sql("UPDATE {registry} SET version = $2 WHERE tables = $1"), tables.key, layout.version
     )

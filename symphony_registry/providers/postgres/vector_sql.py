@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.providers.postgres.options import PostgresOptions
-from symphony_registry.providers.postgres.tables import Plan
+from symphony_registry.providers.postgres.tables import Layout
 
 # What pgvector can store, and what it can index, in numbers a vector; and the most candidates of a search.
 LARGEST = 16_000
@@ -45,7 +45,7 @@ class PostgresVectorOptions(PostgresOptions, VectorOptions):
         return self
 
 
-PLAN = Plan(
+LAYOUT = Layout(
     "vector_store",
     tables=("vectors",),
     create=(

@@ -146,7 +146,7 @@ class TestVersions:
         """Return the checkpoint store of a later release."""
 
         class Newer(PostgresCheckpointStore):
-            _plan = PostgresCheckpointStore._plan._replace(version=2, migrations={1: migration})
+            _layout = PostgresCheckpointStore._layout._replace(version=2, migrations={1: migration})
 
         return Newer
 

@@ -1,0 +1,122 @@
+"""A pool of connections that backends share: opened for the first of them, closed after the last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
+
+from symphony_registry.backends.remote.attempts import persistently
+from symphony_registry.backends.remote.driver import ConnectionT, Driver, PoolT
+from symphony_registry.errors import BackendNotOpenError, RegistryError
+
+T = TypeVar("T")
+Work: TypeAlias = Callable[[ConnectionT], Awaitable[T]]
+
+_CLOSE_TIMEOUT = 5.0  # seconds
+
+
+class Connections(Generic[PoolT, ConnectionT]):
+    """The pool of one driver on one event loop, leased by backends."""
+
+    _all: ClassVar[dict[Any, Any]] = {}
+
+    def __init__(self, key: Any, driver: Driver[PoolT, ConnectionT]) -> None:
+        self._key = key
+        self._driver = driver
+        self._users = 0
+        self._closing = False
+        self._opening = asyncio.ensure_future(persistently(driver.open, driver.is_transient, driver.patience))
+
+    @classmethod
+    async def lease(cls, driver: Driver[PoolT, ConnectionT], who: object) -> Self:
+        """Return the connections of a driver, which `release` gives back; opens them for the first who asks."""
+        key = asyncio.get_running_loop(), type(driver), driver.key
+        shared = cls._all.get(key)
+        if shared is None:
+            shared = cls._all[key] = cls(key, driver)
+        shared._users += 1
+        try:
+            await asyncio.shield(shared._opening)
+        except BaseException as error:
+            await shared.release()
+            if isinstance(error, driver.errors) and not isinstance(error, RegistryError):
+                raise driver.explained(error, f"{who}: {driver.server}") from error
+            raise
+        return shared
+
+    async def release(self) -> None:
+        """Give the connections back; the last user closes them."""
+        if not self._leave():
+            return
+        self._opening.cancel()
+        await asyncio.wait([self._opening])
+        if not self._opening.cancelled() and not self._opening.exception():
+            pool = self._opening.result()
+            try:
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self._driver.close(pool)
+            except TimeoutError:
+                self._driver.abort(pool)
+
+    def abandon(self) -> None:
+        """Give them back after their event loop has ended, without which they cannot be closed in order."""
+        self._leave()
+
+    def _leave(self) -> bool:
+        self._users -= 1
+        if not self._users:
+            self._closing = True
+            del self._all[self._key]
+        return not self._users
+
+    async def run(self, work: Work[ConnectionT, T], who: object, *, repeatable: bool) -> T:
+        """Return `work(connection)`; where the connection is lost, from another attempt.
+
+        Work that was not done is always tried again, other work if it is
+        `repeatable`. All attempts together take the driver's patience from the
+        first failure. Raises what the driver makes of the last error.
+        """
+        driver = self._driver
+        begun = sent = False
+
+        def tracked(connection: ConnectionT) -> Awaitable[T]:
+            nonlocal begun, sent
+            begun = sent = True
+            return work(connection)
+
+        async def attempt() -> T:
+            nonlocal begun
+            begun = False
+            return await self._attempt(tracked)
+
+        def is_worth_it(error: BaseException) -> bool:
+            return driver.is_transient(error) and (repeatable or not begun or driver.was_not_done(error))
+
+        try:
+            try:
+                return await attempt()
+            except driver.errors as error:
+                if not is_worth_it(error):
+                    raise
+            return await persistently(attempt, is_worth_it, driver.patience)
+        except RegistryError:
+            raise
+        except driver.errors as error:
+            raise driver.explained(error, f"{who}: {driver.server}", sent=sent) from error
+
+    async def once(self, work: Work[ConnectionT, T]) -> T:
+        """Return `work(connection)` from a single attempt; raises the driver's errors, and waits for nothing."""
+
+        async def hurried(connection: ConnectionT) -> T:
+            try:
+                return await work(connection)
+            except BaseException:
+                self._driver.drop(connection)
+                raise
+
+        return await self._attempt(hurried)
+
+    async def _attempt(self, work: Work[ConnectionT, T]) -> T:
+        if self._closing:
+            raise BackendNotOpenError(f"{self._driver.server}: the backend was closed meanwhile.")
+        async with self._driver.connection(self._opening.result()) as connection:
+            return await work(connection)

@@ -1,0 +1,78 @@
+"""What an engine behind a server holds while it is open."""
+
+import asyncio
+from abc import abstractmethod
+from typing import Generic, TypeVar
+
+from symphony_registry.backends.operations import OPERATIONS
+from symphony_registry.backends.remote.connections import Connections, Work
+from symphony_registry.backends.remote.driver import ConnectionT, Driver, PoolT
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.errors import BackendNotOpenError
+
+T = TypeVar("T")
+
+
+class RemoteResource(Generic[PoolT, ConnectionT]):
+    """The way to the data of one backend: leased connections, and attempts by what an operation does."""
+
+    def __init__(self, owner: StorageBackend, driver: Driver[PoolT, ConnectionT]) -> None:
+        self.owner = owner
+        self._driver = driver
+        self._connections: Connections[PoolT, ConnectionT] | None = None
+
+    @abstractmethod
+    async def prepare(self, connection: ConnectionT) -> None:
+        """Make what the backend needs on the server, or check it; may be called again."""
+
+    @abstractmethod
+    async def probe(self, connection: ConnectionT) -> bool:
+        """Say whether what the backend needs is there."""
+
+    async def open(self) -> None:
+        """Lease connections, and prepare."""
+        connections = await Connections.lease(self._driver, self.owner)
+        try:
+            await connections.run(self.prepare, self.owner, repeatable=True)
+        except BaseException:
+            await connections.release()
+            raise
+        self._connections = connections
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._connections is not None:
+            connections, self._connections = self._connections, None
+            await connections.release()
+
+    async def survive_loop(self) -> bool:
+        """Leave the connections of an event loop that has ended to the garbage collector."""
+        if self._connections is not None:
+            self._connections.abandon()
+            self._connections = None
+        return False
+
+    async def is_healthy(self) -> bool:
+        """Say whether the server answers and what the backend needs is there."""
+        if self._connections is None:
+            return False
+        try:
+            async with asyncio.timeout(self._driver.patience):
+                return await self._connections.once(self.probe)
+        except BackendNotOpenError:
+            return False
+        except self._driver.errors:
+            return False
+
+    async def read(self, work: Work[ConnectionT, T]) -> T:
+        """Return `work(connection)`, which changes nothing."""
+        return await self._run(work, repeatable=True)
+
+    async def write(self, operation: str, work: Work[ConnectionT, T]) -> T:
+        """Return `work(connection)`, which is sent again if the table of operations allows it."""
+        return await self._run(work, repeatable=OPERATIONS[self.owner.backend_type][operation].repeatable)
+
+    async def _run(self, work: Work[ConnectionT, T], *, repeatable: bool) -> T:
+        if self._connections is None:
+            raise BackendNotOpenError(f"{self.owner} was closed meanwhile.")
+        return await self._connections.run(work, self.owner, repeatable=repeatable)
