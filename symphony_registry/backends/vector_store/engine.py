@@ -96,8 +96,9 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @override
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:
         self.ensure_open()
-        id, checked, document = self._checked(self._known_dimension, id, vector, metadata)
-        await self._put(Parts.of([([id], checked[np.newaxis], [document])]))
+        rows = check_vector(vector, self._known_dimension, self._options.metric)[np.newaxis]
+        self._check_rows(rows)
+        await self._put(Parts.of([([check_id(id)], rows, [checked_object(metadata, "metadata")])]))
 
     def _checked(
         self, dimension: int | None, id: str, vector: Vector, metadata: JSONObject | None

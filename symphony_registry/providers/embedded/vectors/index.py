@@ -174,7 +174,9 @@ class VectorIndex:
 
     def growing_cost(self, changes: Sequence[Change]) -> float:
         """Return what moving the matrix costs, where it is too small for what is put."""
-        more = sum(len(change["ids"]) for change in changes if change["op"] == "put")
+        more = 0
+        for change in changes:
+            more += len(change["ids"]) if change["op"] == "put" else 0
         return self._matrix.size / NUMBERS if len(self._ids) + more > len(self._matrix) else 0
 
     def vectors(self, ids: Iterable[str]) -> list[list[float]]:
