@@ -218,6 +218,7 @@ def test_an_environment_that_does_not_exist_is_an_error_with_its_file(run, name)
     assert 'nwe.yaml: there is no file for the environment "nwe". Did you mean "new"?' in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_a_migration_that_is_killed_anywhere_reaches_the_same_end_when_it_is_run_again(by, status, config):
     fill(config, "old", more=600)
