@@ -81,7 +81,7 @@ def diagram(container: RegistryContainer) -> Diagram:
         configured = settings.backends(backend_type)
         for name in registrations.names(backend_type):
             source = registrations.source(backend_type, name)
-            title = titles[registrations.provider(backend_type, name)] = f"{backend_type} {name}"
+            title = titles[registrations.container_provider(backend_type, name)] = f"{backend_type} {name}"
             about, state = _state(registrations, backend_type, name, source)
             given.append(drawn.add(Node(title, about, 1, len(given), state)))
             if name in configured:
@@ -128,7 +128,7 @@ def _box(node: Node, x: int, y: int) -> str:
 
 
 def _short(text: str) -> str:
-    shown = printable(text)  # no other characters may stand in XML
+    shown = printable(text)  # XML allows no other characters
     return shown if len(shown) <= _LETTERS else f"{shown[: _LETTERS - 1]}…"
 
 
