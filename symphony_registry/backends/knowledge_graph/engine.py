@@ -275,6 +275,7 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
             async for entities in batches:
                 for entity in entities:
                     yield entity
+                entities.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()
 
@@ -286,5 +287,6 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
             async for relations in batches:
                 for relation in relations:
                     yield relation
+                relations.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()

@@ -233,5 +233,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
             async for items in batches:
                 for item in items:
                     yield item
+                items.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()
