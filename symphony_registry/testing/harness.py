@@ -2,31 +2,23 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.kinds import KINDS, ensure_backend
 from symphony_registry.backends.lookup import as_provider
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
 from symphony_registry.containers import RegistryContainer
+from symphony_registry.testing.promises import Promise, require
 
 BackendT = TypeVar("BackendT", bound=StorageBackend)
 Options: TypeAlias = Mapping[str, Any]
 
 BACKEND_NAME = "under_test"
-
-# What a class may leave out, because the base class cannot make it of the other operations.
-_OPTIONAL = {
-    BackendType.KNOWLEDGE_GRAPH: "scan_entities",
-    BackendType.CHECKPOINT_STORE: "restore_checkpoints",
-}
-
-
-class SentenceSkipped(Exception):  # noqa: N818 - not an error
-    """The sentence says nothing about this provider; the message is the reason."""
 
 
 class Harness(Generic[BackendT]):
@@ -34,7 +26,8 @@ class Harness(Generic[BackendT]):
 
     `provider` is a registered name, an entry point, a `package.module:Class`, or
     a provider or backend class itself. `options` is called with a new directory
-    for each store, and two stores with its results must share nothing.
+    for each store, and two stores with its results must share nothing. A vector
+    store that needs the option `dimension` gets `DIMENSION`.
     """
 
     def __init__(
@@ -44,45 +37,41 @@ class Harness(Generic[BackendT]):
         directory: Path,
         *,
         options: Callable[[Path], Options] = lambda _: {},
-        persists: bool = False,
         large: int = 20_000,
     ) -> None:
         self.backend_type = BackendType(backend_type)
-        self.persists = persists
         self.large = large
         self._provider = provider
         self._directory = directory
         self._options = options
         self._numbers = count(1)
+        self._needs: tuple[Promise, ...] = ()
+
+    def needing(self, needs: tuple[Promise, ...]) -> Self:
+        """Return this harness, where opening a store raises `NotPromised` unless it promises what is needed."""
+        harness = copy(self)
+        harness._needs = needs
+        return harness
 
     def storage(self, **extra: Any) -> "Storage[BackendT]":
         """Return a place for data that nothing used before, with further options."""
         directory = self._directory / f"storage-{next(self._numbers)}"
         directory.mkdir(parents=True)
-        return Storage(self.backend_type, self._provider, {**self._options(directory), **extra})
+        return Storage(self.backend_type, self._provider, {**self._options(directory), **extra}, self._needs)
 
     def open(self, **extra: Any) -> AbstractAsyncContextManager[BackendT]:
         """Open an empty store, with further options."""
         return self.storage(**extra).open()
 
-    def inherits(self, operation: str) -> bool:
-        """Say whether the provider leaves an operation to the base class."""
-        return not defines(type(self.storage().build()), operation)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the provider's class also defines what the base class cannot make of the rest."""
-        optional = _OPTIONAL.get(self.backend_type)
-        return optional is None or not self.inherits(optional)
-
 
 @dataclass(frozen=True)
 class Storage(Generic[BackendT]):
-    """A place for data, which can be opened more than once; one at a time."""
+    """A place for data, which can be opened again and again."""
 
     backend_type: BackendType
     provider: object
     options: Options
+    needs: tuple[Promise, ...]
 
     def build(self) -> BackendT:
         """Return a backend that is not connected."""
@@ -101,12 +90,9 @@ class Storage(Generic[BackendT]):
         if not named:
             getattr(container, self.backend_type.section).providers[BACKEND_NAME].override(self.build())
         async with registry:
-            yield cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
-
-
-def defines(kind: type[StorageBackend], operation: str) -> bool:
-    """Say whether a backend's class defines an operation, and does not leave it to the base class."""
-    return getattr(kind, operation, None) is not getattr(KINDS[kind.backend_type], operation, None)
+            store = cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
+            require(self.needs, store)
+            yield store
 
 
 def find_provider(backend_type: BackendType, provider: object) -> BackendProvider:
