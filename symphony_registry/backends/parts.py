@@ -36,25 +36,31 @@ class Parts(Generic[T]):
     gone through again, where an attempt has failed.
     """
 
-    def __init__(self, makers: Sequence[Callable[[], T]], cost: float) -> None:
-        """Take what makes each part, and what making all costs."""
+    def __init__(self, makers: Sequence[Callable[[], T]], cost: float, made: Sequence[T] | None = None) -> None:
+        """Take what makes each part, and what making all costs; `made` has the parts if they are made."""
         self._makers = makers
+        self._made = made
         self.cost = cost
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(self._makers if self._made is None else self._made)
 
     @classmethod
     def of(cls, parts: Sequence[T], cost: float = 0) -> "Parts[T]":
         """Return parts that are checked already; `cost` is what is left to do with them."""
-        return cls([partial(_same, part) for part in parts], cost)
+        return cls((), cost, parts)
 
     def map(self, change: Callable[[T], U]) -> "Parts[U]":
         """Return parts that `change` makes of these, where these are made."""
+        if self._made is not None:
+            return Parts([partial(change, part) for part in self._made], self.cost)
         return Parts([partial(_changed, change, make) for make in self._makers], self.cost)
 
     async def whole(self) -> T:
         """Return the only part."""
+        if self._made is not None:
+            (part,) = self._made
+            return part
         (make,) = self._makers
         return await here_or_in_thread(make, self.cost)
 
@@ -63,8 +69,10 @@ class Parts(Generic[T]):
 
         While it waits for a server, the next part is made on a thread.
         """
-        if len(self._makers) == 1:
+        if len(self) == 1:
             return await work(await self.whole())
+        if self._made is not None:
+            return sum([await work(part) for part in self._made])
         total = 0
         ready = in_thread(self._makers[0])
         try:
@@ -77,10 +85,6 @@ class Parts(Generic[T]):
             await asyncio.wait([ready])  # nobody reads the caller's items when this has returned
             ready.exception()
         return total
-
-
-def _same(part: T) -> T:
-    return part
 
 
 def _changed(change: Callable[[T], U], make: Callable[[], T]) -> U:

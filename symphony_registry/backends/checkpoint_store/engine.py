@@ -4,6 +4,7 @@ import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import ClassVar
 
 import orjson
@@ -15,9 +16,9 @@ from symphony_registry.backends.checkpoint_store.base import (
     CheckpointStoreBackend,
     RestoredCheckpoint,
 )
-from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, check_restored, encoded_data
-from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_thread
-from symphony_registry.backends.cost import ITEM, JSON_BYTES
+from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, check_restored, checked_text
+from symphony_registry.backends.concurrency import Turns, delaying_cancellation, in_thread
+from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.filters import Condition, parse_filter
 from symphony_registry.backends.parts import PartLimit, Parts
@@ -74,7 +75,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         self.ensure_open()
         check_id(checkpoint_id, "checkpoint_id")
         document = checked_object(metadata, "metadata")
-        text = await encoded_data(data)
+        text = await checked_text(data)
         saved = SavedCheckpoint(checkpoint_id, text, document, time.time())
         await self._save(Parts.of([[saved]], ITEM + len(text) / JSON_BYTES))
 
@@ -153,5 +154,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
 
 
 async def _loaded(saved: SavedCheckpoint) -> Checkpoint:
-    data = await here_or_in_thread(lambda: orjson.loads(saved.data), len(saved.data) / JSON_BYTES)
+    text = saved.data
+    short = len(text) <= LONG * JSON_BYTES
+    data = orjson.loads(text) if short else await delaying_cancellation(in_thread(partial(orjson.loads, text)))
     return {"checkpoint_id": saved.id, "data": data, "metadata": saved.described()}

@@ -1,12 +1,13 @@
 """The contract of a knowledge graph."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import ClassVar, TypeAlias, TypedDict
 
 from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.knowledge_graph import fallback
 from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
     check_optional_id,
@@ -106,24 +107,7 @@ class KnowledgeGraphBackend(StorageBackend):
         self.ensure_open()
         given = collected(items)
         checked = await here_or_in_thread(lambda: check_entities(given), len(given) * ITEM)
-
-        async def add_all() -> None:
-            before: list[tuple[str, Entity | None]] = []
-            turns = Turns()
-            try:
-                for item in checked:
-                    await turns.give()
-                    before.append((item[0], await self.get_entity(item[0])))
-                    await self.add_entity(*item)
-            except Exception:
-                for entity_id, entity in reversed(before):
-                    if entity is None:
-                        await self.delete_entity(entity_id)
-                    else:
-                        await self.add_entity(entity_id, entity["type"], entity["properties"])
-                raise
-
-        await delaying_cancellation(add_all())
+        await delaying_cancellation(fallback.add_entities(self, checked))
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
         """Store `(from, to, type, properties)` items, all or none; the last of equal ones wins.
@@ -133,29 +117,7 @@ class KnowledgeGraphBackend(StorageBackend):
         self.ensure_open()
         given = collected(items)
         checked = await here_or_in_thread(lambda: check_relations(given), len(given) * ITEM)
-
-        async def add_all() -> None:
-            turns = Turns()
-            before: dict[tuple[str, str, str], JSONObject] = {}
-            for from_id, kind in dict.fromkeys((from_id, kind) for from_id, _, kind, _ in checked):
-                await turns.give()
-                for relation in await self.get_relations(from_id, kind):
-                    before[from_id, relation["to_id"], kind] = relation["properties"]
-            added: list[tuple[str, str, str]] = []
-            try:
-                for from_id, to_id, kind, properties in checked:
-                    await turns.give()
-                    added.append((from_id, to_id, kind))
-                    await self.add_relation(from_id, to_id, kind, properties)
-            except Exception:
-                for key in added:
-                    if key in before:
-                        await self.add_relation(*key, before[key])
-                    else:
-                        await self.delete_relation(*key)
-                raise
-
-        await delaying_cancellation(add_all())
+        await delaying_cancellation(fallback.add_relations(self, checked))
 
     async def find_entities(
         self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
@@ -186,20 +148,8 @@ class KnowledgeGraphBackend(StorageBackend):
         check_id(entity_id, "entity_id")
         check_limit(depth, "depth")
         check_limit(limit)
-        seen = {entity_id}
-        frontier = [entity_id]
-        turns = Turns()
-        for _ in range(depth):
-            reached: set[str] = set()
-            for near in frontier:
-                await turns.give()
-                for relation in await self.get_relations(near, relation_type, direction):
-                    reached.update((relation["from_id"], relation["to_id"]))
-            frontier = sorted(reached - seen)
-            if not frontier:
-                break
-            seen.update(frontier)
-        return await self._entities(sorted(seen - {entity_id})[:limit])
+        ids = await fallback.neighbors(self, entity_id, relation_type, direction, depth)
+        return await fallback.entities(self, ids[:limit])
 
     async def shortest_path(
         self,
@@ -212,49 +162,25 @@ class KnowledgeGraphBackend(StorageBackend):
 
         Of equally short paths it is the smallest by ids, compared one after the
         other. At most `max_depth` relations long; an entity's path to itself is
-        itself. Breadth-first, each level in the order of its paths.
+        itself.
         """
         check_limit(max_depth, "max_depth")
         check_id(to_entity_id, "to_entity_id")
         wanted = None if relation_types is None else set(check_path(relation_types, "relation_types"))
         if await self.get_entity(from_entity_id) is None:
             return None
-        came_from: dict[str, str | None] = {from_entity_id: None}
-        frontier = [from_entity_id]
-        turns = Turns()
-        for _ in range(max_depth):
-            if to_entity_id in came_from or not frontier:
-                break
-            following: list[str] = []
-            for near in frontier:
-                await turns.give()
-                for relation in await self.get_relations(near):
-                    if relation["to_id"] not in came_from and (wanted is None or relation["type"] in wanted):
-                        came_from[relation["to_id"]] = near
-                        following.append(relation["to_id"])
-            frontier = following
-        path = trace(came_from, to_entity_id)
-        return None if path is None else await self._entities(path)
-
-    async def _entities(self, ids: Iterable[str]) -> list[Entity]:
-        turns = Turns()
-        found: list[Entity] = []
-        for entity_id in ids:
-            await turns.give()
-            entity = await self.get_entity(entity_id)
-            if entity is not None:
-                found.append(entity)
-        return found
+        path = await fallback.shortest_path(self, from_entity_id, to_entity_id, wanted, max_depth)
+        return None if path is None else await fallback.entities(self, path)
 
     async def count_entities(self, entity_type: str | None = None) -> int:
         """Return how many entities of a type there are, or how many at all."""
         check_optional_id(entity_type, "entity_type")
-        return await _counted(self.scan_entities(), entity_type)
+        return await fallback.counted(self.scan_entities(), entity_type)
 
     async def count_relations(self, relation_type: str | None = None) -> int:
         """Return how many relations of a type there are, or how many at all."""
         check_optional_id(relation_type, "relation_type")
-        return await _counted(self.scan_relations(), relation_type)
+        return await fallback.counted(self.scan_relations(), relation_type)
 
     async def clear(self) -> None:
         """Delete everything. As defined here, others may see a part of it while it runs."""
@@ -280,25 +206,3 @@ class KnowledgeGraphBackend(StorageBackend):
             await turns.give()
             for relation in await self.get_relations(entity["id"]):
                 yield relation
-
-
-async def _counted(found: AsyncIterator[Entity] | AsyncIterator[Relation], kind: str | None) -> int:
-    """Return how many of what is found have a type."""
-    turns = Turns()
-    count = 0
-    async for each in found:
-        await turns.give()
-        count += kind in (None, each["type"])
-    return count
-
-
-def trace(came_from: Mapping[str, str | None], goal: str) -> list[str] | None:
-    """Return the ids from the start to `goal`, or `None` where it was not reached."""
-    if goal not in came_from:
-        return None
-    path: list[str] = []
-    step: str | None = goal
-    while step is not None:
-        path.append(step)
-        step = came_from[step]
-    return path[::-1]

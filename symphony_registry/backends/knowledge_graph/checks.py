@@ -18,23 +18,25 @@ def check_optional_id(value: object, what: str) -> str | None:
     return None if value is None else check_id(value, what)
 
 
+def check_entity(id: Any, kind: Any, properties: Any) -> tuple[str, str, JSONObject]:
+    """Return an entity's id, type and properties, checked and copied, else raise."""
+    return check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties")
+
+
 def check_entities(items: list[object]) -> list[tuple[str, str, JSONObject]]:
     """Return the items of `add_entities`, checked and copied, else raise."""
+    return check_items(items, ("id", "type", "properties"), check_entity)
 
-    def check(id: Any, kind: Any, properties: Any) -> tuple[str, str, JSONObject]:
-        return check_id(id, "entity_id"), check_id(kind, "entity_type"), checked_object(properties, "properties")
 
-    return check_items(items, ("id", "type", "properties"), check)
+def check_relation(from_id: Any, to_id: Any, kind: Any, properties: Any) -> tuple[str, str, str, JSONObject]:
+    """Return a relation's ends, type and properties, checked and copied, else raise."""
+    ends = check_id(from_id, "from_entity_id"), check_id(to_id, "to_entity_id")
+    return *ends, check_id(kind, "relation_type"), checked_object(properties, "properties")
 
 
 def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject]]:
     """Return the items of `add_relations`, checked and copied, else raise."""
-
-    def check(from_id: Any, to_id: Any, kind: Any, properties: Any) -> tuple[str, str, str, JSONObject]:
-        ends = check_id(from_id, "from_entity_id"), check_id(to_id, "to_entity_id")
-        return *ends, check_id(kind, "relation_type"), checked_object(properties, "properties")
-
-    return check_items(items, ("from", "to", "type", "properties"), check)
+    return check_items(items, ("from", "to", "type", "properties"), check_relation)
 
 
 def missing_end(from_id: str, to_id: str, kind: str, end: str) -> InvalidValueError:

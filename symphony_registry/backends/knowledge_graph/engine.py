@@ -21,8 +21,10 @@ from symphony_registry.backends.knowledge_graph.base import (
 )
 from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
+    check_entity,
     check_optional_id,
     check_path,
+    check_relation,
     check_relations,
 )
 from symphony_registry.backends.parts import PartLimit, Parts
@@ -133,7 +135,9 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
 
     @override
     async def add_entity(self, entity_id: str, entity_type: str, properties: JSONObject | None = None) -> None:
-        await self.add_entities([(entity_id, entity_type, properties)])
+        self.ensure_open()
+        row = check_entity(entity_id, entity_type, properties)
+        await self._put_entities(Parts.of([[row]]))
 
     @override
     async def add_entities(self, items: Iterable[EntityInput]) -> None:
@@ -145,7 +149,9 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     async def add_relation(
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
     ) -> None:
-        await self.add_relations([(from_entity_id, to_entity_id, relation_type, properties)])
+        self.ensure_open()
+        row = check_relation(from_entity_id, to_entity_id, relation_type, properties)
+        await self._put_relations(Parts.of([[row]]))
 
     @override
     async def add_relations(self, items: Iterable[RelationInput]) -> None:

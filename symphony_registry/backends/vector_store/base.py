@@ -14,6 +14,7 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
+from symphony_registry.backends.vector_store import fallback
 from symphony_registry.errors import DimensionError, InvalidValueError, UnsupportedOperationError
 
 Metric = Literal["cosine", "dot", "euclidean"]
@@ -113,23 +114,7 @@ class VectorStoreBackend(StorageBackend):
 
         checked = await here_or_in_thread(check, len(given) * ITEM)
 
-        async def add_all() -> None:
-            before: list[tuple[str, VectorItem | None]] = []
-            turns = Turns()
-            try:
-                for id, vector, metadata in checked:
-                    await turns.give()
-                    before.append((id, await self.get(id)))
-                    await self.add(id, vector, metadata)
-            except Exception:
-                for id, item in reversed(before):
-                    if item is None:
-                        await self.delete(id)
-                    else:
-                        await self.add(id, item["vector"], item["metadata"])
-                raise
-
-        await delaying_cancellation(add_all())
+        await delaying_cancellation(fallback.add_many(self, checked))
 
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
         """Return what is stored under each id, `None` where nothing is, in the order asked."""
@@ -142,25 +127,9 @@ class VectorStoreBackend(StorageBackend):
 
     async def delete_many(self, ids: Iterable[str]) -> int:
         """Delete all of `ids` and return how many were there."""
-        checked = [check_id(id) for id in collected(ids)]
-
-        async def delete_all() -> int:
-            before: list[VectorItem] = []
-            turns = Turns()
-            try:
-                for id in checked:
-                    await turns.give()
-                    item = await self.get(id)
-                    if item is not None and await self.delete(id):
-                        before.append(item)
-            except Exception:
-                for item in before:
-                    await self.add(item["id"], item["vector"], item["metadata"])
-                raise
-            return len(before)
-
         self.ensure_open()
-        return await delaying_cancellation(delete_all())
+        checked = [check_id(id) for id in collected(ids)]
+        return await delaying_cancellation(fallback.delete_many(self, checked))
 
     async def search_many(
         self,

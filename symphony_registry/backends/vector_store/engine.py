@@ -40,7 +40,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     """
 
     Options: ClassVar[type[BackendOptions]] = VectorOptions
-    _options: VectorOptions
 
     _part: ClassVar[PartLimit | None] = None
     """How much `_put` takes at once; then no id comes twice, and parts are in the order of ids."""
@@ -91,13 +90,15 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @property
     def _known_dimension(self) -> int | None:
         """The dimension, where it is known without asking."""
-        return self._options.dimension
+        dimension: int | None = self._options.dimension
+        return dimension
 
     @override
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:
         self.ensure_open()
-        id, checked, document = self._checked(self._known_dimension, id, vector, metadata)
-        await self._put(Parts.of([([id], checked[np.newaxis], [document])]))
+        rows = check_vector(vector, self._known_dimension, self._options.metric)[np.newaxis]
+        self._check_rows(rows)
+        await self._put(Parts.of([([check_id(id)], rows, [checked_object(metadata, "metadata")])]))
 
     def _checked(
         self, dimension: int | None, id: str, vector: Vector, metadata: JSONObject | None

@@ -166,13 +166,17 @@ class Replica(Generic[StateT]):
     async def version(self) -> None:
         """Return nothing: the package itself keeps the data."""
 
+    def ensure_open(self) -> None:
+        """Raise `BackendNotOpenError` where the backend was closed meanwhile."""
+        self._owner.ensure_open()
+
     async def read(self, work: Callable[[], T], cost: float = 0) -> T:
         """Return `work()`, which reads the state: here where it is short, else on a thread."""
         return work() if cost <= LONG and not self.gate.changing else await self.read_on_thread(work)
 
     async def read_on_thread(self, work: Callable[[], T]) -> T:
         """Return `work()`, which reads the state for long."""
-        self._owner.ensure_open()
+        self.ensure_open()
         return await self.gate.read(work)
 
     async def write(self, decide: Callable[[], Decision[T]], cost: float = 0, touches: Touches = None) -> T:
@@ -181,7 +185,7 @@ class Replica(Generic[StateT]):
         `decide` sees every earlier write and may raise to refuse. `touches` gives
         the ids it looks at and changes, if they are known.
         """
-        self._owner.ensure_open()  # closed, perhaps, while the arguments were checked
+        self.ensure_open()  # closed, perhaps, while the arguments were checked
         if self._log is None and cost <= LONG and self._writing is None and not self.gate.busy:
             changes, result = decide()
             if self.state.growing_cost(changes) <= LONG:

@@ -71,7 +71,7 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _delete(self, checkpoint_id: str) -> bool:
-        def decide() -> Decision[bool]:
+        def decide() -> "Decision[bool]":
             if checkpoint_id not in self._data.state.saved:
                 return [], False
             return [{"op": "delete", "id": checkpoint_id}], True
@@ -88,7 +88,7 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _prune(self, keep_last: int) -> int:
-        def decide() -> Decision[int]:
+        def decide() -> "Decision[int]":
             ids = list(self._data.state.saved)
             old = ids[: max(0, len(ids) - keep_last)]
             return [{"op": "delete", "id": id} for id in old], len(old)

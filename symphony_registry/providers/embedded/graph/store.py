@@ -54,7 +54,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
         rows = await parts.whole()
 
-        def decide() -> Decision[None]:
+        def decide() -> "Decision[None]":
             entities = self._data.state.entities
             for from_id, to_id, kind, _ in rows:
                 for end in (from_id, to_id):
@@ -70,7 +70,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
-        def decide() -> Decision[bool]:
+        def decide() -> "Decision[bool]":
             found = self._data.state.entity(entity_id)
             if found is None:
                 return [], False
@@ -80,7 +80,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _delete_entity(self, entity_id: str) -> bool:
-        def decide() -> Decision[bool]:
+        def decide() -> "Decision[bool]":
             if entity_id not in self._data.state.entities:
                 return [], False
             return [{"op": "delete_entity", "id": entity_id}], True
@@ -94,7 +94,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        def decide() -> Decision[bool]:
+        def decide() -> "Decision[bool]":
             if not self._data.state.has_relation(from_id, to_id, relation_type):
                 return [], False
             return [{"op": "delete_relation", "from": from_id, "to": to_id, "type": relation_type}], True

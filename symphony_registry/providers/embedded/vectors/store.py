@@ -57,7 +57,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
         ids, vectors, metadata = await parts.whole()
         size = vectors.shape[1]
 
-        def decide() -> Decision[None]:
+        def decide() -> "Decision[None]":
             dimension = self._data.state.dimension
             if dimension not in (None, size):  # fixed while the write waited
                 raise DimensionError(dimension, size, f"vector of {ids[0]!r}")
@@ -88,7 +88,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     @override
     async def _delete(self, ids: list[str]) -> int:
-        def decide() -> Decision[int]:
+        def decide() -> "Decision[int]":
             there = [id for id in ids if id in self._data.state.rows]
             return [{"op": "delete", "id": id} for id in there], len(there)
 
@@ -109,7 +109,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
         for start in range(0, len(queries), together):
             part = queries[start : start + together]
             found += await self._search_together(part, limit, condition, include_vectors=include_vectors)
-            self.ensure_open()
+            self._data.ensure_open()
         return found
 
     async def _search_together(
