@@ -2,18 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from copy import copy
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.kinds import KINDS, ensure_backend
 from symphony_registry.backends.lookup import as_provider
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
 from symphony_registry.containers import RegistryContainer
-from symphony_registry.testing.promises import Promise, require
 
 BackendT = TypeVar("BackendT", bound=StorageBackend)
 Options: TypeAlias = Mapping[str, Any]
@@ -26,8 +24,8 @@ class Harness(Generic[BackendT]):
 
     `provider` is a registered name, an entry point, a `package.module:Class`, or
     a provider or backend class itself. `options` is called with a new directory
-    for each store, and two stores with its results must share nothing. A vector
-    store that needs the option `dimension` gets `DIMENSION`.
+    for each store, and two stores with its results must share nothing. Where a
+    vector store needs the option `dimension`, it gives `DIMENSION`.
     """
 
     def __init__(
@@ -45,19 +43,12 @@ class Harness(Generic[BackendT]):
         self._directory = directory
         self._options = options
         self._numbers = count(1)
-        self._needs: tuple[Promise, ...] = ()
-
-    def needing(self, needs: tuple[Promise, ...]) -> Self:
-        """Return this harness, where opening a store raises `NotPromised` unless it promises what is needed."""
-        harness = copy(self)
-        harness._needs = needs
-        return harness
 
     def storage(self, **extra: Any) -> "Storage[BackendT]":
         """Return a place for data that nothing used before, with further options."""
         directory = self._directory / f"storage-{next(self._numbers)}"
         directory.mkdir(parents=True)
-        return Storage(self.backend_type, self._provider, {**self._options(directory), **extra}, self._needs)
+        return Storage(self.backend_type, self._provider, {**self._options(directory), **extra})
 
     def open(self, **extra: Any) -> AbstractAsyncContextManager[BackendT]:
         """Open an empty store, with further options."""
@@ -71,7 +62,6 @@ class Storage(Generic[BackendT]):
     backend_type: BackendType
     provider: object
     options: Options
-    needs: tuple[Promise, ...]
 
     def build(self) -> BackendT:
         """Return a backend that is not connected."""
@@ -90,9 +80,7 @@ class Storage(Generic[BackendT]):
         if not named:
             getattr(container, self.backend_type.section).providers[BACKEND_NAME].override(self.build())
         async with registry:
-            store = cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
-            require(self.needs, store)
-            yield store
+            yield cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
 
 
 def find_provider(backend_type: BackendType, provider: object) -> BackendProvider:

@@ -10,7 +10,7 @@ from symphony_registry.errors import NotFoundError, hint
 from symphony_registry.testing.catalog import sentences
 from symphony_registry.testing.harness import Harness
 from symphony_registry.testing.processes import SentenceSkipped
-from symphony_registry.testing.promises import NotPromised
+from symphony_registry.testing.promises import NotPromised, require
 from symphony_registry.testing.sentence import Sentence
 
 Verdict: TypeAlias = Literal["passed", "failed", "not promised", "skipped"]
@@ -104,7 +104,10 @@ async def _outcome(sentence: Sentence, harness: Harness[Any]) -> Outcome:
 async def examine(sentence: Sentence, harness: Harness[Any]) -> None:
     """Raise what is wrong, `NotPromised` or `SentenceSkipped`."""
     async with asyncio.timeout(_SECONDS):
-        await sentence.check(harness.needing(sentence.needs))
+        if sentence.needs:
+            async with harness.open() as store:  # what it promises may depend on its server
+                require(sentence.needs, store)
+        await sentence.check(harness)
 
 
 def _explain(error: Exception) -> str:

@@ -77,8 +77,6 @@ async def cleared(harness: Harness[Any]) -> None:
 @durability.sentence("a write that has returned is there after kill -9")
 async def killed(harness: Harness[Any]) -> None:
     storage = harness.storage()
-    async with storage.open():
-        pass  # which says whether it is promised
     ended = await in_another_process(storage, _write_and_die)
     assert ended.code == -signal.SIGKILL, f"the process that writes failed: {ended.errors}"
     async with storage.open() as store:

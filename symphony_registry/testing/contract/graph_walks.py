@@ -143,7 +143,7 @@ async def ends_in_circles(harness: GraphHarness) -> None:
 
 
 @neighbors.sentence("neighbors gives the first by id, 100 by default")
-async def first_by_id(harness: GraphHarness) -> None:
+async def first_hundred(harness: GraphHarness) -> None:
     async with harness.open() as graph:
         ids = [f"n{number:03}" for number in range(102)]
         await add_graph(graph, *(f"z R {id}" for id in ids), "n101 R a")

@@ -233,7 +233,7 @@ async def returned(harness: Harness[Any]) -> None:
             assert_same(after, before, f"the store, after the result of {name} was changed,")
 
 
-async def _everything(adapter: Adapter) -> JSONObject:
+async def _everything(adapter: Adapter[Any]) -> JSONObject:
     return {name: copy.deepcopy(await read()) for name, read in adapter.reads().items()}
 
 

@@ -73,11 +73,10 @@ async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with
         kind,
         tmp_path,
         options=lambda _: {"dsn": postgres_url, "schema": new_schema()},
-        persists=True,
     )
     # in the event loop's own sentences nobody else may hold it; and two change everybody's clock
-    alone = ("event loop: ", "order saved: a clock that ", "order saved: the order survives, ")
-    waiting = [sentence for sentence in sentences(kind.backend_type) if not str(sentence).startswith(alone)]
+    alone = ("event_loop.", "sequence.clock_changes", "sequence.persisted")
+    waiting = [sentence for sentence in sentences(kind.backend_type) if not sentence.id.startswith(alone)]
     failed = []
 
     async def work() -> None:
@@ -85,8 +84,10 @@ async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with
             sentence = waiting.pop()
             try:
                 await examine(sentence, harness)
+            except NotPromised:
+                continue
             except Exception as error:
-                failed.append((str(sentence), error))
+                failed.append((sentence.id, error))
 
     assert len(waiting) > 100
     await asyncio.gather(*(work() for _ in range(TASKS)))
