@@ -9,6 +9,7 @@ import numpy as np
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.knowledge_graph.checks import check_optional_id, check_path
 from symphony_registry.backends.values import check_direction, check_id, check_limit, checked_object, copied
@@ -141,6 +142,8 @@ class DictGraph(KnowledgeGraphBackend):
 
 class DictGraphWithListing(DictGraph):
     """Can list its entities, and everything that stands on that."""
+
+    guarantees = Guarantees(lists_entities=True)
 
     async def scan_entities(self):
         self.ensure_open()

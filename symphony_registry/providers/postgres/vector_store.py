@@ -72,6 +72,7 @@ class PostgresVectorStore(VectorStoreEngine):
             GUARANTEES,
             exact_search=self._options.index == "none",
             precision="float16" if self._options.storage == "halfvec" else "float32",
+            free_dimension=self._options.index == "none",
         )
         self._data = self._hold(VectorDatabase(self, self._options))
 
