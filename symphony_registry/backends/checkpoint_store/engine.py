@@ -124,7 +124,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         self.ensure_open()
         condition = parse_filter(metadata_filter)
         if limit is not None:
-            check_limit(limit)
+            limit = check_limit(limit)
         return await self._list(condition, limit, newest_first=newest_first)
 
     @override
