@@ -107,9 +107,15 @@ _PARSERS = [
     DocTestParser(),
 ]
 
+_FOLDERS = [depth * "*/" for depth in range(5)]  # a pattern's ** is one folder
+
 pytest_collect_file = Sybil(
     parsers=_PARSERS,
-    patterns=["README.md", "docs/*.md", "symphony_registry/**/*.py"],
+    patterns=[
+        "README.md",
+        *(f"docs/{folders}*.md" for folders in _FOLDERS),
+        *(f"symphony_registry/{folders}*.py" for folders in _FOLDERS),
+    ],
     document_types={".py": PythonDocStringDocument},
     setup=start,
     teardown=stop,
