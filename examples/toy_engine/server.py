@@ -1,121 +1,98 @@
-"""The server: tables of rows in a dictionary, and a log of what changed them.
+"""The server: tables of rows in a dictionary.
 
-python examples/toy_engine/server.py LOG [PORT]
+python examples/toy_engine/server.py [PORT]
 
-It prints its port, then answers lines: [table, command, argument, ...]. A row is a
-list of JSON values under a key. A key of three parts, with U+0000 between them, is
-a link between the rows of the first two.
+It prints its port, then answers lines. A line is a list of commands, [command, table,
+argument, ...], which are carried out together; the answer has their results. A row is
+any JSON value under a key. It forgets everything when it ends.
 """
 
 import asyncio
 import sys
+from collections import defaultdict
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
-
-Row: TypeAlias = tuple[str, list[Any]]
 
 LONGEST_LINE = 2**30
 
 
 class RefusedError(Exception):
-    """A change that would break a rule; nothing was done."""
+    """A condition does not hold; `args[0]` is why."""
 
 
 class Table:
-    """Rows in the order in which they were put; its public methods are the commands."""
+    """Rows in the order in which they were put; its methods are the commands."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, list[Any]] = {}
-        self._kind: Any = None
+        self._rows: dict[str, Any] = {}
 
-    def put(self, rows: list[Row], kind: Any = None) -> None:
-        """Store rows, each as the newest; refuse another kind than the table has, and links to nothing."""
-        if self._kind not in (None, kind):
-            raise RefusedError(self._kind)
-        for number, (key, _) in enumerate(rows):
-            for end in key.split("\0")[:-1][:2]:
-                if end not in self._rows:
-                    raise RefusedError([number, end])
-        self._kind = kind
+    def need(self, keys: list[str]) -> None:
+        """Refuse what follows with the first key that is not there."""
+        for key in keys:
+            if key not in self._rows:
+                raise RefusedError(key)
+
+    def agree(self, key: str, row: Any) -> None:
+        """Keep a row for good; refuse what follows with the row where there is another."""
+        if self._rows.setdefault(key, row) != row:
+            raise RefusedError(self._rows[key])
+
+    def put(self, rows: list[tuple[str, Any]]) -> None:
+        """Store rows, each as the newest."""
         for key, row in rows:
             self._rows.pop(key, None)
             self._rows[key] = row
 
     def merge(self, key: str, values: dict[str, Any]) -> bool:
-        """Merge an object into the last value of a row, if it is there."""
+        """Merge an object into the last value of a row; say whether it is there."""
         if key in self._rows:
             self._rows[key][-1].update(values)
         return key in self._rows
 
     def delete(self, keys: list[str]) -> int:
-        """Delete rows with their links, and count the rows that were there."""
-        there = [key for key in keys if key in self._rows]
-        for key in there:
-            for link, _ in [(key, None), *self.links(key)]:
-                self._rows.pop(link, None)
-        return len(there)
+        """Delete rows, and count those that were there."""
+        return sum(self._rows.pop(key, self) is not self for key in keys)
 
     def keep(self, count: int) -> int:
-        """Delete all but the newest rows; a table that keeps none takes any kind again."""
-        self._kind = self._kind if count else None
+        """Delete all but the newest rows, and count what was deleted."""
         return self.delete(list(self._rows)[: max(0, len(self._rows) - count)])
 
-    def kind(self) -> Any:
-        """Return the kind of the rows."""
-        return self._kind
+    def get(self, keys: list[str]) -> list[tuple[str, Any]]:
+        """Return a row for each key, null where there is none."""
+        return [(key, self._rows.get(key)) for key in keys]
 
-    def read(self, keys: list[str]) -> list[list[Any] | None]:
-        """Return rows."""
-        return [self._rows.get(key) for key in keys]
+    def newest(self, count: int) -> list[tuple[str, Any]]:
+        """Return the newest rows, the oldest of them first."""
+        return list(self._rows.items())[-count:]
 
-    def links(self, key: str) -> list[Row]:
-        """Return the links from and to a row, in the order of keys."""
-        return sorted(row for row in self._rows.items() if key in row[0].split("\0")[:-1][:2])
+    def page(self, after: str, size: int) -> list[tuple[str, Any]]:
+        """Return the rows that follow a key, by key."""
+        return self.get(sorted(key for key in self._rows if key > after)[:size])
 
-    def page(self, after: str, size: int, parts: int = 1) -> list[Row]:
-        """Return so many rows that follow a key, in the order of keys."""
-        return sorted(row for row in self._rows.items() if row[0] > after and row[0].count("\0") == parts - 1)[:size]
+    def touching(self, end: str) -> list[tuple[str, Any]]:
+        """Return the rows with `end` first or second in their keys, whose parts U+0000 separates, by key."""
+        return self.get(sorted(key for key in self._rows if key.startswith(f"{end}\0") or f"\0{end}\0" in key))
 
-    def newest(self, count: int) -> list[Row]:
-        """Return the newest rows, the newest first."""
-        return list(self._rows.items())[: -count - 1 : -1]
-
-    def heads(self) -> list[Row]:
-        """Return all rows in the order in which they were put, without their last value."""
-        return [(key, row[:-1]) for key, row in self._rows.items()]
+    def unlink(self, end: str) -> int:
+        """Delete those rows."""
+        return self.delete([key for key, _ in self.touching(end)])
 
 
-CHANGES = {"put", "merge", "delete", "keep"}
+class Server:
+    """Tables by name, made when they are first named."""
 
-
-class Database:
-    """Tables by name, and their log."""
-
-    def __init__(self, log: Path) -> None:
-        self._tables: dict[str, Table] = {}
-        for line in log.read_bytes().split(b"\n") if log.exists() else ():
-            with suppress(orjson.JSONDecodeError):  # the server was killed while it wrote this
-                self._carry_out(*orjson.loads(line))
-        self._log = log.open("ab")
-        self._log.write(b"\n")
+    def __init__(self) -> None:
+        self._tables: defaultdict[str, Table] = defaultdict(Table)
 
     def answer(self, line: bytes) -> bytes:
-        """Carry out a line, and return the line that says what it gave."""
-        request = orjson.loads(line)
+        """Carry out the commands of a line; none after one that refuses, so conditions come first."""
         try:
-            result = self._carry_out(*request)
+            results = [getattr(self._tables[table], name)(*rest) for name, table, *rest in orjson.loads(line)]
         except RefusedError as refusal:
             return orjson.dumps({"refused": refusal.args[0]}) + b"\n"
-        if request[1] in CHANGES:
-            self._log.write(line)
-            self._log.flush()
-        return orjson.dumps({"result": result}) + b"\n"
-
-    def _carry_out(self, table: str, command: str, *arguments: Any) -> Any:
-        return getattr(self._tables.setdefault(table, Table()), command)(*arguments)
+        return orjson.dumps({"results": results}) + b"\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer a client until it leaves; a line that it has not sent to its end is none."""
@@ -126,9 +103,9 @@ class Database:
         writer.close()
 
 
-async def main(log: str, port: str = "0") -> None:
+async def main(port: str = "0") -> None:
     """Serve on a port, a free one by default."""
-    server = await asyncio.start_server(Database(Path(log)).serve, "127.0.0.1", int(port), limit=LONGEST_LINE)
+    server = await asyncio.start_server(Server().serve, "127.0.0.1", int(port), limit=LONGEST_LINE)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
