@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from operator import itemgetter
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -69,6 +71,7 @@ class ToyDriver(Driver[None, Connection]):
         async with self.connection(None):
             pass
 
+    @override
     @asynccontextmanager
     async def connection(self, pool: None) -> AsyncIterator[Connection]:
         async with asyncio.timeout(self.patience):
@@ -77,10 +80,6 @@ class ToyDriver(Driver[None, Connection]):
             yield reader, writer
         finally:
             writer.transport.abort()
-
-
-class RefusedError(Exception):
-    """A condition does not hold on the server, and nothing was done; `args[0]` is why."""
 
 
 class ToyTables(RemoteResource[None, Connection]):
@@ -104,19 +103,26 @@ class ToyTables(RemoteResource[None, Connection]):
         answer = await self.read(lambda connection: self._exchange(connection, line))
         return await here_or_in_thread(lambda: make(*orjson.loads(answer)["results"]), len(answer) / JSON_BYTES)
 
-    async def order(self, operation: str, *commands: Command) -> Any:
-        """Return the first result of an operation's commands."""
+    async def rows(self, make: Callable[[str, Any], Any], *command: Any) -> list[Any]:
+        """Return what `make` makes of each row of a command that changes nothing."""
+        return await self.ask(lambda rows: [make(key, row) for key, row in rows], command)
+
+    async def order(self, operation: str, *commands: Command) -> int:
+        """Return what the first of an operation's commands gives."""
         return await self.order_parts(operation, Parts.of([commands]))
 
-    async def order_parts(self, operation: str, parts: Parts[Sequence[Command]]) -> Any:
-        """Return the first result of an operation's commands; raises `RefusedError`."""
+    async def order_parts(
+        self, operation: str, parts: Parts[Sequence[Command]], refusal: Callable[..., Exception] = RuntimeError
+    ) -> int:
+        """Do the same with what has to be made ready first; raises `refusal` where a condition does not hold."""
         line = await parts.map(self._line).whole()
-        # to its end: whoever cancels it can look what became of it
-        sent = delaying_cancellation(self.write(operation, lambda connection: self._exchange(connection, line)))
-        answer = orjson.loads(await sent)
+        # to the end: whoever cancels it may look at once what became of it
+        exchange = delaying_cancellation(self.write(operation, lambda connection: self._exchange(connection, line)))
+        answer = orjson.loads(await exchange)
         if "refused" in answer:
-            raise RefusedError(answer["refused"])
-        return answer["results"][0]
+            raise refusal(*answer["refused"])
+        result: int = answer["results"][0]
+        return result
 
     def _line(self, commands: Sequence[Command]) -> bytes:
         return orjson.dumps([(name, self._options.prefix + table, *rest) for name, table, *rest in commands]) + b"\n"
@@ -133,19 +139,12 @@ class OnToy(Engine):
 
     Options: ClassVar[type[BackendOptions]] = ToyOptions
     guarantees = Guarantees(
-        survives="crash", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
+        survives="crash", shared=True, atomic_bulk=True, lists_entities=True, restores_timestamps=True
     )
 
-    @override
     def _configure(self) -> None:
         super()._configure()
         self._tables = self._hold(ToyTables(self, self._options))
-
-    def _pages(self, make: Callable[..., T], table: str, key: Callable[[T], str], size: int) -> AsyncGenerator[list[T]]:
-        async def read(after: str, size: int) -> list[T]:
-            return await self._tables.ask(lambda rows: [make(*row) for row in rows], ("page", table, after, size))
-
-        return pages(read, "", key, size)
 
 
 class ToyVectorStore(OnToy, VectorStoreEngine):
@@ -153,205 +152,158 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
 
     Options: ClassVar[type[BackendOptions]] = ToyVectorOptions
 
-    @override
     async def _put(self, parts: Parts[Block]) -> None:
-        size = 0
-
         def commands(block: Block) -> list[Command]:
-            nonlocal size
             ids, vectors, documents = block
-            size = vectors.shape[1]
-            rows = list(zip(ids, zip(vectors.tolist(), documents, strict=True), strict=True))
-            return [("agree", "dimension", "", size), ("put", "vectors", rows)]
+            rows = [(id, (vector, document)) for id, vector, document in zip(ids, vectors.tolist(), documents)]
+            return [("agree", "dimension", "", vectors.shape[1]), ("put", "vectors", rows)]
 
-        try:
-            await self._tables.order_parts("add_many", parts.map(commands))
-        except RefusedError as refusal:
-            raise DimensionError(refusal.args[0], size) from None
+        await self._tables.order_parts("add_many", parts.map(commands), refusal=DimensionError)
 
-    @override
     async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        return await self._tables.ask(
-            lambda rows: [None if row is None else item(id, row) for id, row in rows], ("get", "vectors", ids)
-        )
+        return await self._tables.rows(item, "get", "vectors", ids)
 
-    @override
     async def _delete(self, ids: list[str]) -> int:
         return await self._tables.order("delete_many", ("delete", "vectors", ids))
 
-    @override
     async def _search(
         self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
     ) -> list[list[SearchResult]]:
-        def ranked(dimension: Rows, rows: Rows) -> list[list[SearchResult]]:
+        def ranked(dimensions: Rows, rows: Rows) -> list[list[SearchResult]]:
             for query in queries:
-                if dimension[0][1] not in (None, query.size):
-                    raise DimensionError(dimension[0][1], query.size, "query vector")
-            matching = [(id, vector, metadata) for id, (vector, metadata) in rows if condition.matches(metadata)]
-            if not matching:
-                return [[] for _ in queries]
+                if dimensions[0][1] not in (None, query.size):
+                    raise DimensionError(dimensions[0][1], query.size, "query vector")
+            matching = [(id, *row) for id, row in rows if condition.matches(row[1])]
             vectors = np.array([vector for _, vector, _ in matching], np.float32)
             candidates = [Candidate(id, orjson.dumps(metadata), None) for id, _, metadata in matching]
-            rankings = [Ranking(Query(query, self._options.metric), candidates, vectors) for query in queries]
+            rankings = (
+                Ranking(Query(query, self._options.metric), candidates, vectors.reshape(-1, query.size))
+                for query in queries
+            )
             return [ranking.results(limit, include_vectors=include_vectors) for ranking in rankings]
 
         return await self._tables.ask(ranked, ("get", "dimension", [""]), ("newest", "vectors", MAX_LIMIT))
 
-    @override
     async def _count(self, condition: Condition) -> int:
-        return await self._tables.ask(
-            lambda rows: sum(condition.matches(metadata) for _, (_, metadata) in rows),
-            ("newest", "vectors", MAX_LIMIT),
-        )
+        return sum(await self._tables.rows(lambda _, row: condition.matches(row[1]), "newest", "vectors", MAX_LIMIT))
 
-    @override
     async def _clear(self) -> None:
         await self._tables.order("clear", ("keep", "vectors", 0), ("keep", "dimension", 0))
 
-    @override
     async def _dimension(self) -> int | None:
-        return await self._tables.ask(lambda rows: rows[0][1] or self._options.dimension, ("get", "dimension", [""]))
+        (dimension,) = await self._tables.rows(lambda _, row: row, "get", "dimension", [""])
+        return dimension or self._options.dimension
 
-    @override
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        return self._pages(item, "vectors", itemgetter("id"), size)
+        return pages(partial(self._tables.rows, item, "page", "vectors"), "", itemgetter("id"), size)
 
 
-def item(id: str, row: Any) -> VectorItem:
-    """Return a row of the vector store as it is returned."""
-    return {"id": id, "vector": row[0], "metadata": row[1]}
+def item(id: str, row: Any) -> Any:
+    """Return a row of the vector store as the contract has it, `None` for none."""
+    return row and VectorItem(id=id, vector=row[0], metadata=row[1])
 
 
 class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     """A knowledge graph; a row is type and properties of an entity, or the properties of a relation."""
 
-    @override
+    # It leaves walks, lists and counts to the spine, which reads more than once for them.
+    guarantees = replace(OnToy.guarantees, atomic_bulk=False)
+
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
-        await self._tables.order_parts(
-            "add_entities", parts.map(lambda rows: [("put", "entities", [(id, row) for id, *row in rows])])
-        )
+        commands = parts.map(lambda rows: [("put", "entities", [(id, row) for id, *row in rows])])
+        await self._tables.order_parts("add_entities", commands)
 
-    @override
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
-        relations = await parts.whole()
-        needed = "need", "entities", [end for relation in relations for end in relation[:2]]
-        rows = [("\0".join(key), properties) for *key, properties in relations]
-        try:
-            await self._tables.order_parts("add_relations", Parts.of([(needed, ("put", "relations", rows))], parts.cost))
-        except RefusedError as refusal:
-            (end,) = refusal.args
-            raise missing_end(*next(row[:3] for row in relations if end in row[:2]), end) from None
+        def commands(relations: Sequence[RelationRow]) -> list[Command]:
+            ends = [(end, (*row[:3], end)) for row in relations for end in row[:2]]
+            return [
+                ("need", "entities", ends),
+                ("put", "relations", [("\0".join(row[:3]), row[3]) for row in relations]),
+            ]
 
-    @override
+        await self._tables.order_parts("add_relations", parts.map(commands), refusal=missing_end)
+
     async def _get_entity(self, entity_id: str) -> Entity | None:
-        return await self._tables.ask(
-            lambda rows: entity(*rows[0]) if rows[0][1] else None, ("get", "entities", [entity_id])
-        )
+        (found,) = await self._tables.rows(entity, "get", "entities", [entity_id])
+        return found
 
-    @override
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
-        return await self._tables.order("update_entity", ("merge", "entities", entity_id, properties))
+        return bool(await self._tables.order("update_entity", ("merge", "entities", entity_id, properties)))
 
-    @override
     async def _delete_entity(self, entity_id: str) -> bool:
-        commands = ("delete", "entities", [entity_id]), ("unlink", "relations", entity_id)
-        return bool(await self._tables.order("delete_entity", *commands))
+        delete = ("delete", "entities", [entity_id]), ("unlink", "relations", entity_id)
+        return bool(await self._tables.order("delete_entity", *delete))
 
-    @override
     async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
-        ends = {"outgoing": ["from_id"], "incoming": ["to_id"], "both": ["from_id", "to_id"]}[direction]
-        return await self._tables.ask(
-            lambda rows: [
-                found
-                for found in [relation(*row) for row in rows]
-                if relation_type in (None, found["type"]) and entity_id in itemgetter(*ends, *ends)(found)
-            ],
-            ("touching", "relations", entity_id),
-        )
+        ends = {"outgoing": (0, 1), "incoming": (1, 2), "both": (0, 2)}[direction]
+        found = await self._tables.rows(relation, "links", "relations", entity_id, *ends)
+        return [each for each in found if relation_type in (None, each["type"])]
 
-    @override
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
         key = "\0".join((from_id, to_id, relation_type))
         return bool(await self._tables.order("delete_relation", ("delete", "relations", [key])))
 
-    @override
     async def _clear(self) -> None:
         await self._tables.order("clear", ("keep", "entities", 0), ("keep", "relations", 0))
 
-    @override
     def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
-        return self._pages(entity, "entities", itemgetter("id"), PAGE)
+        return pages(partial(self._tables.rows, entity, "page", "entities"), "", itemgetter("id"), PAGE)
+
+    def _relation_batches(self) -> AsyncGenerator[list[Relation], None]:
+        def key(relation: Relation) -> str:
+            return "\0".join((relation["from_id"], relation["to_id"], relation["type"]))
+
+        return pages(partial(self._tables.rows, relation, "page", "relations"), "", key, PAGE)
 
 
-def entity(id: str, row: Any) -> Entity:
-    """Return a row of an entity as it is returned."""
-    return {"id": id, "type": row[0], "properties": row[1]}
+def entity(id: str, row: Any) -> Any:
+    """Return a row of an entity as the contract has it, `None` for none."""
+    return row and Entity(id=id, type=row[0], properties=row[1])
 
 
 def relation(key: str, properties: JSONObject) -> Relation:
-    """Return a row of a relation as it is returned."""
+    """Return a row of a relation as the contract has it."""
     from_id, to_id, kind = key.split("\0")
     return {"from_id": from_id, "to_id": to_id, "type": kind, "properties": properties}
 
 
 class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
-    """A checkpoint store; a row is metadata and time, and the text of the data is in a table of its own."""
+    """A checkpoint store; a row is metadata, time, and the text of the data."""
 
-    @override
     async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
-        await self._tables.order_parts(
-            "save_checkpoint",
-            parts.map(
-                lambda saved: [
-                    ("put", "checkpoints", [(each.id, (each.metadata, each.timestamp)) for each in saved]),
-                    ("put", "data", [(each.id, each.data.decode()) for each in saved]),
-                ]
-            ),
-        )
+        def commands(given: Sequence[SavedCheckpoint]) -> list[Command]:
+            return [
+                (
+                    "put",
+                    "checkpoints",
+                    [(each.id, (each.metadata, each.timestamp, each.data.decode())) for each in given],
+                )
+            ]
 
-    @override
+        await self._tables.order_parts("save_checkpoint", parts.map(commands))
+
     async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        return await self._tables.ask(saved, ("get", "checkpoints", [checkpoint_id]), ("get", "data", [checkpoint_id]))
+        (found,) = await self._tables.rows(saved, "get", "checkpoints", [checkpoint_id])
+        return found
 
-    @override
     async def _latest(self) -> SavedCheckpoint | None:
-        return await self._tables.ask(saved, ("newest", "checkpoints", 1), ("newest", "data", 1))
+        return next(iter(await self._tables.rows(saved, "newest", "checkpoints", 1)), None)
 
-    @override
     async def _delete(self, checkpoint_id: str) -> bool:
-        commands = ("delete", "checkpoints", [checkpoint_id]), ("delete", "data", [checkpoint_id])
-        return bool(await self._tables.order("delete_checkpoint", *commands))
+        return bool(await self._tables.order("delete_checkpoint", ("delete", "checkpoints", [checkpoint_id])))
 
-    @override
     async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
         def listed(rows: Rows) -> list[CheckpointInfo]:
-            ordered = reversed(rows) if newest_first else rows
-            infos = [CheckpointInfo(checkpoint_id=id, metadata=described(*row, id)) for id, row in ordered]
-            return [info for info in infos if condition.matches(info["metadata"])][:limit]
+            infos = [CheckpointInfo(checkpoint_id=id, metadata=described(*row, id)) for id, row in rows]
+            matching = [info for info in infos if condition.matches(info["metadata"])]
+            return (matching[::-1] if newest_first else matching)[:limit]
 
-        return await self._tables.ask(listed, ("newest", "checkpoints", MAX_LIMIT))
+        return await self._tables.ask(listed, ("heads", "checkpoints"))
 
-    @override
     async def _prune(self, keep_last: int) -> int:
-        return await self._tables.order("prune", ("keep", "checkpoints", keep_last), ("keep", "data", keep_last))
-
-    @override
-    async def _count(self) -> int:
-        return await self._tables.ask(len, ("newest", "checkpoints", MAX_LIMIT))
-
-    @override
-    async def _clear(self) -> None:
-        await self._prune(0)
-
-    @override
-    async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
-        for id, _ in await self._tables.ask(list, ("newest", "checkpoints", MAX_LIMIT)):
-            if (found := await self._get(id)) is not None:
-                yield found
+        return await self._tables.order("prune", ("keep", "checkpoints", keep_last))
 
 
-def saved(rows: Rows, texts: Rows) -> SavedCheckpoint | None:
-    """Return the checkpoint in the first row, if there is one."""
-    for (id, row), (_, text) in zip(rows, texts, strict=True):
-        return SavedCheckpoint(id, text.encode(), *row) if row else None
-    return None
+def saved(id: str, row: Any) -> Any:
+    """Return a row of the checkpoint store as the spine has it, `None` for none."""
+    return row and SavedCheckpoint(id, row[2].encode(), row[0], row[1])

@@ -19,7 +19,7 @@ LONGEST_LINE = 2**30
 
 
 class RefusedError(Exception):
-    """A condition does not hold; `args[0]` is why."""
+    """A condition does not hold; `args` say why."""
 
 
 class Table:
@@ -28,16 +28,16 @@ class Table:
     def __init__(self) -> None:
         self._rows: dict[str, Any] = {}
 
-    def need(self, keys: list[str]) -> None:
-        """Refuse what follows with the first key that is not there."""
-        for key in keys:
+    def need(self, keys: list[tuple[str, list[Any]]]) -> None:
+        """Refuse everything for the first key that is not there, with the reason that stands beside it."""
+        for key, reason in keys:
             if key not in self._rows:
-                raise RefusedError(key)
+                raise RefusedError(*reason)
 
     def agree(self, key: str, row: Any) -> None:
-        """Keep a row for good; refuse what follows with the row where there is another."""
+        """Keep a row for good; where there is another, refuse everything with both."""
         if self._rows.setdefault(key, row) != row:
-            raise RefusedError(self._rows[key])
+            raise RefusedError(self._rows[key], row)
 
     def put(self, rows: list[tuple[str, Any]]) -> None:
         """Store rows, each as the newest."""
@@ -67,17 +67,21 @@ class Table:
         """Return the newest rows, the oldest of them first."""
         return list(self._rows.items())[-count:]
 
+    def heads(self) -> list[tuple[str, Any]]:
+        """Return all rows, the oldest first, without their last values."""
+        return [(key, row[:-1]) for key, row in self._rows.items()]
+
     def page(self, after: str, size: int) -> list[tuple[str, Any]]:
         """Return the rows that follow a key, by key."""
         return self.get(sorted(key for key in self._rows if key > after)[:size])
 
-    def touching(self, end: str) -> list[tuple[str, Any]]:
-        """Return the rows with `end` first or second in their keys, whose parts U+0000 separates, by key."""
-        return self.get(sorted(key for key in self._rows if key.startswith(f"{end}\0") or f"\0{end}\0" in key))
+    def links(self, end: str, first: int = 0, last: int = 2) -> list[tuple[str, Any]]:
+        """Return the rows in whose keys, parts between U+0000, some part is `end`, by key."""
+        return self.get(sorted(key for key in self._rows if end in key.split("\0")[first:last]))
 
     def unlink(self, end: str) -> int:
         """Delete those rows."""
-        return self.delete([key for key, _ in self.touching(end)])
+        return self.delete([key for key, _ in self.links(end)])
 
 
 class Server:
@@ -91,7 +95,7 @@ class Server:
         try:
             results = [getattr(self._tables[table], name)(*rest) for name, table, *rest in orjson.loads(line)]
         except RefusedError as refusal:
-            return orjson.dumps({"refused": refusal.args[0]}) + b"\n"
+            return orjson.dumps({"refused": refusal.args}) + b"\n"
         return orjson.dumps({"results": results}) + b"\n"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
