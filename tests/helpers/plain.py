@@ -131,14 +131,6 @@ class DictGraph(KnowledgeGraphBackend):
         key = check_id(from_entity_id), check_id(to_entity_id), check_id(relation_type)
         return self.relations.pop(key, None) is not None
 
-    async def query(self, start_entity_id, relation_path, limit=100):
-        self.ensure_open()
-        check_limit(limit)
-        ends = {check_id(start_entity_id)} & self.entities.keys()
-        for step in check_path(relation_path):
-            ends = {to_id for from_id, to_id, kind in self.relations if from_id in ends and kind == step}
-        return [await self.get_entity(id) for id in sorted(ends)[:limit]]
-
 
 class DictGraphWithListing(DictGraph):
     """Can list its entities, and everything that stands on that."""

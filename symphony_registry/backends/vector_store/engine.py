@@ -201,7 +201,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     ) -> list[list[SearchResult]]:
         self.ensure_open()
         given = collected(query_vectors)
-        check_limit(limit)
+        limit = check_limit(limit)
         dimension, metric = self._known_dimension, self._options.metric
         queries = await here_or_in_thread(
             lambda: [check_vector(query, dimension, metric, "query vector") for query in given], len(given) * ITEM
@@ -227,9 +227,8 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @override
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
         self.ensure_open()
-        check_limit(batch_size, "batch_size")
         turns = Turns()
-        async with aclosing(self._batches(batch_size)) as batches:
+        async with aclosing(self._batches(check_limit(batch_size, "batch_size"))) as batches:
             async for items in batches:
                 for item in items:
                     yield item
