@@ -155,7 +155,7 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
     async def _put(self, parts: Parts[Block]) -> None:
         def commands(block: Block) -> list[Command]:
             ids, vectors, documents = block
-            rows = [(id, (vector, document)) for id, vector, document in zip(ids, vectors.tolist(), documents)]
+            rows = list(zip(ids, zip(vectors.tolist(), documents, strict=True), strict=True))
             return [("agree", "dimension", "", vectors.shape[1]), ("put", "vectors", rows)]
 
         await self._tables.order_parts("add_many", parts.map(commands), refusal=DimensionError)
@@ -184,15 +184,12 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
 
         return await self._tables.ask(ranked, ("get", "dimension", [""]), ("newest", "vectors", MAX_LIMIT))
 
-    async def _count(self, condition: Condition) -> int:
-        return sum(await self._tables.rows(lambda _, row: condition.matches(row[1]), "newest", "vectors", MAX_LIMIT))
-
     async def _clear(self) -> None:
         await self._tables.order("clear", ("keep", "vectors", 0), ("keep", "dimension", 0))
 
     async def _dimension(self) -> int | None:
-        (dimension,) = await self._tables.rows(lambda _, row: row, "get", "dimension", [""])
-        return dimension or self._options.dimension
+        found: list[int | None] = await self._tables.rows(lambda _, row: row, "get", "dimension", [""])
+        return found[0] or self._known_dimension
 
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
         return pages(partial(self._tables.rows, item, "page", "vectors"), "", itemgetter("id"), size)
@@ -210,22 +207,22 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     guarantees = replace(OnToy.guarantees, atomic_bulk=False)
 
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
-        commands = parts.map(lambda rows: [("put", "entities", [(id, row) for id, *row in rows])])
-        await self._tables.order_parts("add_entities", commands)
+        def commands(entities: Sequence[EntityRow]) -> list[Command]:
+            return [("put", "entities", [(id, row) for id, *row in entities])]
+
+        await self._tables.order_parts("add_entities", parts.map(commands))
 
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
         def commands(relations: Sequence[RelationRow]) -> list[Command]:
             ends = [(end, (*row[:3], end)) for row in relations for end in row[:2]]
-            return [
-                ("need", "entities", ends),
-                ("put", "relations", [("\0".join(row[:3]), row[3]) for row in relations]),
-            ]
+            rows = [("\0".join(row[:3]), row[3]) for row in relations]
+            return [("need", "entities", ends), ("put", "relations", rows)]
 
         await self._tables.order_parts("add_relations", parts.map(commands), refusal=missing_end)
 
     async def _get_entity(self, entity_id: str) -> Entity | None:
-        (found,) = await self._tables.rows(entity, "get", "entities", [entity_id])
-        return found
+        found: list[Entity | None] = await self._tables.rows(entity, "get", "entities", [entity_id])
+        return found[0]
 
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
         return bool(await self._tables.order("update_entity", ("merge", "entities", entity_id, properties)))
@@ -240,20 +237,14 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
         return [each for each in found if relation_type in (None, each["type"])]
 
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        key = "\0".join((from_id, to_id, relation_type))
-        return bool(await self._tables.order("delete_relation", ("delete", "relations", [key])))
+        delete = "delete", "relations", [f"{from_id}\0{to_id}\0{relation_type}"]
+        return bool(await self._tables.order("delete_relation", delete))
 
     async def _clear(self) -> None:
         await self._tables.order("clear", ("keep", "entities", 0), ("keep", "relations", 0))
 
     def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
         return pages(partial(self._tables.rows, entity, "page", "entities"), "", itemgetter("id"), PAGE)
-
-    def _relation_batches(self) -> AsyncGenerator[list[Relation], None]:
-        def key(relation: Relation) -> str:
-            return "\0".join((relation["from_id"], relation["to_id"], relation["type"]))
-
-        return pages(partial(self._tables.rows, relation, "page", "relations"), "", key, PAGE)
 
 
 def entity(id: str, row: Any) -> Any:
@@ -272,19 +263,14 @@ class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
 
     async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
         def commands(given: Sequence[SavedCheckpoint]) -> list[Command]:
-            return [
-                (
-                    "put",
-                    "checkpoints",
-                    [(each.id, (each.metadata, each.timestamp, each.data.decode())) for each in given],
-                )
-            ]
+            rows = [(each.id, (each.metadata, each.timestamp, each.data.decode())) for each in given]
+            return [("put", "checkpoints", rows)]
 
         await self._tables.order_parts("save_checkpoint", parts.map(commands))
 
     async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        (found,) = await self._tables.rows(saved, "get", "checkpoints", [checkpoint_id])
-        return found
+        found: list[SavedCheckpoint | None] = await self._tables.rows(saved, "get", "checkpoints", [checkpoint_id])
+        return found[0]
 
     async def _latest(self) -> SavedCheckpoint | None:
         return next(iter(await self._tables.rows(saved, "newest", "checkpoints", 1)), None)
@@ -294,7 +280,7 @@ class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
 
     async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
         def listed(rows: Rows) -> list[CheckpointInfo]:
-            infos = [CheckpointInfo(checkpoint_id=id, metadata=described(*row, id)) for id, row in rows]
+            infos = [CheckpointInfo(checkpoint_id=id, metadata=described(row[0], row[1], id)) for id, row in rows]
             matching = [info for info in infos if condition.matches(info["metadata"])]
             return (matching[::-1] if newest_first else matching)[:limit]
 

@@ -11,7 +11,7 @@ from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
-from symphony_registry.backends.knowledge_graph.checks import check_optional_id, check_path
+from symphony_registry.backends.knowledge_graph.checks import check_optional_id
 from symphony_registry.backends.values import check_direction, check_id, check_limit, checked_object, copied
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import check_vector

@@ -25,7 +25,6 @@ def toy_port() -> Iterator[int]:
 class OnToy:
     """What the three have in common."""
 
-    persists = True
     numbers = count()
 
     @pytest.fixture(autouse=True)

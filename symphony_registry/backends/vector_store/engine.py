@@ -31,10 +31,11 @@ from symphony_registry.backends.vector_store.block import Block, checked_documen
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 _NUMBER_BYTES = 4
+_BATCH = 1_000
 
 
 class VectorStoreEngine(Engine, VectorStoreBackend):
-    """A vector store that checks what it is asked, and leaves the rest to eight hooks.
+    """A vector store that checks what it is asked, and leaves the rest to hooks.
 
     A `Block` is ids, a float32 matrix with a row for each, and their metadata.
     """
@@ -69,10 +70,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         """Return the results for each query, the best first, equals by id."""
 
     @abstractmethod
-    async def _count(self, condition: Condition) -> int:
-        """Return how many vectors match."""
-
-    @abstractmethod
     async def _clear(self) -> None:
         """Delete everything, and free the dimension unless the option fixes it."""
 
@@ -83,6 +80,14 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @abstractmethod
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
         """Yield all items by id, at most `size` at a time."""
+
+    async def _count(self, condition: Condition) -> int:
+        """Return how many vectors match; as defined here, it reads all."""
+        count = 0
+        async with aclosing(self._batches(_BATCH)) as batches:
+            async for items in batches:
+                count += sum(condition.matches(item["metadata"]) for item in items)
+        return count
 
     def _check_rows(self, rows: Float32s, what: str = "vector") -> None:
         """Raise `InvalidValueError` for vectors that the engine cannot hold although the contract allows them."""
