@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-import numpy as np
 import orjson
 from pydantic import Field
 from typing_extensions import override
@@ -28,12 +26,10 @@ from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver
 from symphony_registry.backends.remote.resource import RemoteResource
-from symphony_registry.backends.values import MAX_LIMIT, Direction, JSONObject
-from symphony_registry.backends.vector_store.base import Float32s, SearchResult, VectorItem, VectorOptions
+from symphony_registry.backends.values import Direction, JSONObject
+from symphony_registry.backends.vector_store.base import VectorItem, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
-from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
-from symphony_registry.backends.vector_store.scoring import Query
 from symphony_registry.errors import DimensionError
 
 T = TypeVar("T")
@@ -46,9 +42,8 @@ PAGE = 1_000
 
 
 class ToyOptions(BackendOptions):
-    """Where the server is, and which tables are the backend's."""
+    """Where the server is on this machine, and which tables are the backend's."""
 
-    host: str = Field(default="127.0.0.1", description="The host of the server.")
     port: int = Field(ge=1, le=65535, description="The port of the server.", examples=[7654])
     prefix: str = Field(default="", description="What the names of the tables begin with.")
     timeout: Seconds = Field(default=10.0, description="Seconds to wait for the server, also when it restarts.")
@@ -62,8 +57,8 @@ class ToyDriver(Driver[None, Connection]):
     """The way to the server. Each operation has a connection of its own, so there is no pool."""
 
     def __init__(self, options: ToyOptions) -> None:
-        self.address = self.key = options.host, options.port
-        self.server = f"the toy server at {options.host}:{options.port}"
+        self.address = self.key = "127.0.0.1", options.port
+        self.server = f"the toy server at port {options.port}"
         self.patience = options.timeout
 
     @override
@@ -92,10 +87,6 @@ class ToyTables(RemoteResource[None, Connection]):
     @override
     async def probe(self, connection: Connection) -> bool:
         return await self._exchange(connection, b"[]\n") == b'{"results":[]}\n'
-
-    @override
-    async def version(self) -> str:
-        return "toy server"
 
     async def ask(self, make: Callable[..., T], *commands: Command) -> T:
         """Return what `make` makes of the results of commands that change nothing."""
@@ -138,9 +129,7 @@ class OnToy(Engine):
     """What the three stores have in common."""
 
     Options: ClassVar[type[BackendOptions]] = ToyOptions
-    guarantees = Guarantees(
-        survives="crash", shared=True, atomic_bulk=True, lists_entities=True, restores_timestamps=True
-    )
+    guarantees = Guarantees(survives="crash", shared=True, lists_entities=True, restores_timestamps=True)
 
     def _configure(self) -> None:
         super()._configure()
@@ -166,24 +155,6 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
     async def _delete(self, ids: list[str]) -> int:
         return await self._tables.order("delete_many", ("delete", "vectors", ids))
 
-    async def _search(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
-    ) -> list[list[SearchResult]]:
-        def ranked(dimensions: Rows, rows: Rows) -> list[list[SearchResult]]:
-            for query in queries:
-                if dimensions[0][1] not in (None, query.size):
-                    raise DimensionError(dimensions[0][1], query.size, "query vector")
-            matching = [(id, *row) for id, row in rows if condition.matches(row[1])]
-            vectors = np.array([vector for _, vector, _ in matching], np.float32)
-            candidates = [Candidate(id, orjson.dumps(metadata), None) for id, _, metadata in matching]
-            rankings = (
-                Ranking(Query(query, self._options.metric), candidates, vectors.reshape(-1, query.size))
-                for query in queries
-            )
-            return [ranking.results(limit, include_vectors=include_vectors) for ranking in rankings]
-
-        return await self._tables.ask(ranked, ("get", "dimension", [""]), ("newest", "vectors", MAX_LIMIT))
-
     async def _clear(self) -> None:
         await self._tables.order("clear", ("keep", "vectors", 0), ("keep", "dimension", 0))
 
@@ -202,9 +173,6 @@ def item(id: str, row: Any) -> Any:
 
 class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     """A knowledge graph; a row is type and properties of an entity, or the properties of a relation."""
-
-    # It leaves walks, lists and counts to the spine, which reads more than once for them.
-    guarantees = replace(OnToy.guarantees, atomic_bulk=False)
 
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
         def commands(entities: Sequence[EntityRow]) -> list[Command]:
@@ -245,6 +213,12 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
 
     def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
         return pages(partial(self._tables.rows, entity, "page", "entities"), "", itemgetter("id"), PAGE)
+
+    def _relation_batches(self) -> AsyncGenerator[list[Relation], None]:
+        def key(relation: Relation) -> str:
+            return "\0".join((relation["from_id"], relation["to_id"], relation["type"]))
+
+        return pages(partial(self._tables.rows, relation, "page", "relations"), "", key, PAGE)
 
 
 def entity(id: str, row: Any) -> Any:

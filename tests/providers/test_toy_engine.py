@@ -1,5 +1,6 @@
 """The toy engine of `docs/write-an-engine.md` passes the conformance kit, over a server in a process of its own."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import pytest
 
 from symphony_registry.testing import CheckpointStoreConformance, KnowledgeGraphConformance, VectorStoreConformance
 
-SERVER = Path(__file__).parents[2] / "examples" / "toy_engine" / "server.py"
+ROOT = Path(__file__).parents[2]
+SERVER = ROOT / "examples" / "toy_engine" / "server.py"
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,7 @@ def toy_port() -> Iterator[int]:
 class OnToy:
     """What the three have in common."""
 
+    large = 5_000  # its server sorts what it has for each page
     numbers = count()
 
     @pytest.fixture(autouse=True)
@@ -45,3 +48,15 @@ class TestToyKnowledgeGraph(OnToy, KnowledgeGraphConformance):
 
 class TestToyCheckpointStore(OnToy, CheckpointStoreConformance):
     provider = "toy_engine.engine:ToyCheckpointStore"
+
+
+def test_the_page_shows_the_code_of_the_engine() -> None:
+    blocks = re.findall(
+        r"^```py\n(.*?)^```", (ROOT / "docs" / "write-an-engine.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    engine = (ROOT / "examples" / "toy_engine" / "engine.py").read_text()
+    shown = [block for block in blocks if not block.startswith(("Product(", "class Test"))]
+    assert len(shown) == 7
+    assert [block for block in shown if block not in engine] == []
+    test = Path(__file__).read_text()
+    assert all(block in test for block in blocks if block.startswith("class Test"))

@@ -25,9 +25,9 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
     async def probe(self, connection: ConnectionT) -> bool:
         """Say whether what the backend needs is there."""
 
-    @abstractmethod
     async def version(self) -> str | None:
-        """Return the server's name and version."""
+        """Return the server's name and version; as defined here, the package is named instead."""
+        return None
 
     async def prepare(self, connection: ConnectionT) -> None:
         """Make what the backend needs on the server, or check it; may be called again."""
