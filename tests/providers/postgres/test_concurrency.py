@@ -1,7 +1,6 @@
 """Many tasks, and two processes, at work on the same PostgreSQL tables."""
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import DimensionError, InvalidValueError
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
@@ -18,6 +18,7 @@ from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowled
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 from symphony_registry.testing import Harness, sentences
 from symphony_registry.testing.adapters import adapt
+from symphony_registry.testing.promises import NotPromised
 from symphony_registry.testing.report import examine
 from tests.helpers.postgres_cases import KINDS, each_type
 
@@ -33,9 +34,8 @@ class ByTurns(StorageBackend):
         self.turns: cycle[StorageBackend] = cycle([self])
 
     def __init_subclass__(cls) -> None:
-        for name, operation in vars(cls.__mro__[2]).items():
-            if inspect.isfunction(operation) and not name.startswith("_"):
-                setattr(cls, name, by_turns(operation))
+        for name in OPERATIONS[cls.backend_type]:
+            setattr(cls, name, by_turns(getattr(cls, name)))
 
     async def connect(self) -> None:
         await super().connect()
