@@ -32,7 +32,7 @@ _EXPONENT_BEGINS, _EXPONENT_ENDS = 0xF0, np.frombuffer(b"\x7f\xff", np.uint8)
 _LARGE_INT = re.compile(_FIVE_DIGITS + rb".{8}[\x08-\xff]", re.DOTALL)
 
 
-def encoded(value: JSONObject) -> tuple[bytes | None, bytes]:
+def serialized(value: JSONObject) -> tuple[bytes | None, bytes]:
     """Return JSON text of a value, and the value as `marshal` writes it; no text where it takes a look at each part.
 
     Raises `ValueError` where a part is of a type that cannot be stored.
@@ -48,7 +48,7 @@ def encoded(value: JSONObject) -> tuple[bytes | None, bytes]:
 
 
 def is_plain(text: bytes, marshalled: bytes) -> bool:
-    """Say whether what `encoded` returned is certainly what may be stored."""
+    """Say whether what `serialized` returned is certainly what may be stored."""
     if _LARGE_TUPLE.search(marshalled) and _depth(text) > MAX_DEPTH:
         return False
     large = _FIVE_DIGITS in marshalled and _LARGE_INT.search(marshalled) is not None

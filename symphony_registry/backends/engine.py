@@ -8,6 +8,7 @@ without, and subclass the abstract class of its type.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from typing_extensions import override
@@ -51,12 +52,12 @@ class Engine(StorageBackend):
     Options: ClassVar[type[BackendOptions]] = BackendOptions
     """The model of its options."""
 
-    _options: Any
+    _options: Any  # of this class's `Options`
     _resource: Resource
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
-        self._connecting = asyncio.Lock()
+        self._lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._configure()
 
     @override
@@ -76,25 +77,28 @@ class Engine(StorageBackend):
 
     @override
     async def connect(self) -> None:
-        await self._leave_ended_loop()
-        async with self._connecting:
+        async with self._alone():
             if not self.is_open:
                 await self._resource.open()
             await super().connect()
 
     @override
     async def disconnect(self) -> None:
-        await self._leave_ended_loop()
-        async with self._connecting:
+        async with self._alone():
             await super().disconnect()  # no operation begins from here on
             await delaying_cancellation(self._resource.close())
 
-    async def _leave_ended_loop(self) -> None:
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[None, None]:
+        """Let one call at a time open or close, when an event loop that has ended is left behind."""
         self.ensure_no_other_loop()
-        if self._loop is not None and self._loop is not asyncio.get_running_loop():
-            self._connecting = asyncio.Lock()
-            if not await self._resource.survive_loop():
+        loop = asyncio.get_running_loop()
+        if self._lock is None or self._lock[0] is not loop:
+            self._lock = loop, asyncio.Lock()  # that of a loop which has ended may be taken for good
+        async with self._lock[1]:
+            if self._loop not in (None, loop) and not await self._resource.survive_loop():
                 self._loop = None
+            yield
 
     @override
     async def health_check(self) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
-from symphony_registry.backends.encoding import encoded, is_plain
+from symphony_registry.backends.encoding import is_plain, serialized
 from symphony_registry.backends.values import checked_object
 from symphony_registry.errors import RegistryError
 
@@ -63,7 +63,7 @@ depths = st.sampled_from([98, 99, 100, 101, 253, 300]).map(nested)
 def accepted(value: Any) -> bytes | None:
     """Return the text of a value that passes at once."""
     try:
-        text, marshalled = encoded(value)
+        text, marshalled = serialized(value)
     except ValueError:
         return None
     return text if text is not None and is_plain(text, marshalled) else None

@@ -7,7 +7,7 @@ import orjson
 
 from symphony_registry.backends.checkpoint_store.base import RESTORED_PARTS, check_timestamp, described
 from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
-from symphony_registry.backends.encoding import encoded, is_plain
+from symphony_registry.backends.encoding import is_plain, serialized
 from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object, copied, is_large
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
@@ -29,13 +29,13 @@ class SavedCheckpoint(NamedTuple):
 _LARGE_VALUE = 2_000
 
 
-async def encoded_data(data: JSONObject) -> bytes:
+async def checked_text(data: JSONObject) -> bytes:
     """Return checked data as JSON text."""
     _check_dict(data)
     if not is_large(data, _LARGE_VALUE):
         return orjson.dumps(checked_object(data, "data"))
     try:
-        text, snapshot = encoded(data)  # at once: the caller may change the data while a thread checks them
+        text, snapshot = serialized(data)  # at once: the caller may change the data while a thread checks them
     except ValueError as error:  # they hold what is refused, and the check says what
         await delaying_cancellation(in_thread(lambda: checked_object(data, "data")))
         raise InvalidValueError("data was changed while it was being stored.") from error

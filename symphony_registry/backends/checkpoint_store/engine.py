@@ -16,7 +16,7 @@ from symphony_registry.backends.checkpoint_store.base import (
     CheckpointStoreBackend,
     RestoredCheckpoint,
 )
-from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, check_restored, encoded_data
+from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, check_restored, checked_text
 from symphony_registry.backends.concurrency import Turns, delaying_cancellation, in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG
 from symphony_registry.backends.engine import Engine
@@ -75,7 +75,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         self.ensure_open()
         check_id(checkpoint_id, "checkpoint_id")
         document = checked_object(metadata, "metadata")
-        text = await encoded_data(data)
+        text = await checked_text(data)
         saved = SavedCheckpoint(checkpoint_id, text, document, time.time())
         await self._save(Parts.of([[saved]], ITEM + len(text) / JSON_BYTES))
 

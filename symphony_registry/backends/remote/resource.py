@@ -59,7 +59,7 @@ class RemoteResource(Generic[PoolT, ConnectionT]):
         try:
             async with asyncio.timeout(self._driver.patience):
                 return await self._connections.once(self.probe)
-        except BackendNotOpenError:
+        except (BackendNotOpenError, TimeoutError):
             return False
         except self._driver.errors:
             return False

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symphony_registry.backends.encoding import encoded, is_plain
+from symphony_registry.backends.encoding import is_plain, serialized
 from symphony_registry.backends.values import JSONObject, check_id, checked_object
 from symphony_registry.backends.vector_store.base import ITEM_PARTS, Float32s, Metric
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
@@ -28,7 +28,7 @@ def uncopied_documents(given: Sequence[Any]) -> list[JSONObject]:
     documents = [{} if document is None else document for document in given]
     if set(map(type, documents)) == {dict}:
         with suppress(ValueError):
-            text, marshalled = encoded({"": documents})
+            text, marshalled = serialized({"": documents})
             if text is not None and is_plain(text, marshalled):
                 return documents
     return checked_documents(given)

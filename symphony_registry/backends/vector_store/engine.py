@@ -40,7 +40,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     """
 
     Options: ClassVar[type[BackendOptions]] = VectorOptions
-    _options: VectorOptions
 
     _part: ClassVar[PartLimit | None] = None
     """How much `_put` takes at once; then no id comes twice, and parts are in the order of ids."""
@@ -91,7 +90,8 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @property
     def _known_dimension(self) -> int | None:
         """The dimension, where it is known without asking."""
-        return self._options.dimension
+        dimension: int | None = self._options.dimension
+        return dimension
 
     @override
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Putting what a server found in its exact order."""
+"""Putting what a server found into its exact order: see docs/design/final-ranking.md."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from symphony_registry.backends.vector_store.scoring import Query, lengths_of
 
 
 class Candidate(NamedTuple):
-    """What a server says of a vector: its id, its metadata as JSON text, and its distance where float32 serves."""
+    """What a server says of a vector: id, metadata as JSON text, and distance, if float32 is enough for that."""
 
     id: str
     metadata: str | bytes
@@ -19,7 +19,7 @@ class Candidate(NamedTuple):
 
 
 class Ranking:
-    """Candidates of a search, ordered by their exact similarities, equals by id."""
+    """The candidates of a search by their exact similarities, equals by id."""
 
     def __init__(self, query: Query, candidates: Sequence[Candidate], rows: Float32s) -> None:
         """Take the candidates and their vectors, a row each."""
@@ -30,15 +30,15 @@ class Ranking:
         self._order = sorted(range(len(rows)), key=lambda row: (-self._similarities[row], candidates[row].id))
 
     def is_final(self, limit: int, wanted: int) -> bool:
-        """Say whether nothing that the server left out can belong to the first `limit`; it was asked for `wanted`."""
-        if len(self._candidates) < wanted:
+        """Say whether the first `limit` are final, though the server was asked for no more than `wanted`."""
+        if len(self._candidates) < wanted:  # all there are
             return True
         distances = (candidate.distance for candidate in self._candidates if candidate.distance is not None)
         farthest = max(distances, default=math.inf)
-        if math.isinf(farthest):  # beyond float32, as a query may be
+        if math.isinf(farthest):  # the query is beyond float32, and the distances say nothing
             return False
         worst = self._similarities[self._order[limit - 1]]
-        return bool(worst > _highest(self._query, farthest))
+        return bool(worst > _highest_beyond(self._query, farthest))
 
     def results(self, limit: int, *, include_vectors: bool) -> list[SearchResult]:
         """Return the best."""
@@ -57,10 +57,11 @@ class Ranking:
         return found
 
 
-def _highest(query: Query, distance: float) -> float:
-    """Return the highest similarity of vectors that the server finds at this distance or farther.
+def _highest_beyond(query: Query, distance: float) -> float:
+    """Return the highest similarity that a vector can have which the server puts at this distance or farther.
 
-    It errs by the tolerance; of a dot product it is taken off already.
+    The server's distances are wrong by up to the tolerance; from those of dot
+    products it was subtracted in SQL.
     """
     match query.metric:
         case "cosine":

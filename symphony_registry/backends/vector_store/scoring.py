@@ -1,4 +1,4 @@
-"""How near rows are to a query: quickly within known errors, and exactly."""
+"""How near rows are to a query: quickly, within known errors, and exactly. See docs/design/final-ranking.md."""
 
 from typing import Any
 
@@ -10,25 +10,25 @@ from symphony_registry.backends.vector_store.base import Float32s, Metric
 Float64s = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
-# Similarities by distance that differ by less are equal as float64.
+# Euclidean similarities that differ by less may be equal as float64.
 SAME_DISTANCE = 4e-16
-# Bounds the relative error of a float32 dot product, in any order of summation: per term, and at least.
+# The error of a float32 dot product, relative to the lengths, in any order of summation: per term, and at least.
 _TERM_ERROR, _LEAST_ERROR = 1.2e-7, 1e-5
-# Lengths between which squares and products stay inside float32.
+# Between these lengths, squares and products neither overflow nor underflow float32.
 _SAFE_LENGTHS = (1e-15, 1e15)
-# Cosines are rounded here, so that vectors of one direction are equals, whatever their lengths.
+# Cosines are rounded to so many digits, so that vectors of one direction are equal whatever their lengths.
 _COSINE_DIGITS = 12
-# Rows that are picked or measured at a time: they stay in the cache.
+# Rows that are picked or measured at a time, while they are in the cache.
 _CHUNK = 512
-# Of many scores, only the best of so many are ordered.
+# Of many scores, only the best of each block of so many are sorted.
 _BLOCK = 64
 
 
 class Query:
     """A vector that is searched for.
 
-    A score orders rows as their similarity does: the dot product, for cosine by
-    a row's length, and 2 q.x - |x|^2 for euclidean.
+    A score orders rows as their similarity does, and is cheaper: the dot product,
+    for cosine divided by the row's length, and 2 q.x - |x|^2 for euclidean.
     """
 
     def __init__(self, vector: Float32s, metric: Metric) -> None:
@@ -39,7 +39,7 @@ class Query:
         self.is_safe = are_safe(np.array([self.length]))
 
     def scores(self, dots: npt.NDArray[Any], lengths: Float64s) -> tuple[npt.NDArray[Any], Float64s | float]:
-        """Return the scores of rows by their dot products and lengths, and by how much they may err."""
+        """Return the scores of rows, given their dot products and lengths, and by how much these may be wrong."""
         if self.metric == "cosine":
             return dots / lengths, self.tolerance * self.length
         errors = self.tolerance * self.length * lengths
@@ -51,7 +51,7 @@ class Query:
         return 2 * dots.astype(np.float64) - squares, errors
 
     def similarities(self, rows: Float32s, lengths: Float64s) -> Float64s:
-        """Return the exact similarities of rows; each row's does not depend on the others."""
+        """Return the exact similarities of rows. That of a row does not depend on the other rows."""
         wide, query = rows.astype(np.float64), self.vector.astype(np.float64)
         result: Float64s
         if self.metric == "euclidean":
@@ -65,7 +65,7 @@ class Query:
 
 
 def lengths_of(rows: npt.NDArray[Any]) -> Float64s:
-    """Return the length of each row; finite where all numbers of a float32 row are, and 0 where all are."""
+    """Return the length of each row: finite if its float32 numbers are, and 0 only if all of them are 0."""
     squares = np.empty(len(rows))
     for start in range(0, len(rows), _CHUNK):
         wide = rows[start : start + _CHUNK].astype(np.float64)
@@ -74,18 +74,18 @@ def lengths_of(rows: npt.NDArray[Any]) -> Float64s:
 
 
 def are_ordinary(lengths: Float64s) -> bool:
-    """Say whether float32 serves rows of these lengths, and none is 0; a quick look."""
+    """Say whether float32 is enough for rows of these lengths, and none is 0; faster than `are_safe`."""
     return bool(_SAFE_LENGTHS[0] < np.minimum.reduce(lengths) and np.maximum.reduce(lengths) < _SAFE_LENGTHS[1])
 
 
 def are_safe(lengths: Float64s) -> bool:
-    """Say whether float32 serves rows of these lengths."""
+    """Say whether float32 is enough for rows of these lengths."""
     least, most = _SAFE_LENGTHS
     return all(least < length < most or length == 0 for length in lengths.tolist())
 
 
 def outliers(lengths: Float64s) -> npt.NDArray[np.bool_]:
-    """Say of each length whether it leaves what `are_safe` allows."""
+    """Return which lengths are outside what `are_safe` allows."""
     least, most = _SAFE_LENGTHS
     result: npt.NDArray[np.bool_] = (lengths != 0) & ~((least < lengths) & (lengths < most))
     return result
@@ -100,7 +100,7 @@ def picked_dots(queries: Float32s, matrix: Float32s, rows: Rows) -> Float32s:
 
 
 def threshold(scores: npt.NDArray[Any], limit: int) -> float:
-    """Return a bound that at least `limit` scores reach, near the `limit`-th best; there are as many at least."""
+    """Return a number that at least `limit` scores reach, close to the `limit`-th best of them."""
     blocks = len(scores) // _BLOCK
     if blocks >= limit:
         scores = scores[: blocks * _BLOCK].reshape(_BLOCK, blocks).max(axis=0)

@@ -1,4 +1,4 @@
-"""What the knowledge graph in PostgreSQL asks of the server: walks are one statement each."""
+"""The statements of the knowledge graph in PostgreSQL; each walk is one. See docs/design/walks.md."""
 
 from symphony_registry.providers.postgres.tables import Layout
 
@@ -35,7 +35,7 @@ PUT_ENTITIES = """
     ON CONFLICT (id) DO UPDATE SET type = excluded.type, properties = excluded.properties,
         comparable = excluded.comparable
 """
-# Relations are locked in one order, whoever of their ends is deleted first.
+# Relations are locked in the same order whichever end is deleted, so that two deletions cannot deadlock.
 DELETE_ENTITY = """
     WITH locked AS MATERIALIZED (
         SELECT 1 FROM {relations} WHERE from_id = $1 OR to_id = $1 ORDER BY from_id, type, to_id FOR UPDATE
@@ -56,7 +56,7 @@ ENTITY = "SELECT id, type, properties FROM {entities}"
 RELATION = "SELECT from_id, to_id, type, properties FROM {relations}"
 SIDES = {"outgoing": "from_id = $1", "incoming": "to_id = $1", "both": "(from_id = $1 OR to_id = $1)"}
 
-# The working table of a recursive query is one level; UNION keeps each level distinct.
+# The working table of the recursive query is one level, in which UNION keeps each entity once.
 QUERY = """
     WITH RECURSIVE walk(id, step) AS (
         SELECT id, 0 FROM {entities} WHERE id = $1
@@ -71,7 +71,8 @@ STEPS = {
     "outgoing": "SELECT to_id AS id FROM {relations} WHERE from_id = start.id{of_type}",
     "incoming": "SELECT from_id AS id FROM {relations} WHERE to_id = start.id{of_type}",
 }
-# A row for each level: who is reached first there, and who was seen so far. It ends where nobody new is.
+# A row for each level: the entities first reached there, and all reached so far. It ends when none is new. Without the
+# OFFSET 0 the planner copies the subquery to each use of its level, and computes it three times.
 NEIGHBORS = """
     WITH RECURSIVE walk(step, level, seen) AS (
         SELECT 0, ARRAY[$1::text COLLATE "C"], ARRAY[$1::text COLLATE "C"]
@@ -81,14 +82,15 @@ NEIGHBORS = """
             SELECT array(
                 SELECT near.id FROM unnest(walk.level) AS start(id), LATERAL ({steps}) AS near
                 EXCEPT SELECT unnest(walk.seen)
-            ) AS level
+            ) AS level OFFSET 0
         ) AS next
         WHERE walk.step < $2 AND cardinality(next.level) > 0
     )
     SELECT id, type, properties FROM {entities}
     WHERE id IN (SELECT unnest(level) FROM walk) AND id <> $1 ORDER BY id LIMIT $3
 """
-# The levels as far as the goal; of each, who leads to it, from the goal back; and from the start on, the smallest.
+# The levels until the goal is reached; from the goal back, those of each level that lead to it; from the start on, the
+# smallest of these each time.
 SHORTEST_PATH = """
     WITH RECURSIVE walk(step, level, seen) AS (
         SELECT 0, ARRAY[id], ARRAY[id] FROM {entities} WHERE id = $1
@@ -99,7 +101,7 @@ SHORTEST_PATH = """
                 SELECT relation.to_id FROM unnest(walk.level) AS start(id)
                 JOIN {relations} AS relation ON relation.from_id = start.id{of_type}
                 EXCEPT SELECT unnest(walk.seen)
-            ) AS level
+            ) AS level OFFSET 0
         ) AS next
         WHERE walk.step < $3 AND $2 <> ALL(walk.level) AND cardinality(next.level) > 0
     ), ahead(step, level) AS MATERIALIZED (

@@ -1,4 +1,4 @@
-"""What the vector store in PostgreSQL can be told, and what it tells pgvector."""
+"""The options of the vector store in PostgreSQL, and its statements."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.tables import Layout
 
-# What pgvector can store, and what it can index, in numbers a vector; and the most candidates of a search.
+# pgvector's limits: numbers of a vector that it stores, and that it indexes; and candidates of a search.
 LARGEST = 16_000
 _LARGEST_INDEXED = {"vector": 2_000, "halfvec": 4_000}
 LARGEST_EF = 1_000
@@ -49,7 +49,7 @@ LAYOUT = Layout(
     "vector_store",
     tables=("vectors",),
     create=(
-        # a search reads every row: in one piece up to a page, and what it looks at before what it passes over
+        # a search reads every row: rows stay whole up to a page, and the columns that it reads come first
         """
         CREATE TABLE {vectors} (
             length double precision NOT NULL,
@@ -90,15 +90,15 @@ PUT = """
 """
 ONE_ITEM = "(VALUES ($1::text, $2::{vector}, $3::double precision, $4::boolean, $5::text, $6::text))"
 MANY_ITEMS = "unnest($1::text[], $2::{vector}[], $3::double precision[], $4::boolean[], $5::text[], $6::text[])"
-# Without a distance come those whose squares leave float32. The case hides the distance from an index. A dot product
-# may be larger than float32 sums say by as much as the third parameter times the length.
+# Outliers, whose squares leave float32, have no distance and come first. CASE keeps an index from being used. A dot
+# product can exceed its float32 sum by the third parameter times the length: see docs/design/final-ranking.md.
 EXACT = """
     SELECT id, embedding::{vector}, metadata,
         CASE WHEN NOT outlier THEN (embedding::{vector} {operator} $1::{vector}) {slack} END AS distance
     FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
 """
 DOT_SLACK = "- $3::double precision * length"
-# The settings are for one statement: the search depends on the row that makes them.
+# The settings hold for this statement alone. The search refers to their row, so that they are made before it.
 BY_INDEX = """
     (SELECT near.* FROM (
         SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
@@ -110,8 +110,8 @@ BY_INDEX = """
     ) AS near LIMIT $2)
     UNION ALL SELECT id, embedding::{vector}, metadata, NULL FROM {vectors} WHERE outlier AND {where}
 """
-# One plan for every filter would be right for none: where these rows, of which there is one, are not known beforehand,
-# it looks dear enough never to be chosen. And the planner thinks too well of the index beside a filter: it is not told
-# the limit, so that it takes the index of a filter which keeps less than a tenth, and the search is exact.
+# Each filter needs a plan of its own. A generic plan does not know how many rows these functions return (one), so that
+# it looks expensive and is never chosen. The limit is hidden, since the planner trusts the HNSW index too much beside a
+# filter: now one that keeps less than a tenth is answered by the filter's own index, and exactly.
 UNKNOWN_ROWS = "FROM " + ", ".join(f"generate_series(1, $5::integer) AS {name}" for name in "abc")
 UNKNOWN_LIMIT = "(SELECT $2::bigint)"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of
-from symphony_registry.providers.embedded.vectors import principal, scan
+from symphony_registry.providers.embedded.vectors import candidates, principal
 from symphony_registry.providers.embedded.vectors.columns import Mask
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
@@ -28,7 +28,7 @@ def small_matrices_have_heads() -> Iterator[None]:
         patch.setattr(principal, "_PAYS", 100)
         patch.setattr(principal, "_PATIENCE", 0)
         patch.setattr(principal, "_CHUNK", 16)
-        patch.setattr(scan, "_FEW", 0)
+        patch.setattr(candidates, "_FEW", 0)
         yield
 
 

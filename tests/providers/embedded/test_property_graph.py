@@ -83,7 +83,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adjacency, "_BLOCK", 16)
     monkeypatch.setattr(adjacency, "_PIECE", 2)
     monkeypatch.setattr(graph, "_RUN", 2)
-    monkeypatch.setattr(relations, "_UNLINKED", 1)
+    monkeypatch.setattr(relations, "_UNLINKED_AT_ONCE", 1)
 
 
 def ignore(_: int) -> None:

@@ -56,7 +56,7 @@ async def test_of_a_file_that_was_cut_the_beginning_comes_back(saved: Path, tmp_
     path.write_bytes(path.read_bytes()[:-100])
     kept, lost = salvage(saved, tmp_path / "new")
     assert kept == 4
-    assert lost[-1].reason == "what followed is not there"
+    assert lost[-1].reason == "what followed is missing"
     assert await checkpoints(tmp_path / "new") == ["c0", "c1", "c2", "c3"]
 
 

@@ -137,6 +137,7 @@ async def write_own_and_shared(backend: Any, number: int) -> None:
     await asyncio.gather(*(task(own) for own in range(TASKS)))
 
 
+@pytest.mark.slow
 @each_type
 async def test_what_two_processes_were_told_is_stored_is_there(kind: Any, options: dict[str, Any]) -> None:
     await asyncio.to_thread(in_two_processes, write_own_and_shared, kind, options)

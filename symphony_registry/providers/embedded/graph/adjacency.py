@@ -1,4 +1,4 @@
-"""Which entities are related, as sorted numbers."""
+"""Which entities are related, as sorted numbers: see docs/design/walks.md."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -10,31 +10,31 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-# A relation, as a key at one of its ends: the number of its type, then that of the other end.
+# A relation is a key at each of its ends: the number of its type in the high bits, that of the other end in the low.
 KIND_SHIFT = 32
 OTHER_END = (1 << KIND_SHIFT) - 1
 
 Numbers: TypeAlias = NDArray[np.int64]
 Blocks: TypeAlias = tuple[bytes, ...]
 
-_BLOCK = 8 * 1_024  # bytes: an insertion copies a block, not a hub
-_PIECE = 4_096  # blocks joined at once: other threads wait so long
+_BLOCK = 8 * 1_024  # bytes: what an insertion copies, however many relations an entity has
+_PIECE = 4_096  # blocks joined at a time, while other threads have to wait
 _KEY = Struct("q")
 
 
 class Adjacency:
-    """The relations of numbered entities in one direction: for each, its keys in order.
+    """The relations of numbered entities in one direction: the keys of each, in order.
 
-    They lie in blocks of bounded length, none empty; adding and discarding make
-    a block anew. Bytes and tuples of them cost the garbage collector nothing,
-    whose pauses would grow with the graph otherwise.
+    They are kept in blocks of bounded length, none of them empty; adding and
+    discarding replace one block. Bytes, and tuples of bytes, cost the garbage
+    collector nothing, so that its pauses do not grow with the graph.
     """
 
     def __init__(self) -> None:
         self._blocks: list[Blocks] = []
 
     def append_entity(self) -> None:
-        """Take the next number as an entity's."""
+        """Add an entity, with the next number."""
         self._blocks.append(())
 
     def add(self, number: int, key: int) -> bool:
@@ -85,18 +85,18 @@ class Adjacency:
         return place < len(keys) and keys[place] == key
 
     def keys(self, number: int, kind: int | None = None) -> "array[int]":
-        """Return an entity's keys, those of one type or all, in order."""
+        """Return the keys of an entity, all or those of one type, in order."""
         keys = array("q", b"".join(self._blocks[number]))
         if kind is None:
             return keys
         return keys[bisect_left(keys, kind << KIND_SHIFT) : bisect_left(keys, kind + 1 << KIND_SHIFT)]
 
     def degree(self, number: int) -> int:
-        """Return how many keys an entity has; 0 where a thread is just about to add it."""
+        """Return how many keys an entity has; 0 if a thread is about to add it."""
         return sum(len(block) for blocks in self._blocks[number : number + 1] for block in blocks) // 8
 
     def pop(self, number: int) -> "array[int]":
-        """Take all its keys from an entity."""
+        """Remove and return all keys of an entity."""
         keys = self.keys(number)
         self._blocks[number] = ()
         return keys
@@ -107,7 +107,7 @@ class Adjacency:
 
 
 def joined(blocks: list[bytes]) -> Numbers:
-    """Return the keys in blocks."""
+    """Return the keys in blocks as one array."""
     pieces = [b"".join(blocks[start : start + _PIECE]) for start in range(0, len(blocks), _PIECE)]
     return np.frombuffer(pieces[0] if len(pieces) == 1 else b"".join(pieces), np.int64)
 

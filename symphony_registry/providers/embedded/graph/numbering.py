@@ -1,16 +1,16 @@
-"""Small numbers for names."""
+"""Small numbers in place of names."""
 
 
 class Numbering:
-    """A small number for each name; one that is released is given again."""
+    """Gives each name a small number, and reuses those that are released."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
-        self.names: list[str] = []  # by number; empty where it is nobody's
+        self.names: list[str] = []  # by number; "" for a number that is not in use
         self._free: list[int] = []
 
     def add(self, name: str) -> int:
-        """Return the name's number, a new one for a new name."""
+        """Return the number of a name, which a new name is given."""
         number = self.numbers.get(name)
         if number is None:
             if self._free:
@@ -23,11 +23,11 @@ class Numbering:
         return number
 
     def remove(self, name: str) -> int:
-        """Forget the name and return the number that it had, which stays taken until it is released."""
+        """Forget a name and return its number, which is not reused before it is released."""
         number = self.numbers.pop(name)
         self.names[number] = ""
         return number
 
     def release(self, number: int) -> None:
-        """Let another name have the number."""
+        """Allow a number to be reused."""
         self._free.append(number)

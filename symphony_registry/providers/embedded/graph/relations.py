@@ -15,16 +15,16 @@ from symphony_registry.providers.embedded.graph.adjacency import (
 )
 from symphony_registry.providers.embedded.graph.numbering import Numbering
 
-_UNLINKED = 4  # more than a change can add, so that what is left to do does not grow
+_UNLINKED_AT_ONCE = 4  # more than one change can add, so that the backlog does not grow
 _NOTHING: Mapping[int, JSONObject] = {}
 
 
 class Relations:
-    """The relations of entities, whose numbers others give.
+    """The relations of entities, which are known by their numbers.
 
-    When an entity is deleted, its relations stay at their other ends until
-    `unlink` has taken them out, a few with each change: a hub's are too many, and
-    far apart in memory. Until then its number is not `alive`, nor given again.
+    When an entity is deleted, its relations stay at their other ends until `unlink`
+    removes them, a few with each later change: there may be many, far apart in
+    memory. Until then its number is not `alive`, and not reused.
     """
 
     def __init__(self) -> None:
@@ -35,11 +35,11 @@ class Relations:
         self.incoming = Adjacency()
         self._size = 0
         self.alive: NDArray[np.bool_] = np.zeros(1, np.bool_)
-        self._properties: dict[int, dict[int, JSONObject]] = {}  # by start and outgoing key, where there are any
-        self.deleted: list[tuple[int, array[int], array[int]]] = []
+        self._properties: dict[int, dict[int, JSONObject]] = {}  # those that are not empty, by start and outgoing key
+        self.deleted: list[tuple[int, array[int], array[int]]] = []  # entities to unlink, with their keys
 
     def add_entity(self, number: int) -> None:
-        """Take a number as that of an entity."""
+        """Add an entity by its number."""
         if number == self._size:
             self._size += 1
             self.outgoing.append_entity()
@@ -49,24 +49,25 @@ class Relations:
         self.alive[number] = True
 
     def delete_entity(self, number: int) -> None:
-        """Delete an entity's relations; `unlink` says when its number is free."""
+        """Delete the relations of an entity; `unlink` says when its number is free."""
         outgoing, incoming = self.outgoing.pop(number), self.incoming.pop(number)
-        leaving = self._living(outgoing)
-        self.alive[number] = False  # a relation to itself has been seen leaving, and does not come in
-        kinds = np.concatenate((leaving, self._living(incoming))) >> KIND_SHIFT
+        leaving = self._between_living(outgoing)
+        self.alive[number] = False  # a relation to itself is counted once, as an outgoing one
+        kinds = np.concatenate((leaving, self._between_living(incoming))) >> KIND_SHIFT
         for kind, count in zip(*(found.tolist() for found in np.unique(kinds, return_counts=True)), strict=True):
             self._count(self.kinds.names[kind], -count)
         self.deleted.append((number, outgoing, incoming))
 
-    def _living(self, keys: "array[int]") -> Numbers:
+    def _between_living(self, keys: "array[int]") -> Numbers:
+        """Return the keys whose other end is not deleted."""
         found = np.array(keys, np.int64)
         living: Numbers = found[self.alive[found & OTHER_END]]
         return living
 
     def unlink(self) -> int | None:
-        """Take a few relations of a deleted entity out of their other ends; return its number after the last."""
+        """Remove a few relations of a deleted entity from their other ends; after the last, return its number."""
         number, outgoing, incoming = self.deleted[-1]
-        for _ in range(_UNLINKED):
+        for _ in range(_UNLINKED_AT_ONCE):
             if outgoing:
                 key = outgoing.pop()
                 end = key & OTHER_END
@@ -109,15 +110,15 @@ class Relations:
         return number is not None and self.outgoing.contains(start, number << KIND_SHIFT | end)
 
     def properties(self, start: int) -> Mapping[int, JSONObject]:
-        """Return the properties of the entity's outgoing relations that have any, by key."""
+        """Return the properties of an entity's outgoing relations, by key, where they are not empty."""
         return self._properties.get(start, _NOTHING)
 
     def degree(self, number: int) -> int:
-        """Return how many relations touch the entity at the most; one to itself counts twice."""
+        """Return an upper bound of the relations that touch an entity; one to itself counts twice."""
         return self.outgoing.degree(number) + self.incoming.degree(number)
 
     def chosen(self, kinds: Iterable[str] | None) -> list[int] | None:
-        """Return the numbers of those types that any relation has; `None` stands for all."""
+        """Return the numbers of the types that are in use; `None` stands for all."""
         numbers = self.kinds.numbers
         return None if kinds is None else [numbers[kind] for kind in kinds if kind in numbers]
 

@@ -1,4 +1,4 @@
-"""Walks over numbered entities, all relations of a step at once."""
+"""Walks over numbered entities, a level at a time: see docs/design/walks.md."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,10 +17,10 @@ _MARKED_PER_SORTED = 16
 
 
 class Walk:
-    """Leads from a set of entities to those that are related to it.
+    """Steps from a set of entities to the entities that are related to them.
 
-    A step costs the relations of the entities that it starts from, which it
-    reports to `touch` before. `alive` says of each number whether it is an entity.
+    A step costs the relations of the entities that it starts from, and reports
+    that to `touch` beforehand. `alive` says which numbers are entities.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Walk:
 
 
 class Search:
-    """A breadth-first search: the sets of entities at each distance from its start."""
+    """A breadth-first search, as the set of entities at each distance from its start."""
 
     def __init__(self, start: int, walk: Walk) -> None:
         self.walk = walk
@@ -67,7 +67,7 @@ class Search:
         return self.levels[-1]
 
     def extend(self) -> bool:
-        """Go one step farther; say whether there is anything."""
+        """Go one step farther; say whether anything new was reached."""
         reached = self.walk.step(self.last)
         reached = reached[~self.seen[reached]]
         self.seen[reached] = True
@@ -78,8 +78,8 @@ class Search:
 def shortest_path(ahead: Search, behind: Search, max_depth: int, order: Callable[[int], str]) -> list[int] | None:
     """Return the shortest path from the start of one search to that of the other; of equals the first in `order`.
 
-    The searches come towards each other, the smaller going on, until they meet.
-    Of what they saw, `stages` keeps what lies on shortest paths to the goal.
+    The searches come towards each other, the smaller one step at a time, until they
+    meet. `stages` then keeps what lies on shortest paths, from the meeting point back.
     """
     while not (met := ahead.last[behind.seen[ahead.last]]).size:
         smaller = min(ahead, behind, key=lambda search: search.last.size)

@@ -1,4 +1,4 @@
-"""Reading what can be read of a damaged journal."""
+"""Reading what is left of a damaged journal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +12,14 @@ from symphony_registry.providers.embedded.journal.tail import unfinished_write
 
 
 class Loss(NamedTuple):
-    """A place of a journal, in bytes from its beginning, that cannot be used, and why."""
+    """A place in a journal that cannot be used, in bytes from its beginning, and why."""
 
     offset: int
     reason: str
 
 
 def read_header(directory: Path) -> Record | None:
-    """Return the record of a journal's first line, `None` where it is damaged."""
+    """Return the record of a journal's first line, or `None` if that is damaged."""
     path = directory / JOURNAL_NAME
     with path.open("rb") as file:
         try:
@@ -31,34 +31,34 @@ def read_header(directory: Path) -> Record | None:
 
 
 def read_damaged(directory: Path) -> Iterator[tuple[int, Line] | Loss]:
-    """Yield the lines of records that are whole, with their offsets, and what is lost between them.
+    """Yield the undamaged lines of records, with their offsets, and what was lost between them.
 
-    The lines of a write that was not finished are neither: nobody was told that
-    they are stored.
+    The lines of an interrupted write are neither: nobody was told that they were stored.
     """
-    waiting: list[tuple[int, Line] | Loss] = []  # since the last whole group
-    end = known = offset = expected = 0
+    pending: list[tuple[int, Line] | Loss] = []  # what came after the last whole group
+    whole_end = whole_lines = 0  # up to the last whole group
+    offset = expected = 0
     closed = False
     with (directory / JOURNAL_NAME).open("rb") as file:
         for text in file:
-            begin = offset + len(text) - len(text.lstrip(BLANK))
+            start = offset + len(text) - len(text.lstrip(BLANK))
             if text.strip(BLANK + b"\n"):
                 try:
                     line = decode_line(text.lstrip(BLANK))
                 except DamagedLineError as error:
-                    waiting.append(Loss(begin, str(error)))
+                    pending.append(Loss(start, str(error)))
                 else:
                     if line.sequence != expected:
-                        waiting.append(Loss(begin, f"this is line {line.sequence + 1} instead of {expected + 1}"))
+                        pending.append(Loss(start, f"this is line {line.sequence + 1} instead of {expected + 1}"))
                     expected = line.sequence + 1
                     closed = line.closes
                     if line.sequence and not closed:
-                        waiting.append((begin, line))
+                        pending.append((start, line))
                     if not line.more:
-                        yield from waiting
-                        waiting, end, known = [], offset + len(text), expected
+                        yield from pending
+                        pending, whole_end, whole_lines = [], offset + len(text), expected
             offset += len(text)
-        if not known or unfinished_write(file, end, known) is None:
-            yield from waiting
+        if not whole_lines or unfinished_write(file, whole_end, whole_lines) is None:
+            yield from pending
             if not closed:
-                yield Loss(offset, "what followed is not there")
+                yield Loss(offset, "what followed is missing")

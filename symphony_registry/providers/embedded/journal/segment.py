@@ -1,30 +1,30 @@
-"""A file that is written ahead: its data, then padding that later data overwrites."""
+"""A file whose data is followed by padding, which later data overwrites: see docs/design/journal.md."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
-# White space to JSON, so that the file stays JSON lines, and never raw inside a JSON text.
+# White space to JSON, which never stands raw inside a JSON text: the file stays JSON lines.
 PAD = b"\t"
-# What stands where nothing was written: a file that was extended only reads as zeros.
+# The bytes found where no data was written; a file that was only made longer reads as zeros.
 BLANK = PAD + b"\0"
-SECTOR = 512  # bytes, which a disk writes whole or not at all
+SECTOR = 512  # bytes that a disk writes whole or not at all
 
-# What is written ahead is as long as the file, within these bounds.
-_LEAST_AHEAD, _MOST_AHEAD = 1 << 16, 1 << 20
+# Padding is added in the file's own length, but within these bounds.
+_LEAST_PADDING, _MOST_PADDING = 1 << 16, 1 << 20
 _CHUNK = 1 << 20
 
 
 class Segment:
-    """The data of an open file up to `end`, and its padding.
+    """The data of an open file up to `end`, and the padding after it.
 
-    Writing into padding does not change the file's size or place on the disk, so
-    that a sync costs one write instead of two. At least one byte of padding always
-    follows the data: a file without was cut by somebody.
+    Overwriting padding changes neither the size of the file nor where it lies on
+    the disk, so that a sync costs one write instead of two. At least one byte of
+    padding always follows the data: a file without it was truncated.
     """
 
     def __init__(self, descriptor: int, end: int, dirty: int, *, full: bool) -> None:
-        """Take over `descriptor`. From `end` to `dirty` stands what does not count; `full` syncs every write."""
+        """Take over `descriptor`. What stands from `end` to `dirty` does not count. `full` syncs every write."""
         self.end = end
         self._descriptor = descriptor
         self._dirty = max(end, dirty)
@@ -32,7 +32,7 @@ class Segment:
         self._full = full
 
     def append(self, data: bytes) -> None:
-        """Write `data` at the end and make it durable; after an `OSError` it does not count."""
+        """Write `data` at the end and make it durable. After an `OSError` it does not count."""
         self._extend(len(data))
         self._clean()
         self._dirty = self.end + len(data)
@@ -41,7 +41,7 @@ class Segment:
             if self._full:
                 _sync_data(self._descriptor)
         except OSError:
-            with suppress(OSError):  # the next write or close tries again
+            with suppress(OSError):  # else the next write or close tries again
                 self._clean()
             raise
         self.end = self._dirty
@@ -54,7 +54,7 @@ class Segment:
             return False
 
     def close(self, closing: bytes | None) -> None:
-        """Write `closing` at the end, cut the padding off, and let go of the file."""
+        """Write `closing`, if any, at the end, cut off the padding, and close the file."""
         try:
             if closing is not None:
                 self.append(closing)
@@ -63,18 +63,18 @@ class Segment:
             os.close(self._descriptor)
 
     def _extend(self, length: int) -> None:
-        """Make the file longer where that many bytes and some padding do not fit."""
+        """Make the file longer if so many bytes and some padding do not fit."""
         needed = max(self._dirty, self.end + length) + 1
         if needed > self._size:
-            large = length > _MOST_AHEAD  # gains nothing from padding
-            size = needed + (_LEAST_AHEAD if large else min(max(needed, _LEAST_AHEAD), _MOST_AHEAD))
+            large = length > _MOST_PADDING  # so large a write gains nothing from padding
+            size = needed + (_LEAST_PADDING if large else min(max(needed, _LEAST_PADDING), _MOST_PADDING))
             os.ftruncate(self._descriptor, size)
-            self._pad(needed, size)  # what is before is about to be written
+            self._pad(needed, size)  # the bytes before that are about to be written
             self._sync()
             self._size = size
 
     def _clean(self) -> None:
-        """Put padding in the place of what does not count."""
+        """Overwrite what does not count with padding."""
         if self._dirty > self.end:
             self._pad(self.end, self._dirty)
             self._sync()
@@ -97,5 +97,5 @@ class Segment:
 
 
 def _sync_data(descriptor: int) -> None:
-    """Sync the data and what is needed to read them back."""
+    """Sync the data, and only such metadata as reading them needs."""
     getattr(os, "fdatasync", os.fsync)(descriptor)

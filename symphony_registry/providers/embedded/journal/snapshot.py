@@ -1,8 +1,9 @@
-"""A copy of a state as arrays, beside the journal that it can always be rebuilt from.
+"""A copy of a state as arrays, beside the journal, from which it can always be rebuilt.
 
 The file is a JSON line as in a journal, then the arrays, each on a page of its
-own, so that they are mapped instead of read. It says up to where it covers the
-journal and what that part's checksum is: of any other journal it is no snapshot.
+own, so that they can be mapped instead of read. The line says how much of the
+journal the copy covers, and the checksum of that part: with any other journal
+the snapshot is not used.
 """
 
 import logging
@@ -28,13 +29,13 @@ VERSION = 1
 
 _PAGE = 4096
 _BLOCK = 1 << 13  # words of 8 bytes
-_WINDOW = 8 * 8 * _BLOCK  # bytes that are summed while the cache holds them
+_WINDOW = 8 * 8 * _BLOCK  # bytes that are summed at a time, while they are in the cache
 
 logger = logging.getLogger(__name__)
 
 
 class Snapshot(NamedTuple):
-    """What a snapshot holds: the end and the lines of the journal's part, what it is about, and arrays by name."""
+    """How much of the journal it covers, in bytes and lines, what it is about, and the arrays by name."""
 
     end: int
     lines: int
@@ -43,9 +44,9 @@ class Snapshot(NamedTuple):
 
 
 def write_snapshot(path: Path, journal: Path, snapshot: Snapshot) -> None:
-    """Write a snapshot of a part of `journal`, at once: after an `OSError` there is none.
+    """Write a snapshot of the first part of `journal`, whole or not at all.
 
-    It is not synced: one that a power loss damages is not used.
+    It is not synced: if a power loss damages it, it is not used.
     """
     offsets = [_PAGE]
     for array in snapshot.arrays.values():
@@ -79,14 +80,14 @@ def write_snapshot(path: Path, journal: Path, snapshot: Snapshot) -> None:
 
 
 def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
-    """Map a snapshot, or return `None` where there is none that is whole and of this journal.
+    """Map a snapshot, or return `None` if there is none that is undamaged and fits the journal.
 
-    The arrays may be written to; what is written stays in this process.
+    The arrays may be written to, which does not change the file.
     """
     try:
-        with path.open("rb") as file, ThreadPoolExecutor(1) as other_core:  # saves a third
+        with path.open("rb") as file, ThreadPoolExecutor(1) as other_core:  # saves a third of the time
             header = decode_line(file.readline(_PAGE)).record
-            fits = other_core.submit(_is_of, header, journal)
+            fits = other_core.submit(_fits, header, journal)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             arrays = {
                 name: _mapped(mapped, dtype, shape, offset, expected)
@@ -97,12 +98,12 @@ def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
     except FileNotFoundError:
         return None
     except (OSError, DamagedLineError, KeyError, TypeError, ValueError) as error:
-        logger.warning("%s cannot be used (%s); it is made anew from the journal", path, error)
+        logger.warning("%s cannot be used (%s); the journal is read instead", path, error)
         return None
     return Snapshot(header["end"], header["lines"], header["about"], arrays)
 
 
-def _is_of(header: Record, journal: Path) -> bool:
+def _fits(header: Record, journal: Path) -> bool:
     return (
         (header.get("format"), header.get("version")) == (FORMAT, VERSION)
         and header["end"] <= journal.stat().st_size
@@ -113,29 +114,29 @@ def _is_of(header: Record, journal: Path) -> bool:
 def _mapped(mapped: mmap.mmap, dtype: str, shape: list[int], offset: int, expected: int) -> Array:
     array: Array = np.frombuffer(mapped, dtype, math.prod(shape), offset).reshape(shape)
     if checksum(array) != expected:
-        raise DamagedLineError(f"the checksum of what stands at byte {offset} does not match")
+        raise DamagedLineError(f"the checksum of the array at byte {offset} does not match")
     return array
 
 
 def checksum(array: Array) -> int:
-    """Return a checksum of an array's bytes, at the speed of memory.
+    """Return a checksum of an array's bytes, computed as fast as memory is read.
 
-    The CRC-32 of two sums of their words, by block and by place in a block, so that
-    what is changed and what is exchanged shows.
+    It is the CRC-32 of two sums of their words, one for each block and one for each
+    place in a block: either a changed word or two exchanged ones change it.
     """
     data = array.reshape(-1).view(np.uint8)
     return _checksum(data[start : start + _WINDOW] for start in range(0, len(data), _WINDOW))
 
 
 def _checksum_of_file(path: Path, size: int) -> int:
-    with path.open("rb") as file:  # read, not mapped: what is mapped counts as ours
+    with path.open("rb") as file:  # read, since mapped pages would count as memory of this process
         return _checksum(
             np.frombuffer(file.read(min(_WINDOW, size - start)), np.uint8) for start in range(0, size, _WINDOW)
         )
 
 
 def _checksum(windows: Iterable[npt.NDArray[np.uint8]]) -> int:
-    """Return the checksum of bytes that come in windows, whole blocks but for the last."""
+    """Return the checksum of bytes that come in windows; all but the last are whole blocks."""
     by_block: list[bytes] = []
     by_place = np.zeros(_BLOCK, np.uint64)
     rest = b""

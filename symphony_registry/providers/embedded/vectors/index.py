@@ -14,9 +14,9 @@ from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.replica import Change
+from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
 from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
-from symphony_registry.providers.embedded.vectors.scan import Scan
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
 _CHUNK = 1024
@@ -65,7 +65,7 @@ class VectorIndex:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the numbers that `restored` takes, in the order of the rows."""
-        matrix, lengths, head = self._scan()
+        matrix, lengths, head = self._finder()
         return {"matrix": matrix, "lengths": lengths, **(head.arrays(matrix, lengths) if head else {})}
 
     def clear(self) -> None:
@@ -200,7 +200,7 @@ class VectorIndex:
 
     def numbers(self, count: int) -> float:
         """Return about how many numbers a search reads, of which `count` rows may be found."""
-        return self._scan().numbers(count)
+        return self._finder().numbers(count)
 
     def search_many(
         self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None
@@ -212,7 +212,7 @@ class VectorIndex:
         in the matrix, nor on how the candidates were found.
         """
         queries = [Query(vector, self._metric) for vector in vectors]
-        found = self._scan().candidates(queries, limit, mask)
+        found = self._finder().candidates(queries, limit, mask)
         return [self._best(query, rows, limit) for query, rows in zip(queries, found, strict=True)]
 
     def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
@@ -223,9 +223,9 @@ class VectorIndex:
         ids = [self._ids[row] for row in rows.tolist()]
         return sorted(zip(similarities, ids, strict=True), key=_best_first)[:limit]
 
-    def _scan(self) -> Scan:
+    def _finder(self) -> CandidateFinder:
         rows = len(self._ids)
-        return Scan(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
+        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
 
     def __len__(self) -> int:
         return len(self._ids)

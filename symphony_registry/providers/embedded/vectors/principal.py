@@ -1,13 +1,11 @@
-"""Finding the rows that can be the best by reading a third of the matrix.
+"""An upper bound of each row's score, from a short head of the row.
 
-Rows and queries are turned so that the first numbers, the head, hold most of
-them: these are the parts along the principal directions of a sample. What is
-left, the tails, can add no more to a dot product than the product of their
-lengths (Cauchy-Schwarz):
+The head holds the row's coordinates along the principal directions of a sample;
+the tail is what they leave out. By Cauchy-Schwarz,
 
     q . x  <=  q_head . x_head + |q_tail| |x_tail|
 
-A row whose bound stays below what the best are known to reach is not one of them.
+so a row whose bound is too low need not be read. See docs/design/principal-heads.md.
 """
 
 from collections.abc import Sequence
@@ -20,46 +18,49 @@ import numpy.typing as npt
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import SAME_DISTANCE, Float64s, Query, Rows, picked_dots
 
-# A matrix of fewer numbers, or of fewer columns, is read before a head saves anything.
+# Below so many numbers, or columns, reading the whole matrix is faster than any head.
 _SMALL, _NARROW = 2**21, 32
-# Rows that the directions are taken from; of them, those that the width is tried with.
+# Rows that the directions are computed from; of these, how many play the query when widths are compared.
 _SAMPLE, _TRIED = 4096, 64
-# Rounds that bring a random basis near the principal directions.
+# Rounds of orthogonal iteration.
 _ROUNDS = 4
-# The width of a head: at the most, and as a part of the dimension; a multiple of what is read at once; how many tried.
+# Widths of a head that are compared: at most so many numbers, at most this share of the dimension, multiples of this
+# unit, and at most so many of them.
 _WIDEST, _PART, _UNIT, _WIDTHS = 256, 3 / 8, 8, 12
-# What a number costs that is picked from the matrix, where one that is read in order costs 1.
+# The cost of a number of a survivor, which is read out of order; one that is read in order costs 1.
 _PICKED = 4
-# The part of the cost of reading everything below which a head pays.
+# A head is kept if a search costs less than this share of reading everything.
 _PAYS = 0.6
-# Searches that read everything before directions are chosen, which takes about as long.
+# Searches that read everything before directions are chosen; choosing takes about as long as these.
 _PATIENCE = 16
-# Rows that are turned at a time.
+# Rows whose heads are computed at a time.
 _CHUNK = 2048
-# Beside its parts, a row's head holds the length of the tail, its own, and the square of that.
+# Numbers that follow the coordinates in a head: the length of the tail, that of the row, and its square.
 _LENGTHS = 3
 
 
 class PrincipalHead:
-    """The heads of a matrix's rows, kept up when a search asks for it.
+    """The heads of a matrix's rows, brought up to date when a search needs them.
 
-    `note` and `drop` follow the rows: O(1). `refresh` turns the rows that changed,
-    O(dimension x width) each, and chooses the directions anew when as many have
-    changed as there were. Threads may search at once, while nothing else is called.
+    `note` and `drop` record which rows changed, in O(1). `refresh` recomputes their
+    heads, in O(dimension x width) each, and chooses new directions when as many rows
+    have changed as there were. Several threads may search at once, while nothing
+    else is called.
     """
 
     def __init__(self, metric: Metric) -> None:
         self._metric: Metric = metric
         self._refreshing = Lock()
-        self._basis: Float64s | None = None  # dimension x directions; None where a head does not pay
+        self._basis: Float64s | None = None  # dimension x directions; None where no width pays
         self._heads: Float32s = np.empty((0, 0), np.float32)
-        self._covered = 0  # rows that have a head, but for those that changed
-        self._changed: set[int] = set()
-        self._fitted, self._turned = 0, 0  # rows when the directions were chosen, rows turned since
-        self._searches = 0  # before that
+        self._covered = 0  # the first rows, which have a head
+        self._changed: set[int] = set()  # of these, the ones whose head is out of date
+        self._fitted = 0  # rows when the directions were chosen; 0 before that
+        self._updated = 0  # heads computed since then
+        self._searches = 0
 
     def arrays(self, matrix: Float32s, lengths: Float64s) -> dict[str, npt.NDArray[Any]]:
-        """Return what `restore` takes; nothing if no search asked for a head yet."""
+        """Return what `restore` takes; nothing if directions were not chosen yet."""
         if not self._fitted or _is_small(matrix):
             return {}
         self.refresh(matrix, lengths, 0)
@@ -67,62 +68,61 @@ class PrincipalHead:
         return {"basis": basis, "heads": self._heads[: len(matrix) if basis.size else 0]}
 
     def restore(self, rows: int, basis: Float64s, heads: Float32s) -> None:
-        """Be as the head of as many rows that gave its arrays."""
+        """Take over the arrays of a head of as many rows."""
         self._basis, self._heads = basis if basis.size else None, heads
         self._covered = self._fitted = rows
 
     def note(self, row: int) -> None:
-        """Follow a row that has changed."""
+        """Record that a row has changed."""
         if row < self._covered:
             self._changed.add(row)
 
     def drop(self, row: int) -> None:
-        """Follow the last row, which is deleted."""
+        """Record that the last row was deleted."""
         self._covered = min(self._covered, row)
         self._changed.discard(row)
 
     def width(self, matrix: Float32s) -> int:
-        """Return how many numbers of a row a search reads, before it picks rows of the matrix."""
+        """Return how many numbers of each row a search reads."""
         used = matrix if self._basis is None or _is_small(matrix) else self._heads
         return int(used.shape[1])
 
     def cost(self, matrix: Float32s) -> float:
         """Return how many numbers `refresh` reads or writes."""
-        stale = self._stale(matrix)
-        if _is_small(matrix) or self._waits() or not stale:
+        outdated = self._outdated(matrix)
+        if _is_small(matrix) or self._is_waiting() or not outdated:
             return 0
-        if self._is_due(matrix):
+        if self._needs_directions(matrix):
             return matrix.size * _WIDEST
         grown = self._heads.size if len(matrix) > len(self._heads) else 0
-        return 0 if self._basis is None else stale * self._basis.size + grown
+        return 0 if self._basis is None else outdated * self._basis.size + grown
 
     def refresh(self, matrix: Float32s, lengths: Float64s, searches: int) -> bool:
-        """Let the heads be those of the matrix for as many more searches; say whether there are any."""
+        """Bring the heads up to date for so many more searches; say whether there are heads to use."""
         self._searches += searches
-        if _is_small(matrix) or self._waits():
+        if _is_small(matrix) or self._is_waiting():
             return False
-        if self._stale(matrix):
+        if self._outdated(matrix):
             with self._refreshing:
                 self._refresh(matrix, lengths)
         return self._basis is not None
 
     def bounds(self, queries: Sequence[Query], rows: int | Rows) -> Float32s:
-        """Return what the score of each row can be at the most, but for `slack`; a line for each query.
+        """Return an upper bound of the score of each row, less `slack`; a line for each query.
 
-        `rows` is how many, or which ones. Rounding is accounted for: a bound holds
-        for every score within its error.
+        `rows` is how many, or which ones. Rounding is part of the bound.
         """
         weights = np.array([self._weights(query) for query in queries], np.float32)
         return weights @ self._heads[:rows].T if isinstance(rows, int) else picked_dots(weights, self._heads, rows)
 
     def slack(self, query: Query) -> float:
-        """Return by how much a row's score can be above its bound."""
+        """Return by how much a score may exceed its bound."""
         if query.metric != "euclidean":
             return 0.0
         return SAME_DISTANCE * (query.length + query.length**2 + SAME_DISTANCE)
 
     def _weights(self, query: Query) -> Float64s:
-        """Return what a row's head is multiplied with: 2 q.x - |x|^2 for euclidean, else q.x, and the error of it."""
+        """Return what a head is multiplied with to bound the score: 2 q.x - |x|^2 for euclidean, else q.x."""
         assert self._basis is not None
         head = query.vector.astype(np.float64) @ self._basis
         tail = _tails(np.array([query.length]), head[np.newaxis])[0]
@@ -133,27 +133,28 @@ class PrincipalHead:
             weights[-1] = query.tolerance + SAME_DISTANCE - 1
         return weights
 
-    def _waits(self) -> bool:
+    def _is_waiting(self) -> bool:
         return not self._fitted and self._searches <= _PATIENCE
 
-    def _stale(self, matrix: Float32s) -> int:
+    def _outdated(self, matrix: Float32s) -> int:
+        """Return how many rows have no head, or one that is out of date."""
         return len(matrix) - self._covered + len(self._changed)
 
-    def _is_due(self, matrix: Float32s) -> bool:
-        return self._turned + self._stale(matrix) > self._fitted
+    def _needs_directions(self, matrix: Float32s) -> bool:
+        return self._updated + self._outdated(matrix) > self._fitted
 
     def _refresh(self, matrix: Float32s, lengths: Float64s) -> None:
-        if self._is_due(matrix):
+        if self._needs_directions(matrix):
             self._basis = self._fit(matrix, lengths)
             self._heads = np.empty((0, 0 if self._basis is None else self._basis.shape[1] + _LENGTHS), np.float32)
-            self._fitted, self._turned, self._covered, self._changed = len(matrix), 0, 0, set()
+            self._fitted, self._updated, self._covered, self._changed = len(matrix), 0, 0, set()
         else:
-            self._turned += self._stale(matrix)
+            self._updated += self._outdated(matrix)
         if self._basis is not None:
-            self._turn(matrix, lengths, self._basis)
+            self._update(matrix, lengths, self._basis)
         self._covered, self._changed = len(matrix), set()
 
-    def _turn(self, matrix: Float32s, lengths: Float64s, basis: Float64s) -> None:
+    def _update(self, matrix: Float32s, lengths: Float64s, basis: Float64s) -> None:
         rows = len(matrix)
         if rows > len(self._heads):
             heads = np.empty((rows + rows // 2, self._heads.shape[1]), np.float32)
@@ -168,12 +169,12 @@ class PrincipalHead:
             self._heads[part] = _heads(scaled @ basis, scaled_lengths)
 
     def _scaled(self, rows: Float32s, lengths: Float64s) -> tuple[Float64s, Float64s]:
-        """Return rows and lengths as they stand in a score."""
+        """Return rows and lengths as scores use them: of length 1 for cosine."""
         wide = rows.astype(np.float64)
         return (wide / lengths[:, np.newaxis], np.ones(len(rows))) if self._metric == "cosine" else (wide, lengths)
 
     def _fit(self, matrix: Float32s, lengths: Float64s) -> Float64s | None:
-        """Return the directions that make a search cheapest, if any pay."""
+        """Return the directions that make a search cheapest, or `None` where none pays."""
         dimension = matrix.shape[1]
         random = np.random.default_rng(0)
         rows = random.choice(len(matrix), min(_SAMPLE, len(matrix)), replace=False, shuffle=False)
@@ -188,14 +189,14 @@ class PrincipalHead:
         return np.ascontiguousarray(basis[:, : width - _LENGTHS]) if cost < _PAYS * dimension else None
 
     def _surviving(self, sample: Float64s, lengths: Float64s, basis: Float64s) -> float:
-        """Return the part of the sample whose bound reaches the second best, as seen from some rows of it."""
+        """Return the share of the sample that a search for some of its rows would have to read in full."""
         heads = sample @ basis
         tails = _tails(lengths, heads)
         scores = sample[:_TRIED] @ sample.T
         bounds = heads[:_TRIED] @ heads.T + np.outer(tails[:_TRIED], tails)
         if self._metric == "euclidean":
             scores, bounds = 2 * scores - lengths**2, 2 * bounds - lengths**2
-        second = np.partition(scores, -2, axis=1)[:, -2:-1]  # the best is the row itself
+        second = np.partition(scores, -2, axis=1)[:, -2:-1]  # the best is the query itself
         return float((bounds >= second).mean())
 
 
@@ -204,21 +205,21 @@ def _is_small(matrix: Float32s) -> bool:
 
 
 def _directions(sample: Float64s, count: int, random: np.random.Generator) -> Float64s:
-    """Return about the first principal directions of a sample, by orthogonal iteration and Rayleigh-Ritz."""
+    """Return nearly the first principal directions of a sample, by orthogonal iteration and Rayleigh-Ritz."""
     basis = random.normal(size=(sample.shape[1], count))
     for _ in range(_ROUNDS):
         basis, _ = np.linalg.qr(sample.T @ (sample @ basis))
     heads = sample @ basis
-    _, turn = np.linalg.eigh(heads.T @ heads)
-    result: Float64s = basis @ turn[:, ::-1]
+    _, rotation = np.linalg.eigh(heads.T @ heads)
+    result: Float64s = basis @ rotation[:, ::-1]
     return result
 
 
 def _tails(lengths: Float64s, heads: npt.NDArray[np.float64]) -> Float64s:
-    """Return the lengths of what the heads leave."""
+    """Return the lengths of what the heads leave out."""
     result: Float64s = np.sqrt(np.maximum(lengths**2 - (heads**2).sum(axis=1), 0.0))
     return result
 
 
-def _heads(parts: Float64s, lengths: Float64s) -> Float64s:
-    return np.column_stack([parts, _tails(lengths, parts), lengths, lengths**2])
+def _heads(coordinates: Float64s, lengths: Float64s) -> Float64s:
+    return np.column_stack([coordinates, _tails(lengths, coordinates), lengths, lengths**2])

@@ -1,4 +1,4 @@
-"""Finding the rows that can be the nearest to a query, without looking at each in full."""
+"""Finding the rows that can be among the best, without reading each in full: see docs/design/principal-heads.md."""
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -12,25 +12,25 @@ from symphony_registry.backends.vector_store.scoring import Float64s, Query, Row
 from symphony_registry.providers.embedded.vectors.columns import Mask
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
 
-# Fewer rows than one in so many are picked before they are scored, of more all are.
+# If more rows than one in so many are wanted, reading all of them in order is faster than picking.
 _PICK = 8
-# So few picked rows are scored without a look at their heads.
+# So few rows are scored without computing bounds first.
 _FEW = 1024
-# The floor comes from the rows of the best bounds: so many times the limit, and at the most.
+# The floor is what the rows of the best bounds reach: about so many times the limit, and at most.
 _FLOOR_ROWS, _MOST_ROWS = 4, 32
-# A bound below all others, and what brings any bound below it.
-_NOWHERE, _HIDDEN = -1e37, 1e38
+# Masked rows get a bound below the lowest that counts.
+_LOWEST, _MASKED = -1e37, 1e38
 
 
-class Scan(NamedTuple):
-    """The rows of a matrix while nobody changes them; without a head, where float32 does not serve."""
+class CandidateFinder(NamedTuple):
+    """The rows of a matrix while nobody changes them; without a head where float32 is not enough."""
 
     matrix: Float32s
     lengths: Float64s
     head: PrincipalHead | None
 
     def numbers(self, count: int) -> float:
-        """Return about how many numbers `candidates` reads for a query and `count` rows."""
+        """Estimate how many numbers `candidates` reads for a query over `count` rows."""
         rows = count if self._are_picked(count) else len(self.matrix)
         if self.head is None or count <= _FEW:
             return float(rows * self.matrix.shape[1])
@@ -40,19 +40,19 @@ class Scan(NamedTuple):
         """Yield, for each query, the rows of the mask that can be among the `limit` best, and few others."""
         rows = None if mask is None else np.flatnonzero(mask)
         count = len(self.matrix) if rows is None else len(rows)
-        looked_at = rows if self._are_picked(count) else None
+        picked = rows if self._are_picked(count) else None
         if count <= limit:
             yield from repeat(np.arange(count) if rows is None else rows, len(queries))
         elif self._uses_head(queries, limit, count):
             assert self.head is not None
-            bounds = self.head.bounds(queries, len(self.matrix) if looked_at is None else looked_at)
-            if mask is not None and looked_at is None:
-                bounds += (mask.astype(np.float32) - np.float32(1)) * np.float32(_HIDDEN)
+            bounds = self.head.bounds(queries, len(self.matrix) if picked is None else picked)
+            if mask is not None and picked is None:
+                bounds += (mask.astype(np.float32) - np.float32(1)) * np.float32(_MASKED)
             for query, line in zip(queries, bounds, strict=True):
-                survivors = self._survivors(query, line, limit, looked_at)
-                few = rows if survivors is None else survivors
-                (dots,) = self._dots([query], few)
-                yield self._best(query, limit, few, dots)
+                survivors = self._survivors(query, line, limit, picked)
+                left = rows if survivors is None else survivors
+                (dots,) = self._dots([query], left)
+                yield self._best(query, limit, left, dots)
         else:
             for query, dots in zip(queries, self._dots(queries, rows), strict=True):
                 yield self._best(query, limit, rows, dots)
@@ -66,27 +66,27 @@ class Scan(NamedTuple):
         return self.head.refresh(self.matrix, self.lengths, len(queries))
 
     def _survivors(self, query: Query, bounds: Float32s, limit: int, rows: Rows | None) -> Rows | None:
-        """Return the rows whose bound is not below the floor that the best of them reach; `None` if there are many."""
+        """Return the rows whose bound is not below the floor; `None` if they are too many to pick."""
         assert self.head is not None
-        best = np.flatnonzero(bounds >= max(threshold(bounds, _FLOOR_ROWS * limit), _NOWHERE))[: _MOST_ROWS * limit]
+        best = np.flatnonzero(bounds >= max(threshold(bounds, _FLOOR_ROWS * limit), _LOWEST))[: _MOST_ROWS * limit]
         if len(best) < limit:
             return None
         best = best if rows is None else rows[best]
         scores, errors = query.scores(self._dots([query], best)[0], self.lengths[best])
-        reached = np.partition(scores - errors, len(best) - limit)[len(best) - limit] - self.head.slack(query)
-        survivors = np.flatnonzero(bounds >= np.nextafter(np.float32(reached), np.float32(-np.inf)))
+        floor = np.partition(scores - errors, len(best) - limit)[len(best) - limit] - self.head.slack(query)
+        survivors = np.flatnonzero(bounds >= np.nextafter(np.float32(floor), np.float32(-np.inf)))
         if len(survivors) * _PICK > len(self.matrix):
             return None
         return survivors if rows is None else rows[survivors]
 
     def _best(self, query: Query, limit: int, rows: Rows | None, dots: npt.NDArray[Any]) -> Rows:
-        """Return which of the rows can be among the best within the rounding error."""
+        """Return the rows that can be among the best, however their scores were rounded."""
         scores, errors = query.scores(dots, self.lengths if rows is None else self.lengths[rows])
         chosen = np.flatnonzero(scores + errors >= threshold(scores - errors, limit))
         return chosen if rows is None else rows[chosen]
 
     def _dots(self, queries: Sequence[Query], rows: Rows | None) -> npt.NDArray[Any]:
-        """Return the dot products of each query with the rows: in float32 where that is safe."""
+        """Return the dot products of each query with the rows, in float32 where that is accurate enough."""
         if rows is not None and not self._are_picked(len(rows)):
             return self._dots(queries, None)[:, rows]
         asked = np.array([query.vector for query in queries])
