@@ -22,22 +22,25 @@ from sybil.parsers.rest import DocTestParser
 from xdist.scheduler import LoadScopeScheduling
 
 from symphony_registry import ServiceRegistry, VectorStoreBackend
+from symphony_registry.backends.lookup import PROVIDERS
 from symphony_registry.backends.options import UnknownOptionWarning
 from symphony_registry.settings.loading import LayeredSettings
 
 
 def start(namespace: dict[str, Any]) -> None:
-    """Give a document its event loop."""
+    """Give a document its event loop, and its own registrations of providers."""
     namespace["_runner"] = asyncio.Runner()
+    namespace["_registered"] = dict(PROVIDERS._registered)
 
 
 def stop(namespace: dict[str, Any]) -> None:
-    """Close what a document has left open, and forget its registry."""
+    """Close what a document has left open, and forget its registry and its providers."""
     if "_home" in namespace:
         namespace.pop("_home").cleanup()
     runner = namespace.pop("_runner")
     runner.run(_shut_down())
     runner.close()
+    PROVIDERS._registered = namespace.pop("_registered")
 
 
 async def _shut_down() -> None:

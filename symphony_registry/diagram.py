@@ -62,7 +62,7 @@ def diagram(container: RegistryContainer) -> Diagram:
         configured = settings.backends(backend_type)
         for name in registrations.names(backend_type):
             source = registrations.source(backend_type, name)
-            title = titles[registrations.provider(backend_type, name)] = f"{backend_type} {name}"
+            title = titles[registrations.container_provider(backend_type, name)] = f"{backend_type} {name}"
             about, state = _state(registrations, backend_type, name, source)
             given.append(drawn.add(Node(title, about, state)))
             if name in configured:

@@ -25,6 +25,10 @@ ResourceT = TypeVar("ResourceT", bound="Resource")
 class Resource(Protocol):
     """What an engine holds while it is open: a state in memory, connections to a server."""
 
+    async def exists(self) -> bool:
+        """Say whether anything was ever stored, as far as that can be told before `open`."""
+        ...
+
     async def open(self) -> None:
         """Take what operations need; where it raises, nothing is held."""
         ...
@@ -74,6 +78,10 @@ class Engine(StorageBackend):
         """Return a resource that is to be opened and closed with the backend."""
         self._resource = resource
         return resource
+
+    @override
+    async def exists(self) -> bool:
+        return await self._resource.exists()
 
     @override
     async def connect(self) -> None:

@@ -118,4 +118,5 @@ class Store(InMemoryVectorStore):
     assert main(["graph", "--config-dir", str(tmp_path), "--open"]) == 1
     printed = capsys.readouterr()
     assert "RuntimeError" in printed.out
-    assert printed.err == "error: vector_store/default could not be built: RuntimeError.\n"
+    assert printed.err.startswith('error: The vector_store "default" could not be built: RuntimeError. Its text')
+    assert "hunter2" not in printed.out + printed.err

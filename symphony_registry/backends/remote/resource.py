@@ -29,6 +29,10 @@ class RemoteResource(Generic[PoolT, ConnectionT]):
     async def probe(self, connection: ConnectionT) -> bool:
         """Say whether what the backend needs is there."""
 
+    async def exists(self) -> bool:
+        """Say yes, since nobody asks the server before `open`."""
+        return True
+
     async def open(self) -> None:
         """Lease connections, and prepare."""
         connections = await Connections.lease(self._driver, self.owner)

@@ -21,7 +21,7 @@ from symphony_registry.backends.vector_store.block import Block, uncopied_docume
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
-from symphony_registry.errors import BackendUnavailableError, DimensionError, InvalidValueError
+from symphony_registry.errors import BackendSetupError, DimensionError, InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection, Record
 from symphony_registry.providers.postgres.database import GUARANTEES, bounded, touched
 from symphony_registry.providers.postgres.documents import texts
@@ -107,7 +107,7 @@ class PostgresVectorStore(VectorStoreEngine):
         for _ in range(_ATTEMPTS):  # somebody may clear the store in between
             if await self._data.write("add_many", work):
                 return
-        raise BackendUnavailableError(
+        raise BackendSetupError(
             f"{self}: {self._options.server} takes the rows and does not store them. Look for triggers and row "
             f"security on {self._data.tables.sql('{vectors}')}."
         )
