@@ -21,6 +21,8 @@ from symphony_registry.testing.adapters import adapt
 from symphony_registry.testing.report import examine
 from tests.helpers.postgres_cases import KINDS, each_type
 
+pytestmark = pytest.mark.slow
+
 TASKS = 20
 
 
@@ -64,7 +66,6 @@ class CheckpointStoreByTurns(ByTurns, PostgresCheckpointStore):
     pass
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [VectorStoreByTurns, KnowledgeGraphByTurns, CheckpointStoreByTurns])
 async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with_two_pools(
     kind: type[ByTurns], tmp_path: Path, postgres_url: str, new_schema: Callable[[], str]
@@ -137,7 +138,6 @@ async def write_own_and_shared(backend: Any, number: int) -> None:
     await asyncio.gather(*(task(own) for own in range(TASKS)))
 
 
-@pytest.mark.slow
 @each_type
 async def test_what_two_processes_were_told_is_stored_is_there(kind: Any, options: dict[str, Any]) -> None:
     await asyncio.to_thread(in_two_processes, write_own_and_shared, kind, options)
