@@ -16,16 +16,19 @@ class Guarantees:
     """What a write survives whose `await` has returned: `crash` is the end of the process, however it comes."""
 
     exact_search: bool = True
-    """Whether `search` finds the most similar vectors, always."""
+    """Whether `search` finds the most similar vectors, always; else it may miss some of many, but none of a dozen."""
 
     precision: Literal["float32", "float16"] = "float32"
     """What the numbers of a vector are rounded to."""
+
+    free_dimension: bool = True
+    """Whether the option `dimension` may be left out: the first vector fixes it."""
 
     atomic_bulk: bool = False
     """Whether no other task ever sees a part of a bulk operation."""
 
     filters: bool = True
-    """Whether filters are understood."""
+    """Whether every filter is understood; else `UnsupportedFilterError` says which is not."""
 
     lists_entities: bool = False
     """Whether a graph can list its entities: `scan_entities`, and what stands on it."""
@@ -34,7 +37,10 @@ class Guarantees:
     """Whether a checkpoint store takes checkpoints with the time that they had: `restore_checkpoints`."""
 
     shared: bool = False
-    """Whether other processes may have the storage open too, and see a write at once."""
+    """Whether several backends and processes may have the storage open, and each sees a write at once."""
+
+    exclusive: bool = False
+    """Whether the storage is refused to others while a backend has it open."""
 
     largest_value: int | None = None
     """The most bytes of JSON text that an object may have; `None` for as many as memory holds."""

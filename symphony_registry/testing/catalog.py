@@ -1,64 +1,65 @@
 """All sentences of the contract, by backend type."""
 
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.testing import (
-    checkpoint_store,
+from symphony_registry.testing.contract import (
+    atomicity,
+    checkpoints,
+    durability,
+    errors,
+    event_loop,
     filter_logic,
     filters,
+    graph,
     graph_bulk,
     graph_walks,
     ids,
-    knowledge_graph,
     lifecycle,
+    limits,
+    restoring,
+    sharing,
     values,
+    vector_bulk,
+    vector_refusals,
     vector_search,
-    vector_store,
-    writes,
+    vectors,
 )
-from symphony_registry.testing.sentence import Group, Sentence
+from symphony_registry.testing.sentence import Sentence
 
-_COMMON = (
+_GROUPS = (
     lifecycle.lifecycle,
     ids.ids,
     values.values,
     values.isolation,
-    writes.atomicity,
-    writes.durability,
-    lifecycle.order,
-    lifecycle.limits,
-    lifecycle.errors,
-    writes.event_loop,
+    atomicity.atomicity,
+    durability.durability,
+    sharing.sharing,
+    limits.order,
+    limits.limits,
+    errors.errors,
+    event_loop.event_loop,
     filters.filters,
     filter_logic.logic,
+    vectors.items,
+    vectors.dimension,
+    vector_refusals.vectors,
+    vector_search.search,
+    vector_bulk.bulk,
+    vector_bulk.scan,
+    graph.entities,
+    graph.relations,
+    graph_bulk.bulk,
+    graph_bulk.listing,
+    graph_walks.query,
+    graph_walks.neighbors,
+    graph_walks.shortest_path,
+    checkpoints.saving,
+    checkpoints.sequence,
+    checkpoints.listing,
+    restoring.restoring,
 )
-_SPECIFIC: dict[BackendType, tuple[Group, ...]] = {
-    BackendType.VECTOR_STORE: (
-        vector_store.upsert,
-        vector_store.dimensions,
-        vector_store.vectors,
-        vector_search.search,
-        vector_search.bulk,
-        vector_search.scan,
-    ),
-    BackendType.KNOWLEDGE_GRAPH: (
-        knowledge_graph.entities,
-        knowledge_graph.relations,
-        graph_bulk.bulk,
-        graph_bulk.listing,
-        graph_walks.queries,
-        graph_walks.neighbourhood,
-        graph_walks.paths,
-    ),
-    BackendType.CHECKPOINT_STORE: (
-        checkpoint_store.saving,
-        checkpoint_store.sequence,
-        checkpoint_store.restoring,
-        checkpoint_store.listing,
-    ),
-}
 
 
 def sentences(backend_type: BackendType | str) -> list[Sentence]:
-    """Return the sentences that a backend of this type keeps, the common ones first."""
-    groups = (*_COMMON, *_SPECIFIC[BackendType(backend_type)])
-    return [sentence for group in groups for sentence in group.sentences]
+    """Return the sentences about a backend type, those about all types first."""
+    chosen = [group for group in _GROUPS if group.backend_type in (None, BackendType(backend_type))]
+    return [sentence for group in chosen for sentence in group.sentences]

@@ -1,14 +1,12 @@
 """What checks have in common: refusals, exact equality, reading to the end."""
 
 import asyncio
-import gc
 import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from symphony_registry.errors import RegistryError, UnsupportedOperationError
+from symphony_registry.errors import RegistryError
 
 T = TypeVar("T")
 
@@ -18,8 +16,6 @@ def refused(what: str, *naming: object, kinds: tuple[type[Exception], ...] = (Ty
     """Expect an error of one of `kinds`, a `RegistryError` too, whose message has the words `naming`."""
     try:
         yield
-    except UnsupportedOperationError:
-        raise
     except Exception as error:
         names = " or ".join(kind.__name__ for kind in kinds)
         if not isinstance(error, kinds):
@@ -70,36 +66,6 @@ async def cancelled_after(steps: int, work: Awaitable[object]) -> None:
     await asyncio.wait([task])
     if not task.cancelled():
         task.result()
-
-
-async def longest_hold(work: Awaitable[object]) -> float:
-    """Return the longest time, in seconds, that the event loop did not turn while awaiting `work`.
-
-    Without the garbage collector, whose pauses are the process's and not the operation's.
-    """
-    gc.collect()
-    gc.disable()
-    last, longest = time.perf_counter(), 0.0
-
-    def note() -> None:
-        nonlocal last, longest
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
-
-    async def tick() -> None:
-        while True:
-            note()
-            await asyncio.sleep(0.001)
-
-    ticking = asyncio.ensure_future(tick())
-    await asyncio.sleep(0)
-    try:
-        await work
-        note()
-    finally:
-        ticking.cancel()
-        gc.enable()
-    return longest
 
 
 def vandalise(value: Any) -> None:

@@ -18,23 +18,14 @@ Options: TypeAlias = Mapping[str, Any]
 
 BACKEND_NAME = "under_test"
 
-# What a class may leave out, because the base class cannot make it of the other operations.
-_OPTIONAL = {
-    BackendType.KNOWLEDGE_GRAPH: "scan_entities",
-    BackendType.CHECKPOINT_STORE: "restore_checkpoints",
-}
-
-
-class SentenceSkipped(Exception):  # noqa: N818 - not an error
-    """The sentence says nothing about this provider; the message is the reason."""
-
 
 class Harness(Generic[BackendT]):
     """A provider, and where it may keep its data.
 
     `provider` is a registered name, an entry point, a `package.module:Class`, or
     a provider or backend class itself. `options` is called with a new directory
-    for each store, and two stores with its results must share nothing.
+    for each store, and two stores with its results must share nothing. Where a
+    vector store needs the option `dimension`, it gives `DIMENSION`.
     """
 
     def __init__(
@@ -44,11 +35,9 @@ class Harness(Generic[BackendT]):
         directory: Path,
         *,
         options: Callable[[Path], Options] = lambda _: {},
-        persists: bool = False,
         large: int = 20_000,
     ) -> None:
         self.backend_type = BackendType(backend_type)
-        self.persists = persists
         self.large = large
         self._provider = provider
         self._directory = directory
@@ -65,20 +54,10 @@ class Harness(Generic[BackendT]):
         """Open an empty store, with further options."""
         return self.storage(**extra).open()
 
-    def inherits(self, operation: str) -> bool:
-        """Say whether the provider leaves an operation to the base class."""
-        return not defines(type(self.storage().build()), operation)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the provider's class also defines what the base class cannot make of the rest."""
-        optional = _OPTIONAL.get(self.backend_type)
-        return optional is None or not self.inherits(optional)
-
 
 @dataclass(frozen=True)
 class Storage(Generic[BackendT]):
-    """A place for data, which can be opened more than once; one at a time."""
+    """A place for data, which can be opened again and again."""
 
     backend_type: BackendType
     provider: object
@@ -102,11 +81,6 @@ class Storage(Generic[BackendT]):
             getattr(container, self.backend_type.section).providers[BACKEND_NAME].override(self.build())
         async with registry:
             yield cast("BackendT", registry.get_backend(self.backend_type, BACKEND_NAME))
-
-
-def defines(kind: type[StorageBackend], operation: str) -> bool:
-    """Say whether a backend's class defines an operation, and does not leave it to the base class."""
-    return getattr(kind, operation, None) is not getattr(KINDS[kind.backend_type], operation, None)
 
 
 def find_provider(backend_type: BackendType, provider: object) -> BackendProvider:

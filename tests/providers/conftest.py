@@ -5,5 +5,5 @@ import pytest
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark those that fill a large store, to see that nothing holds the event loop."""
-    if "[event loop: " in item.name:
+    if "[event_loop." in item.name:
         item.add_marker(pytest.mark.slow)

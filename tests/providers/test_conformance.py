@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from symphony_registry.testing import (
+    DIMENSION,
     CheckpointStoreConformance,
     KnowledgeGraphConformance,
-    Sentence,
     VectorStoreConformance,
 )
 from tests.helpers import plain
@@ -19,7 +19,6 @@ class OnFiles:
     """What the file providers have in common."""
 
     provider: ClassVar[object] = "file"
-    persists: ClassVar[bool] = True
 
     def options(self, tmp_path: Path) -> dict[str, Any]:
         return {"path": str(tmp_path / "data")}
@@ -53,7 +52,6 @@ class OnPostgres:
     """What the PostgreSQL providers have in common."""
 
     provider: ClassVar[object] = "postgres"
-    persists: ClassVar[bool] = True
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres_url: str, new_schema: Callable[[], str]) -> None:
@@ -67,25 +65,16 @@ class TestPostgresVectorStore(OnPostgres, VectorStoreConformance):
     pass
 
 
+@pytest.mark.slow
 class TestPostgresVectorStoreOfHalfTheSize(OnPostgres, VectorStoreConformance):
-    """Keeps float16: it cannot keep the sentences that count more digits, or have larger numbers."""
-
-    rounded: ClassVar[set[str]] = {
-        "a vector comes back as a list of floats, rounded to float32",
-        "the dimension and the vectors are persisted",
-        "similarity is the cosine by default, highest first",
-        "with the metric dot similarity is the dot product, highest first",
-        "with the metric euclidean similarity is 1 / (1 + distance), highest first",
-        "the cosine stays in [-1, 1] and does not depend on the lengths, however small or large",
-    }
-
-    @pytest.fixture(autouse=True)
-    def _exempt(self, request: pytest.FixtureRequest, sentence: Sentence) -> None:
-        if sentence.text in self.rounded:
-            request.applymarker(pytest.mark.xfail(reason="halfvec keeps float16"))
-
     def options(self, tmp_path: Path) -> dict[str, Any]:
         return {**super().options(tmp_path), "storage": "halfvec"}
+
+
+@pytest.mark.slow
+class TestPostgresVectorStoreWithAnIndex(OnPostgres, VectorStoreConformance):
+    def options(self, tmp_path: Path) -> dict[str, Any]:
+        return {**super().options(tmp_path), "index": "hnsw", "dimension": DIMENSION}
 
 
 class TestPostgresKnowledgeGraph(OnPostgres, KnowledgeGraphConformance):

@@ -26,7 +26,7 @@ _MANY_BYTES = 1_000_000
 # Records that are read together.
 _BATCH = 1_000
 
-ON_DISK = replace(IN_MEMORY, survives="power loss")
+ON_DISK = replace(IN_MEMORY, survives="power loss", exclusive=True)
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from symphony_registry.providers.postgres.tables import Layout, Tables, prepare
 GUARANTEES = Guarantees(
     survives="power loss", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
 )
-_LARGEST_INTEGER = 2**31 - 1
 _VERSION = """
     SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
     || coalesce((SELECT ', pgvector ' || extversion FROM pg_extension WHERE extname = 'vector'), '')
@@ -101,11 +100,6 @@ async def send(
         return await parts.send(work)
     async with connection.transaction():
         return await parts.send(work)
-
-
-def bounded(number: int) -> int:
-    """Return a limit or a depth that the server can take."""
-    return min(number, _LARGEST_INTEGER)
 
 
 def touched(status: str) -> int:

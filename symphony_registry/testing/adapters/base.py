@@ -1,14 +1,20 @@
 """What an adapter gives to the common sentences."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
+from symphony_registry.backends.operations import OPERATIONS
+from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject
 
+StoreT = TypeVar("StoreT", bound=StorageBackend)
 Call: TypeAlias = Callable[[], Awaitable[Any]]
 Calls: TypeAlias = dict[str, Call]
+
+_OPERATION = re.compile(r"\w+")
 
 
 def sample() -> JSONObject:
@@ -28,19 +34,57 @@ class Place:
 
 @dataclass(frozen=True)
 class WholeWrite:
-    """A write of many things, which happens whole or not at all; `size` says how much is there, in one read."""
+    """A write that touches more than one thing, and happens whole or not at all; `look` sees that in one read."""
 
     name: str
     prepare: Call
     run: Call
-    size: Call
+    look: Call
+    bulk: bool = True
 
 
-class Adapter(ABC):
-    """The operations of one backend type in terms that they all have."""
+class Adapter(ABC, Generic[StoreT]):
+    """The operations of one backend type in terms that they all have.
 
-    store: Any
+    The name of a call begins with that of its operation; what the provider does
+    not promise to have is left out, but for `operations`.
+    """
+
     ordered_by_id: ClassVar[bool] = True
+
+    def __init__(self, store: StoreT) -> None:
+        self.store = store
+
+    @property
+    def unpromised(self) -> frozenset[str]:
+        """The operations that the provider need not have."""
+        return frozenset()
+
+    def _has(self, name: str) -> bool:
+        operation = _OPERATION.match(name)
+        return operation is not None and operation[0] not in self.unpromised
+
+    def promised(self, calls: Calls) -> Calls:
+        """Return the calls of operations that the provider promises to have."""
+        return {name: call for name, call in calls.items() if self._has(name)}
+
+    def reads(self) -> Calls:
+        """Return every read, after `fill`."""
+        table = OPERATIONS[self.store.backend_type]
+        return {name: call for name, call in self.promised(self.operations()).items() if table[name].effect == "read"}
+
+    def places(self) -> list[Place]:
+        """Return the places for an object."""
+        return [place for place in self._places() if self._has(place.name)]
+
+    def whole_writes(self, many: int) -> list[WholeWrite]:
+        """Return the writes that touch more than one thing, of which there are `many`."""
+        return [write for write in self._whole_writes(many) if self._has(write.name)]
+
+    @property
+    def large_limit(self) -> int:
+        """A limit beyond the number of things that checks look for."""
+        return min(1000, self.store.guarantees.largest_limit or 1000)
 
     async def put(self, id: str, value: JSONObject | None = None) -> None:
         """Store an object."""
@@ -71,12 +115,12 @@ class Adapter(ABC):
         return None
 
     @abstractmethod
-    def places(self) -> list[Place]:
-        """Return the places for an object."""
+    def _places(self) -> list[Place]:
+        """Return the places for an object, those of operations that need not be there last."""
 
     @abstractmethod
     def operations(self) -> Calls:
-        """Return every operation with arguments that it takes."""
+        """Return every operation of the table, with arguments that it takes."""
 
     @abstractmethod
     def with_id(self, id: Any) -> Calls:
@@ -95,9 +139,5 @@ class Adapter(ABC):
         """Store the objects "a", "b" and "c", so that every read has something to return."""
 
     @abstractmethod
-    def reads(self) -> Calls:
-        """Return every operation whose result can be changed."""
-
-    @abstractmethod
-    def whole_writes(self, many: int) -> list[WholeWrite]:
-        """Return the writes that touch more than one thing."""
+    def _whole_writes(self, many: int) -> list[WholeWrite]:
+        """Return the writes that touch more than one thing, of which there are `many`."""

@@ -3,36 +3,43 @@
 from collections.abc import Iterable
 from typing import Any
 
+from typing_extensions import override
+
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.adapters.base import Adapter, Calls, Place, WholeWrite, sample
 from symphony_registry.testing.expectations import collect
-from symphony_registry.testing.harness import defines
 
 # Checkpoints are larger and fewer than vectors and entities.
 _SHARE = 10
 
 
-class CheckpointAdapter(Adapter):
+class CheckpointAdapter(Adapter[CheckpointStoreBackend]):
     """A checkpoint store: data and metadata are the objects, the latter what filters see."""
 
     ordered_by_id = False
 
-    def __init__(self, store: CheckpointStoreBackend) -> None:
-        self.store: CheckpointStoreBackend = store
+    @property
+    @override
+    def unpromised(self) -> frozenset[str]:
+        return frozenset() if self.store.guarantees.restores_timestamps else frozenset({"restore_checkpoints"})
 
-    async def delete(self, id: str) -> bool:  # noqa: D102
+    @override
+    async def delete(self, id: str) -> bool:
         return await self.store.delete_checkpoint(id)
 
-    async def load(self, values: Iterable[tuple[str, JSONObject]]) -> None:  # noqa: D102
+    @override
+    async def load(self, values: Iterable[tuple[str, JSONObject]]) -> None:
         for number, (id, value) in enumerate(values):
             if number % _SHARE == 0:
                 await self.store.save_checkpoint(id, {}, value)
 
-    async def find(self, filter: Any = None) -> list[str]:  # noqa: D102
+    @override
+    async def find(self, filter: Any = None) -> list[str]:
         return [info["checkpoint_id"] for info in await self.store.list_checkpoints(metadata_filter=filter)]
 
-    async def put_for_filter(self, id: str, value: JSONObject) -> None:  # noqa: D102
+    @override
+    async def put_for_filter(self, id: str, value: JSONObject) -> None:
         await self.store.save_checkpoint(id, {}, value)
 
     async def _metadata(self, id: str) -> JSONObject | None:
@@ -46,85 +53,71 @@ class CheckpointAdapter(Adapter):
         checkpoint = await self.store.get_checkpoint(id)
         return None if checkpoint is None else checkpoint["data"]
 
-    @property
-    def _restores(self) -> bool:
-        return defines(type(self.store), "restore_checkpoints")
-
-    def places(self) -> list[Place]:  # noqa: D102
+    @override
+    def _places(self) -> list[Place]:
         store = self.store
-        saved = [
-            Place("data", store.save_checkpoint, self._data, optional=False),
-            Place("metadata", lambda id, value: store.save_checkpoint(id, {}, value), self._metadata),
-        ]
-        restored = [
-            Place(
-                "restored data",
-                lambda id, value: store.restore_checkpoints([(id, value, None, 1.0)]),
-                self._data,
-                optional=False,
-            ),
-            Place(
-                "restored metadata",
-                lambda id, value: store.restore_checkpoints([(id, {}, value, 1.0)]),
-                self._metadata,
-            ),
-        ]
-        return [*saved, *(restored if self._restores else ())]
 
-    def operations(self) -> Calls:  # noqa: D102
+        async def restore(id: str, data: Any, metadata: Any) -> None:
+            await store.restore_checkpoints([(id, data, metadata, 1.0)])
+
+        return [
+            Place("save_checkpoint's data", store.save_checkpoint, self._data, optional=False),
+            Place("save_checkpoint's metadata", lambda id, value: store.save_checkpoint(id, {}, value), self._metadata),
+            Place("restore_checkpoints' data", lambda id, value: restore(id, value, None), self._data, optional=False),
+            Place("restore_checkpoints' metadata", lambda id, value: restore(id, {}, value), self._metadata),
+        ]
+
+    @override
+    def operations(self) -> Calls:
         store = self.store
         return {
-            "save_checkpoint": lambda: store.save_checkpoint("x", {}),
-            "restore_checkpoints": lambda: store.restore_checkpoints([("x", {}, None, 1.0)]),
-            "get_checkpoint": lambda: store.get_checkpoint("x"),
-            "delete_checkpoint": lambda: store.delete_checkpoint("x"),
+            "save_checkpoint": lambda: store.save_checkpoint("a", {}),
+            "get_checkpoint": lambda: store.get_checkpoint("a"),
+            "delete_checkpoint": lambda: store.delete_checkpoint("a"),
             "list_checkpoints": store.list_checkpoints,
             "get_latest_checkpoint": store.get_latest_checkpoint,
             "prune": lambda: store.prune(1),
             "count": store.count,
-            "scan": lambda: collect(store.scan()),
             "clear": store.clear,
+            "scan": lambda: collect(store.scan()),
+            "restore_checkpoints": lambda: store.restore_checkpoints([("a", {}, None, 1.0)]),
         }
 
-    def with_id(self, id: Any) -> Calls:  # noqa: D102
+    @override
+    def with_id(self, id: Any) -> Calls:
         store = self.store
-        calls: Calls = {
-            "save_checkpoint": lambda: store.save_checkpoint(id, {}),
-            "get_checkpoint": lambda: store.get_checkpoint(id),
-            "delete_checkpoint": lambda: store.delete_checkpoint(id),
-        }
-        if self._restores:
-            calls["restore_checkpoints"] = lambda: store.restore_checkpoints(
-                [("x", {}, None, 1.0), (id, {}, None, 1.0)]
-            )
-        return calls
+        restored: list[Any] = [("x", {}, None, 1.0), (id, {}, None, 1.0)]
+        return self.promised(
+            {
+                "save_checkpoint": lambda: store.save_checkpoint(id, {}),
+                "get_checkpoint": lambda: store.get_checkpoint(id),
+                "delete_checkpoint": lambda: store.delete_checkpoint(id),
+                "restore_checkpoints": lambda: store.restore_checkpoints(restored),
+            }
+        )
 
-    def with_limit(self, limit: Any) -> Calls:  # noqa: D102
+    @override
+    def with_limit(self, limit: Any) -> Calls:
         store = self.store
         return {
             "list_checkpoints": lambda: store.list_checkpoints(limit=limit),
             "list_checkpoints from the newest": lambda: store.list_checkpoints(limit=limit, newest_first=True),
         }
 
-    def with_filter(self, filter: Any) -> Calls:  # noqa: D102
+    @override
+    def with_filter(self, filter: Any) -> Calls:
         return {"list_checkpoints": lambda: self.store.list_checkpoints(metadata_filter=filter)}
 
-    async def fill(self) -> None:  # noqa: D102
+    @override
+    async def fill(self) -> None:
         for id in "abc":
             await self.store.save_checkpoint(id, sample(), sample())
 
-    def reads(self) -> Calls:  # noqa: D102
+    @override
+    def _whole_writes(self, many: int) -> list[WholeWrite]:
         store = self.store
-        return {
-            "get_checkpoint": lambda: store.get_checkpoint("a"),
-            "list_checkpoints": store.list_checkpoints,
-            "get_latest_checkpoint": store.get_latest_checkpoint,
-            "scan": lambda: collect(store.scan()),
-        }
-
-    def whole_writes(self, many: int) -> list[WholeWrite]:  # noqa: D102
-        store = self.store
-        large = {"items": [{"number": number} for number in range(many * _SHARE)]}
+        large = {"items": [{"number": number} for number in range(many)]}
+        restored = [("x", large, None, 1.0), *((f"id-{number}", {}, None, 1.0) for number in range(many // _SHARE))]
 
         async def nothing() -> None:
             pass
@@ -133,12 +126,16 @@ class CheckpointAdapter(Adapter):
             for number in range(0, many, _SHARE):
                 await store.save_checkpoint(f"id-{number}", {})
 
-        some = {"items": large["items"][:many]}
-        restored = [("x", some, None, 1.0), *((f"id-{number}", {}, None, 1.0) for number in range(many // _SHARE))]
-        restore = WholeWrite("restore_checkpoints", nothing, lambda: store.restore_checkpoints(restored), store.count)
+        async def one() -> None:
+            await store.save_checkpoint("x", {}, {"step": 1})
+
+        async def parts_of_one() -> list[Any]:
+            found = await store.get_checkpoint("x")
+            return [] if found is None else [len(found["data"]), found["metadata"].get("step")]
+
         return [
-            *([restore] if self._restores else ()),
-            WholeWrite("save_checkpoint", nothing, lambda: store.save_checkpoint("x", large), store.count),
+            WholeWrite("save_checkpoint", one, lambda: store.save_checkpoint("x", large), parts_of_one, bulk=False),
             WholeWrite("prune", load, lambda: store.prune(1), store.count),
             WholeWrite("clear", load, store.clear, store.count),
+            WholeWrite("restore_checkpoints", nothing, lambda: store.restore_checkpoints(restored), store.count),
         ]

@@ -3,27 +3,35 @@
 from collections.abc import Iterable
 from typing import Any
 
+from typing_extensions import override
+
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.adapters.base import Adapter, Calls, Place, WholeWrite, sample
 from symphony_registry.testing.expectations import collect
-from symphony_registry.testing.harness import defines
+
+_LISTING = frozenset({"find_entities", "count_entities", "count_relations", "clear", "scan_entities", "scan_relations"})
 
 
-class GraphAdapter(Adapter):
+class GraphAdapter(Adapter[KnowledgeGraphBackend]):
     """A knowledge graph: the properties of entities and relations are the objects."""
 
-    def __init__(self, store: KnowledgeGraphBackend) -> None:
-        self.store: KnowledgeGraphBackend = store
+    @property
+    @override
+    def unpromised(self) -> frozenset[str]:
+        return frozenset() if self.store.guarantees.lists_entities else _LISTING
 
-    async def delete(self, id: str) -> bool:  # noqa: D102
+    @override
+    async def delete(self, id: str) -> bool:
         return await self.store.delete_entity(id)
 
-    async def load(self, values: Iterable[tuple[str, JSONObject]]) -> None:  # noqa: D102
+    @override
+    async def load(self, values: Iterable[tuple[str, JSONObject]]) -> None:
         await self.store.add_entities([(id, "T", value) for id, value in values])
 
-    async def find(self, filter: Any = None) -> list[str]:  # noqa: D102
-        return [entity["id"] for entity in await self.store.find_entities(None, filter, 1000)]
+    @override
+    async def find(self, filter: Any = None) -> list[str]:
+        return [entity["id"] for entity in await self.store.find_entities(None, filter, self.large_limit)]
 
     async def _properties(self, id: str) -> JSONObject | None:
         entity = await self.store.get_entity(id)
@@ -48,7 +56,8 @@ class GraphAdapter(Adapter):
             await self.store.add_entity(id, "T")
         await self.store.add_relations([(id, id, "R", value)])
 
-    def places(self) -> list[Place]:  # noqa: D102
+    @override
+    def _places(self) -> list[Place]:
         store = self.store
         return [
             Place("add_entity", lambda id, value: store.add_entity(id, "T", value), self._properties),
@@ -58,105 +67,90 @@ class GraphAdapter(Adapter):
             Place("add_relations", self._relate_many, self._relation_properties),
         ]
 
-    def _listing(self, calls: Calls) -> Calls:
-        """Return `calls` where the graph can list its entities."""
-        return calls if defines(type(self.store), "scan_entities") else {}
-
-    def operations(self) -> Calls:  # noqa: D102
+    @override
+    def operations(self) -> Calls:
         store = self.store
         return {
-            "add_entity": lambda: store.add_entity("x", "T"),
-            "get_entity": lambda: store.get_entity("x"),
-            "update_entity": lambda: store.update_entity("x", {}),
-            "add_relation": lambda: store.add_relation("x", "x", "R"),
-            "get_relations": lambda: store.get_relations("x"),
-            "delete_relation": lambda: store.delete_relation("x", "x", "R"),
-            "delete_entity": lambda: store.delete_entity("x"),
-            "query": lambda: store.query("x", ["R"]),
-            "add_entities": lambda: store.add_entities([("x", "T", None)]),
-            "add_relations": lambda: store.add_relations([("x", "x", "R", None)]),
-            "neighbors": lambda: store.neighbors("x"),
-            "shortest_path": lambda: store.shortest_path("x", "x"),
-        } | self._listing(
-            {
-                "find_entities": store.find_entities,
-                "count_entities": store.count_entities,
-                "count_relations": store.count_relations,
-                "scan_entities": lambda: collect(store.scan_entities()),
-                "scan_relations": lambda: collect(store.scan_relations()),
-                "clear": store.clear,
-            }
-        )
+            "add_entity": lambda: store.add_entity("a", "T"),
+            "get_entity": lambda: store.get_entity("a"),
+            "update_entity": lambda: store.update_entity("a", {}),
+            "add_relation": lambda: store.add_relation("a", "a", "R"),
+            "get_relations": lambda: store.get_relations("a", direction="both"),
+            "delete_relation": lambda: store.delete_relation("a", "a", "R"),
+            "delete_entity": lambda: store.delete_entity("a"),
+            "query": lambda: store.query("a", ["R"]),
+            "add_entities": lambda: store.add_entities([("a", "T", None)]),
+            "add_relations": lambda: store.add_relations([("a", "a", "R", None)]),
+            "find_entities": store.find_entities,
+            "neighbors": lambda: store.neighbors("a"),
+            "shortest_path": lambda: store.shortest_path("a", "b"),
+            "count_entities": store.count_entities,
+            "count_relations": store.count_relations,
+            "clear": store.clear,
+            "scan_entities": lambda: collect(store.scan_entities()),
+            "scan_relations": lambda: collect(store.scan_relations()),
+        }
 
-    def with_id(self, id: Any) -> Calls:  # noqa: D102
+    @override
+    def with_id(self, id: Any) -> Calls:
         store = self.store
-        return {
-            "add_entity": lambda: store.add_entity(id, "T"),
-            "add_entity's type": lambda: store.add_entity("x", id),
-            "get_entity": lambda: store.get_entity(id),
-            "update_entity": lambda: store.update_entity(id, {}),
-            "delete_entity": lambda: store.delete_entity(id),
-            "add_relation's start": lambda: store.add_relation(id, "a", "R"),
-            "add_relation's end": lambda: store.add_relation("a", id, "R"),
-            "add_relation's type": lambda: store.add_relation("a", "a", id),
-            "get_relations": lambda: store.get_relations(id),
-            "get_relations' type": lambda: store.get_relations("a", id),
-            "delete_relation's start": lambda: store.delete_relation(id, "a", "R"),
-            "delete_relation's end": lambda: store.delete_relation("a", id, "R"),
-            "delete_relation's type": lambda: store.delete_relation("a", "a", id),
-            "query": lambda: store.query(id, ["R"]),
-            "query's path": lambda: store.query("a", ["R", id]),
-            "add_entities": lambda: store.add_entities([("x", "T", None), (id, "T", None)]),
-            "add_entities' type": lambda: store.add_entities([("x", id, None)]),
-            "add_relations' start": lambda: store.add_relations([(id, "a", "R", None)]),
-            "add_relations' end": lambda: store.add_relations([("a", id, "R", None)]),
-            "add_relations' type": lambda: store.add_relations([("a", "a", id, None)]),
-            "neighbors": lambda: store.neighbors(id),
-            "neighbors' type": lambda: store.neighbors("a", id),
-            "shortest_path's start": lambda: store.shortest_path(id, "a"),
-            "shortest_path's end": lambda: store.shortest_path("a", id),
-            "shortest_path's types": lambda: store.shortest_path("a", "b", [id]),
-        } | self._listing(
+        return self.promised(
             {
+                "add_entity": lambda: store.add_entity(id, "T"),
+                "add_entity's type": lambda: store.add_entity("x", id),
+                "get_entity": lambda: store.get_entity(id),
+                "update_entity": lambda: store.update_entity(id, {}),
+                "delete_entity": lambda: store.delete_entity(id),
+                "add_relation's start": lambda: store.add_relation(id, "a", "R"),
+                "add_relation's end": lambda: store.add_relation("a", id, "R"),
+                "add_relation's type": lambda: store.add_relation("a", "a", id),
+                "get_relations": lambda: store.get_relations(id),
+                "get_relations' type": lambda: store.get_relations("a", id),
+                "delete_relation's start": lambda: store.delete_relation(id, "a", "R"),
+                "delete_relation's end": lambda: store.delete_relation("a", id, "R"),
+                "delete_relation's type": lambda: store.delete_relation("a", "a", id),
+                "query": lambda: store.query(id, ["R"]),
+                "query's path": lambda: store.query("a", ["R", id]),
+                "add_entities": lambda: store.add_entities([("x", "T", None), (id, "T", None)]),
+                "add_entities' type": lambda: store.add_entities([("x", id, None)]),
+                "add_relations' start": lambda: store.add_relations([(id, "a", "R", None)]),
+                "add_relations' end": lambda: store.add_relations([("a", id, "R", None)]),
+                "add_relations' type": lambda: store.add_relations([("a", "a", id, None)]),
                 "find_entities' type": lambda: store.find_entities(id),
+                "neighbors": lambda: store.neighbors(id),
+                "neighbors' type": lambda: store.neighbors("a", id),
+                "shortest_path's start": lambda: store.shortest_path(id, "a"),
+                "shortest_path's end": lambda: store.shortest_path("a", id),
+                "shortest_path's types": lambda: store.shortest_path("a", "b", [id]),
                 "count_entities' type": lambda: store.count_entities(id),
                 "count_relations' type": lambda: store.count_relations(id),
             }
         )
 
-    def with_limit(self, limit: Any) -> Calls:  # noqa: D102
+    @override
+    def with_limit(self, limit: Any) -> Calls:
         store = self.store
-        return {
-            "query": lambda: store.query("a", ["R"], limit),
-            "neighbors": lambda: store.neighbors("a", limit=limit),
-        } | self._listing({"find_entities": lambda: store.find_entities(limit=limit)})
+        return self.promised(
+            {
+                "query": lambda: store.query("a", ["R"], limit),
+                "find_entities": lambda: store.find_entities(limit=limit),
+                "neighbors": lambda: store.neighbors("a", limit=limit),
+            }
+        )
 
-    def with_filter(self, filter: Any) -> Calls:  # noqa: D102
-        return {"find_entities": lambda: self.store.find_entities(None, filter)}
+    @override
+    def with_filter(self, filter: Any) -> Calls:
+        return self.promised({"find_entities": lambda: self.store.find_entities(None, filter)})
 
-    async def fill(self) -> None:  # noqa: D102
+    @override
+    async def fill(self) -> None:
         for id in "abc":
             await self.store.add_entity(id, "T", sample())
         for id in "abc":
             await self.store.add_relation("a", id, "R", sample())
 
-    def reads(self) -> Calls:  # noqa: D102
-        store = self.store
-        return {
-            "get_entity": lambda: store.get_entity("a"),
-            "get_relations": lambda: store.get_relations("a", direction="both"),
-            "query": lambda: store.query("a", ["R"]),
-            "neighbors": lambda: store.neighbors("a"),
-            "shortest_path": lambda: store.shortest_path("a", "b"),
-        } | self._listing(
-            {
-                "find_entities": store.find_entities,
-                "scan_entities": lambda: collect(store.scan_entities()),
-                "scan_relations": lambda: collect(store.scan_relations()),
-            }
-        )
-
-    def whole_writes(self, many: int) -> list[WholeWrite]:  # noqa: D102
+    @override
+    def _whole_writes(self, many: int) -> list[WholeWrite]:
         store = self.store
         ids = [f"id-{number}" for number in range(many)]
         relations = [("a", id, "R", {"to": id}) for id in ids]
@@ -175,10 +169,12 @@ class GraphAdapter(Adapter):
             pass
 
         writes = [
+            WholeWrite("delete_entity", graph, lambda: store.delete_entity("a"), degree, bulk=False),
             WholeWrite("add_relations", nodes, lambda: store.add_relations(relations), degree),
-            WholeWrite("delete_entity", graph, lambda: store.delete_entity("a"), degree),
         ]
-        if defines(type(store), "scan_entities"):
-            writes.append(WholeWrite("add_entities", nothing, nodes, store.count_entities))
-            writes.append(WholeWrite("clear", graph, store.clear, store.count_entities))
+        if self._has("count_entities"):
+            writes += [
+                WholeWrite("add_entities", nothing, nodes, store.count_entities),
+                WholeWrite("clear", graph, store.clear, store.count_entities),
+            ]
         return writes

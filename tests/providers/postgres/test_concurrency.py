@@ -1,7 +1,6 @@
 """Many tasks, and two processes, at work on the same PostgreSQL tables."""
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import DimensionError, InvalidValueError
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
@@ -18,6 +18,7 @@ from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowled
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 from symphony_registry.testing import Harness, sentences
 from symphony_registry.testing.adapters import adapt
+from symphony_registry.testing.promises import NotPromised
 from symphony_registry.testing.report import examine
 from tests.helpers.postgres_cases import KINDS, each_type
 
@@ -35,9 +36,8 @@ class ByTurns(StorageBackend):
         self.turns: cycle[StorageBackend] = cycle([self])
 
     def __init_subclass__(cls) -> None:
-        for name, operation in vars(cls.__mro__[2]).items():
-            if inspect.isfunction(operation) and not name.startswith("_"):
-                setattr(cls, name, by_turns(operation))
+        for name in OPERATIONS[cls.backend_type]:
+            setattr(cls, name, by_turns(getattr(cls, name)))
 
     async def connect(self) -> None:
         await super().connect()
@@ -75,11 +75,10 @@ async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with
         kind,
         tmp_path,
         options=lambda _: {"dsn": postgres_url, "schema": new_schema()},
-        persists=True,
     )
     # in the event loop's own sentences nobody else may hold it; and two change everybody's clock
-    alone = ("event loop: ", "order saved: a clock that ", "order saved: the order survives, ")
-    waiting = [sentence for sentence in sentences(kind.backend_type) if not str(sentence).startswith(alone)]
+    alone = ("event_loop.", "sequence.clock_changes", "sequence.persisted")
+    waiting = [sentence for sentence in sentences(kind.backend_type) if not sentence.id.startswith(alone)]
     failed = []
 
     async def work() -> None:
@@ -87,8 +86,10 @@ async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with
             sentence = waiting.pop()
             try:
                 await examine(sentence, harness)
+            except NotPromised:
+                continue
             except Exception as error:
-                failed.append((str(sentence), error))
+                failed.append((sentence.id, error))
 
     assert len(waiting) > 100
     await asyncio.gather(*(work() for _ in range(TASKS)))

@@ -1,13 +1,12 @@
 """Sentences about bulk operations on a knowledge graph, and about listing it."""
 
-# ruff: noqa: D103 - the sentence says what a check is about
-
 from symphony_registry.backends.knowledge_graph.base import Entity
+from symphony_registry.backends.storage import BackendType
+from symphony_registry.testing.contract.graph import GraphHarness, add_graph, edges
 from symphony_registry.testing.expectations import assert_same, collect, refused
-from symphony_registry.testing.knowledge_graph import GraphHarness, add_graph, edges
 from symphony_registry.testing.sentence import Group
 
-bulk = Group("bulk operations")
+bulk = Group("bulk", BackendType.KNOWLEDGE_GRAPH)
 
 
 @bulk.sentence("add_entities and add_relations store each item, and the last of equal ones wins")
@@ -64,26 +63,35 @@ async def midway(harness: GraphHarness) -> None:
         assert await graph.get_entity("b") is None
 
 
-listing = Group("listing")
+listing = Group("listing", BackendType.KNOWLEDGE_GRAPH, needs=("listing entities",))
 
 
-@listing.sentence("find_entities gives the entities of a type that match the filter, by id")
-async def find(harness: GraphHarness) -> None:
+def ids(found: list[Entity]) -> list[str]:
+    """Return the ids of entities, in their order."""
+    return [entity["id"] for entity in found]
+
+
+@listing.sentence("find_entities gives the entities of a type, by id")
+async def of_a_type(harness: GraphHarness) -> None:
     async with harness.open() as graph:
         assert await graph.find_entities() == []
         for number, id in enumerate("dbca"):
             await graph.add_entity(id, "Even" if number % 2 == 0 else "Odd", {"n": number})
 
-        def ids(found: list[Entity]) -> list[str]:
-            return [entity["id"] for entity in found]
-
         assert_same((await graph.find_entities())[0], {"id": "a", "type": "Odd", "properties": {"n": 3}}, "an entity")
         assert ids(await graph.find_entities()) == list("abcd")
         assert ids(await graph.find_entities("Even")) == list("cd")
-        assert ids(await graph.find_entities("Odd", {"n": {"$gt": 1}})) == ["a"]
-        assert ids(await graph.find_entities(None, {"n": {"$lt": 3}}, 2)) == list("bc")
         assert ids(await graph.find_entities("Even", limit=1)) == ["c"]
         assert await graph.find_entities("even") == []
+
+
+@listing.sentence("find_entities gives those that match the filter, before the limit", needs="filters")
+async def matching(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        for number, id in enumerate("dbca"):
+            await graph.add_entity(id, "Even" if number % 2 == 0 else "Odd", {"n": number})
+        assert ids(await graph.find_entities("Odd", {"n": {"$gt": 1}})) == ["a"]
+        assert ids(await graph.find_entities(None, {"n": {"$lt": 3}}, 2)) == list("bc")
 
 
 @listing.sentence("find_entities gives 100 by default")

@@ -1,7 +1,5 @@
 """Sentences about ids, for every backend type."""
 
-# ruff: noqa: D103 - the sentence says what a check is about
-
 from typing import Any
 
 from symphony_registry.testing.adapters import adapt
@@ -56,27 +54,27 @@ async def _ordinary(harness: Harness[Any], hostile: list[str]) -> None:
 
 
 @ids.sentence("an id is data, never a path, a pattern or a piece of a query")
-async def data(harness: Harness[Any]) -> None:
+async def never_a_path(harness: Harness[Any]) -> None:
     await _ordinary(harness, _NAMES_WITH_MEANING)
 
 
 @ids.sentence("an id is any Unicode text")
-async def text(harness: Harness[Any]) -> None:
+async def any_text(harness: Harness[Any]) -> None:
     await _ordinary(harness, _TEXT)
 
 
 @ids.sentence("ids are compared code point by code point")
-async def compared(harness: Harness[Any]) -> None:
+async def code_points(harness: Harness[Any]) -> None:
     for alike in _ALIKE:
         await _ordinary(harness, alike)
 
 
 @ids.sentence("an id has up to 512 bytes of UTF-8")
-async def long(harness: Harness[Any]) -> None:
+async def longest(harness: Harness[Any]) -> None:
     await _ordinary(harness, _LONG)
 
 
-@ids.sentence("every id comes back as it was", needs_persistence=True)
+@ids.sentence("every id comes back as it was", needs="survives a crash")
 async def persisted(harness: Harness[Any]) -> None:
     hostile = [*_NAMES_WITH_MEANING, *_TEXT, *dict.fromkeys(id for alike in _ALIKE for id in alike), *_LONG]
     storage = harness.storage()

@@ -1,16 +1,15 @@
 """Sentences about filters made of filters, and about filters that mean nothing."""
 
-# ruff: noqa: D103 - the sentence says what a check is about
-
+import copy
 from typing import Any
 
 from symphony_registry.testing.adapters import adapt
+from symphony_registry.testing.contract.filters import filters, finds
 from symphony_registry.testing.expectations import refused
-from symphony_registry.testing.filters import finds
 from symphony_registry.testing.harness import Harness
 from symphony_registry.testing.sentence import Group
 
-logic = Group("filters")
+logic = Group("filters", needs=filters.needs)
 
 
 @logic.sentence("$and holds where all parts hold")
@@ -64,7 +63,7 @@ async def nesting(harness: Harness[Any]) -> None:
 
 
 @logic.sentence("an empty filter matches everything, and so does none")
-async def empty(harness: Harness[Any]) -> None:
+async def empty_filter(harness: Harness[Any]) -> None:
     await finds(harness, {})
     async with harness.open() as store:
         await adapt(store).fill()
@@ -84,8 +83,19 @@ async def _refused(harness: Harness[Any], *wrong: Any) -> None:
                         await operation()
 
 
+@logic.sentence("no filter is ever changed")
+async def unchanged(harness: Harness[Any]) -> None:
+    condition = {"$or": [{"tags": {"$in": [1, ["x"]]}}, {"a.b": {"c": []}}], "$not": {"x": {"$exists": True}}}
+    before = copy.deepcopy(condition)
+    async with harness.open() as store:
+        await adapt(store).fill()
+        for name, operation in adapt(store).with_filter(condition).items():
+            await operation()
+            assert condition == before, f"{name} changed its filter"
+
+
 @logic.sentence("an unknown operator raises ValueError and is named")
-async def unknown(harness: Harness[Any]) -> None:
+async def unknown_operators(harness: Harness[Any]) -> None:
     unknown = [
         {"x": {"$regex": "a"}}, {"$where": "1"}, {"$nor": []}, {"x": {"$GT": 1}}, {"x": {"$": 1}}, {"$eq": 1},
         {"x": {"$eq": 1, "$what": 2}}, {"$and": [{"x": {"$what": 1}}]}, {"x": {"$not": {"$what": 1}}},
@@ -103,7 +113,7 @@ async def unknown(harness: Harness[Any]) -> None:
 
 
 @logic.sentence("an operator with an operand of the wrong type raises")
-async def operands(harness: Harness[Any]) -> None:
+async def wrong_operands(harness: Harness[Any]) -> None:
     await _refused(
         harness, {"x": {"$in": "abc"}}, {"x": {"$in": {}}}, {"x": {"$nin": 1}}, {"x": {"$exists": 1}}, {"$and": {}},
         {"$or": "x"}, {"$or": [1]}, {"$not": []}, {"x": {"$not": 1}}, {"$and": [None]},
@@ -111,7 +121,7 @@ async def operands(harness: Harness[Any]) -> None:
 
 
 @logic.sentence("a filter that is not a JSON object raises")
-async def not_json(harness: Harness[Any]) -> None:
+async def not_an_object(harness: Harness[Any]) -> None:
     await _refused(
         harness, [], "x", 1, *[True, False], [{"x": 1}], {"x": b"x"}, {"x": {1}}, {1: 1},
         {"x": float("nan")}, {"x": 2**63},

@@ -1,24 +1,24 @@
 """Sentences about checkpoints."""
 
-# ruff: noqa: D103 - the sentence says what a check is about
-
 import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend, RestoredCheckpoint
+from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing.expectations import assert_same, collect, refused
 from symphony_registry.testing.harness import Harness
 from symphony_registry.testing.sentence import Group
 
 CheckpointHarness: TypeAlias = Harness[CheckpointStoreBackend]
 
-saving = Group("save, get, delete")
+saving = Group("saving", BackendType.CHECKPOINT_STORE)
 
 
-async def _listed(store: CheckpointStoreBackend) -> list[str]:
+async def listed_ids(store: CheckpointStoreBackend) -> list[str]:
+    """Return the ids of all checkpoints, in the order saved."""
     return [info["checkpoint_id"] for info in await store.list_checkpoints()]
 
 
@@ -61,14 +61,14 @@ async def delete(harness: CheckpointHarness) -> None:
         assert await store.delete_checkpoint("c") is False
         assert await store.delete_checkpoint("x") is False
         assert await store.get_checkpoint("c") is None
-        assert await _listed(store) == ["a", "b"]
+        assert await listed_ids(store) == ["a", "b"]
         assert await _latest(store) == "b"
         assert await store.count() == 2
         assert [checkpoint["checkpoint_id"] for checkpoint in await collect(store.scan())] == ["a", "b"]
 
 
 @saving.sentence("the metadata hold timestamp, in seconds since the epoch, and checkpoint_id")
-async def added(harness: CheckpointHarness) -> None:
+async def adds_metadata(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         before = time.time()
         await store.save_checkpoint("a", {})
@@ -86,7 +86,7 @@ async def added(harness: CheckpointHarness) -> None:
 
 
 @saving.sentence("timestamp and checkpoint_id stand over metadata of the same name, not over data")
-async def over(harness: CheckpointHarness) -> None:
+async def stands_over(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         given = {"timestamp": "mine", "checkpoint_id": "mine", "other": "mine"}
         await store.save_checkpoint("a", given, given)
@@ -101,7 +101,7 @@ async def over(harness: CheckpointHarness) -> None:
 
 
 @saving.sentence("data may hold any JSON string, U+0000 included")
-async def nul(harness: CheckpointHarness) -> None:
+async def any_text(harness: CheckpointHarness) -> None:
     data = {"\0": "\0", "text": "a\0b\0", "list": ["\0", "\\u0000", "\\\0"]}
     async with harness.open() as store:
         await store.save_checkpoint("a", data)
@@ -110,17 +110,17 @@ async def nul(harness: CheckpointHarness) -> None:
         assert_same(found["data"], data, "the data")
 
 
-sequence = Group("order saved")
+sequence = Group("sequence", BackendType.CHECKPOINT_STORE)
 
 
 @sequence.sentence("the order is the order saved, and saving an id again makes it the newest")
-async def resaved(harness: CheckpointHarness) -> None:
+async def saved_again(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         for id in ("b", "c", "a", "10", "9"):
             await store.save_checkpoint(id, {})
-        assert await _listed(store) == ["b", "c", "a", "10", "9"]
+        assert await listed_ids(store) == ["b", "c", "a", "10", "9"]
         await store.save_checkpoint("c", {})
-        assert await _listed(store) == ["b", "a", "10", "9", "c"]
+        assert await listed_ids(store) == ["b", "a", "10", "9", "c"]
         assert await _latest(store) == "c"
 
 
@@ -136,7 +136,7 @@ def _clock(read: Callable[[], float]) -> Iterator[None]:
 
 
 @sequence.sentence("a clock that stands still or jumps back changes nothing")
-async def clock(harness: CheckpointHarness) -> None:
+async def clock_changes(harness: CheckpointHarness) -> None:
     backwards = iter(range(10**9, 0, -1000))
     for read in (lambda: 1e9, lambda: float(next(backwards))):
         async with harness.open() as store:
@@ -144,12 +144,12 @@ async def clock(harness: CheckpointHarness) -> None:
                 for id in ("b", "c", "a", "b"):
                     await store.save_checkpoint(id, {})
                 assert await _latest(store) == "b"
-                assert await _listed(store) == ["c", "a", "b"]
+                assert await listed_ids(store) == ["c", "a", "b"]
                 assert await store.prune(2) == 1
-                assert await _listed(store) == ["a", "b"]
+                assert await listed_ids(store) == ["a", "b"]
 
 
-@sequence.sentence("the order survives, with saves before and after", needs_persistence=True)
+@sequence.sentence("the order survives, with saves before and after", needs="survives a crash")
 async def persisted(harness: CheckpointHarness) -> None:
     storage = harness.storage()
     async with storage.open() as store:
@@ -163,7 +163,7 @@ async def persisted(harness: CheckpointHarness) -> None:
             await store.save_checkpoint("new", {})
             await store.save_checkpoint("c", {})
     async with storage.open() as store:
-        assert await _listed(store) == ["a", "b", "new", "c"]
+        assert await listed_ids(store) == ["a", "b", "new", "c"]
         assert await _latest(store) == "c"
 
 
@@ -184,114 +184,17 @@ async def concurrent(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         ids = [f"id-{number}" for number in range(30)]
         await asyncio.gather(*(store.save_checkpoint(id, {}) for id in ids))
-        order = await _listed(store)
+        order = await listed_ids(store)
         assert sorted(order) == sorted(ids)
         assert await _latest(store) == order[-1]
-        assert await _listed(store) == order
+        assert await listed_ids(store) == order
 
 
-restoring = Group("restore")
-
-
-@restoring.sentence("restore_checkpoints saves the items in their order, each with its own timestamp")
-async def restored(harness: CheckpointHarness) -> None:
-    async with harness.open() as store:
-        await store.restore_checkpoints([("b", {"n": 1}, {"by": "me"}, 20.5), ("a", {"n": 2}, None, 0.1)])
-        expected = [
-            {"checkpoint_id": "b", "data": {"n": 1}, "metadata": {"by": "me", "timestamp": 20.5, "checkpoint_id": "b"}},
-            {"checkpoint_id": "a", "data": {"n": 2}, "metadata": {"timestamp": 0.1, "checkpoint_id": "a"}},
-        ]
-        assert_same(await collect(store.scan()), expected, "the checkpoints")
-        assert_same([await store.get_checkpoint(id) for id in "ba"], expected, "the checkpoints, one by one")
-        assert_same(await store.get_latest_checkpoint(), expected[1], "the latest")
-        listed = [{key: value for key, value in each.items() if key != "data"} for each in expected]
-        assert_same(await store.list_checkpoints(), listed, "the list")
-
-
-@restoring.sentence("what is restored comes after what is there, replaces it like a save, and saves come after it")
-async def restored_among_others(harness: CheckpointHarness) -> None:
-    async with harness.open() as store:
-        for id in "abc":
-            await store.save_checkpoint(id, {"old": 1}, {"old": 1})
-        await store.restore_checkpoints([("new", {}, None, 2.0), ("b", {"new": 1}, None, 1.0)])
-        assert await _listed(store) == ["a", "c", "new", "b"]
-        await store.save_checkpoint("last", {})
-        await store.save_checkpoint("new", {})
-        assert await _listed(store) == ["a", "c", "b", "last", "new"]
-        found = await store.get_checkpoint("b")
-        expected = {"checkpoint_id": "b", "data": {"new": 1}, "metadata": {"timestamp": 1.0, "checkpoint_id": "b"}}
-        assert_same(found, expected, "the checkpoint that was replaced")
-
-
-@restoring.sentence("timestamps say nothing about the order, and may be any finite float")
-async def any_timestamps(harness: CheckpointHarness) -> None:
-    timestamps = [1e300, 1_700_000_000.123456, 0.1 + 0.2, 0.0, -1.5, 5e-324, 1_700_000_000.1234562]
-    items: list[RestoredCheckpoint] = [
-        (f"id-{len(timestamps) - number}", {}, None, each) for number, each in enumerate(timestamps)
-    ]
-    async with harness.open() as store:
-        await store.restore_checkpoints(items)
-        assert_same([info["metadata"]["timestamp"] for info in await store.list_checkpoints()], timestamps, "the list")
-        found = await store.list_checkpoints(metadata_filter={"timestamp": {"$lt": 0}})
-        assert [info["checkpoint_id"] for info in found] == ["id-3"]
-
-
-@restoring.sentence("the last of equal ids wins, in its place")
-async def restored_twice(harness: CheckpointHarness) -> None:
-    async with harness.open() as store:
-        await store.restore_checkpoints([("a", {"n": 1}, None, 1.0), ("b", {}, None, 2.0), ("a", {"n": 2}, None, 3.0)])
-        assert await _listed(store) == ["b", "a"]
-        found = await store.get_checkpoint("a")
-        expected = {"checkpoint_id": "a", "data": {"n": 2}, "metadata": {"timestamp": 3.0, "checkpoint_id": "a"}}
-        assert_same(found, expected, "the last one")
-
-
-@restoring.sentence("restore_checkpoints takes any iterable, and what the store adds stands over the metadata")
-async def restored_iterable(harness: CheckpointHarness) -> None:
-    async with harness.open() as store:
-        await store.restore_checkpoints([])
-        assert await store.count() == 0
-        given = {"timestamp": "mine", "checkpoint_id": "mine", "other": "mine"}
-        await store.restore_checkpoints((id, given, given, 1.0) for id in "ab")
-        metadata = {"timestamp": 1.0, "checkpoint_id": "b", "other": "mine"}
-        expected = {"checkpoint_id": "b", "data": given, "metadata": metadata}
-        assert_same(await store.get_checkpoint("b"), expected, "the checkpoint")
-
-
-@restoring.sentence(
-    "a timestamp that is not a finite float, or an item of another shape, raises, and nothing is written"
-)
-async def restore_refused(harness: CheckpointHarness) -> None:
-    good: RestoredCheckpoint = ("a", {}, None, 1.0)
-    async with harness.open() as store:
-        for timestamp in (float("nan"), float("inf"), 1, True, "1.0", None):
-            with refused(f"the timestamp {timestamp!r}", "items[1]"):
-                await store.restore_checkpoints([good, ("b", {}, None, timestamp)])  # type: ignore[list-item]
-        for items in ([good, ("b", {}, None)], [good, ("b", None, None, 1.0)], [good, "b"], 7):
-            with refused(f"restore_checkpoints of {items}"):
-                await store.restore_checkpoints(items)  # type: ignore[arg-type]
-        assert await store.count() == 0
-
-
-@restoring.sentence("what is restored is persisted, with its order and its timestamps", needs_persistence=True)
-async def restored_persists(harness: CheckpointHarness) -> None:
-    storage = harness.storage()
-    async with storage.open() as store:
-        await store.save_checkpoint("a", {})
-        await store.restore_checkpoints(
-            [("c", {"n": 1}, {"n": 1}, 0.1 + 0.2), ("a", {}, None, 1.0), ("b", {}, None, 0.5)]
-        )
-        before = await collect(store.scan())
-    async with storage.open() as store:
-        assert await _listed(store) == ["c", "a", "b"]
-        assert_same(await collect(store.scan()), before, "the checkpoints")
-
-
-listing = Group("list, prune, scan")
+listing = Group("listing", BackendType.CHECKPOINT_STORE)
 
 
 @listing.sentence("list_checkpoints gives checkpoint_id and metadata, without data")
-async def listed(harness: CheckpointHarness) -> None:
+async def without_data(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         assert await store.list_checkpoints() == []
         await store.save_checkpoint("a", {"large": "x" * 1000}, {"n": 1})
@@ -315,7 +218,7 @@ async def newest_first(harness: CheckpointHarness) -> None:
         assert_same(await store.list_checkpoints(limit=None), oldest, "no limit")
 
 
-@listing.sentence("the filter is applied before the limit, and sees timestamp and checkpoint_id")
+@listing.sentence("the filter is applied before the limit, and sees timestamp and checkpoint_id", needs="filters")
 async def filtered(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         for number in range(6):
@@ -346,14 +249,14 @@ async def prune(harness: CheckpointHarness) -> None:
         assert await store.prune(100) == 0
         assert await store.prune(6) == 0
         assert await store.prune(4) == 2
-        assert await _listed(store) == ["b", "a", "f", "e"]
+        assert await listed_ids(store) == ["b", "a", "f", "e"]
         assert await store.get_checkpoint("d") is None
         assert await store.prune(1) == 3
-        assert await _listed(store) == ["e"]
+        assert await listed_ids(store) == ["e"]
         assert await store.prune(0) == 1
         assert await store.get_latest_checkpoint() is None
         await store.save_checkpoint("a", {})
-        assert await _listed(store) == ["a"]
+        assert await listed_ids(store) == ["a"]
 
 
 @listing.sentence("prune with a keep_last that is not an int of at least 0 raises, and deletes nothing")
@@ -363,7 +266,7 @@ async def prune_refused(harness: CheckpointHarness) -> None:
         for keep_last in (-1, True, False, 1.0, "1", None):
             with refused(f"prune({keep_last!r})"):
                 await store.prune(keep_last)  # type: ignore[arg-type]
-        assert await _listed(store) == ["a"]
+        assert await listed_ids(store) == ["a"]
 
 
 @listing.sentence("count gives how many there are, and clear deletes them all")
@@ -392,7 +295,7 @@ async def scan(harness: CheckpointHarness) -> None:
 
 
 @listing.sentence("changes during a scan break neither it nor what does not change")
-async def changing(harness: CheckpointHarness) -> None:
+async def changes_during_a_scan(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         for id in "abcde":
             await store.save_checkpoint(id, {"id": id})
@@ -406,7 +309,7 @@ async def changing(harness: CheckpointHarness) -> None:
 
 
 @listing.sentence("a scan ends where every checkpoint that it gives is saved again")
-async def saved_again(harness: CheckpointHarness) -> None:
+async def saved_during_a_scan(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         for id in "abc":
             await store.save_checkpoint(id, {"id": id})

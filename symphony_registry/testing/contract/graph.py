@@ -1,11 +1,10 @@
 """Sentences about entities and relations."""
 
-# ruff: noqa: D103 - the sentence says what a check is about
-
 import asyncio
 from typing import TypeAlias
 
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend, Relation
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing.adapters import sample
 from symphony_registry.testing.expectations import assert_same, refused
 from symphony_registry.testing.harness import Harness
@@ -13,7 +12,7 @@ from symphony_registry.testing.sentence import Group
 
 GraphHarness: TypeAlias = Harness[KnowledgeGraphBackend]
 
-entities = Group("entities")
+entities = Group("entities", BackendType.KNOWLEDGE_GRAPH)
 
 
 async def add_graph(graph: KnowledgeGraphBackend, *edges: str) -> None:
@@ -143,7 +142,7 @@ async def added_again(harness: GraphHarness) -> None:
         assert await graph.get_relations("b", direction="both") == []
 
 
-relations = Group("relations")
+relations = Group("relations", BackendType.KNOWLEDGE_GRAPH)
 
 
 @relations.sentence("a relation is identified by from, to and type, and add_relation replaces its properties")
