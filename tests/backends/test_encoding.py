@@ -69,6 +69,7 @@ def accepted(value: Any) -> bytes | None:
     return text if text is not None and is_plain(text, marshalled) else None
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), st.one_of(values, odd, depths, st.lists(st.one_of(values, odd)))))
 def test_what_passes_at_once_is_what_the_check_gives(value: dict[str, Any]) -> None:
     text = accepted(value)

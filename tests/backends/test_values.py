@@ -56,6 +56,7 @@ def test_a_copy_is_equal_with_the_same_types_and_shares_nothing(value: Any) -> N
             assert copy is not value
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text("ab"), json_values))
 def test_changing_a_copy_never_changes_the_original(value: dict[str, Any]) -> None:
     before = checked_object(value, "metadata")

@@ -65,11 +65,13 @@ class TestPostgresVectorStore(OnPostgres, VectorStoreConformance):
     pass
 
 
+@pytest.mark.slow
 class TestPostgresVectorStoreOfHalfTheSize(OnPostgres, VectorStoreConformance):
     def options(self, tmp_path: Path) -> dict[str, Any]:
         return {**super().options(tmp_path), "storage": "halfvec"}
 
 
+@pytest.mark.slow
 class TestPostgresVectorStoreWithAnIndex(OnPostgres, VectorStoreConformance):
     def options(self, tmp_path: Path) -> dict[str, Any]:
         return {**super().options(tmp_path), "index": "hnsw", "dimension": DIMENSION}

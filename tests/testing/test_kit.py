@@ -51,6 +51,7 @@ def test_every_group_has_a_fault_that_it_finds(backend_type):
     assert {sentence.group for sentence in sentences(backend_type)} <= covered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", [InMemoryVectorStore, InMemoryKnowledgeGraph, InMemoryCheckpointStore])
 def test_finds_nothing_in_a_healthy_provider_and_says_what_it_does_not_promise(provider, tmp_path):
     report = check(provider, tmp_path)

@@ -73,6 +73,7 @@ class Rows:
         assert self.mask(source) == [condition.matches(document) for document in self.documents]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(st.lists(documents, max_size=8), st.lists(filters, min_size=1, max_size=3), writes)
 def test_a_mask_says_what_the_condition_says(

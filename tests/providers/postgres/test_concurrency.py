@@ -22,6 +22,8 @@ from symphony_registry.testing.promises import NotPromised
 from symphony_registry.testing.report import examine
 from tests.helpers.postgres_cases import KINDS, each_type
 
+pytestmark = pytest.mark.slow
+
 TASKS = 20
 
 
@@ -64,7 +66,6 @@ class CheckpointStoreByTurns(ByTurns, PostgresCheckpointStore):
     pass
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [VectorStoreByTurns, KnowledgeGraphByTurns, CheckpointStoreByTurns])
 async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with_two_pools(
     kind: type[ByTurns], tmp_path: Path, postgres_url: str, new_schema: Callable[[], str]

@@ -21,6 +21,8 @@ from symphony_registry.testing.adapters import adapt
 from tests.helpers.postgres_cases import KINDS, each_type
 from tests.helpers.postgres_server import PASSWORD, Server, execute
 
+pytestmark = pytest.mark.slow  # servers stop and start
+
 _numbers = count(1)
 
 
