@@ -14,28 +14,33 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from sybil import Example, Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import CodeBlockParser
 from sybil.parsers.rest import DocTestParser
+from xdist.scheduler import LoadScopeScheduling
 
 from symphony_registry import ServiceRegistry, VectorStoreBackend
+from symphony_registry.backends.lookup import PROVIDERS
 from symphony_registry.backends.options import UnknownOptionWarning
 from symphony_registry.settings.loading import LayeredSettings
 
 
 def start(namespace: dict[str, Any]) -> None:
-    """Give a document its event loop."""
+    """Give a document its event loop, and its own registrations of providers."""
     namespace["_runner"] = asyncio.Runner()
+    namespace["_registered"] = dict(PROVIDERS._registered)
 
 
 def stop(namespace: dict[str, Any]) -> None:
-    """Close what a document has left open, and forget its registry."""
+    """Close what a document has left open, and forget its registry and its providers."""
     if "_home" in namespace:
         namespace.pop("_home").cleanup()
     runner = namespace.pop("_runner")
     runner.run(_shut_down())
     runner.close()
+    PROVIDERS._registered = namespace.pop("_registered")
 
 
 async def _shut_down() -> None:
@@ -100,23 +105,38 @@ def _comparable(printed: str) -> list[str]:
     return [" ".join(re.sub(r"[\d.]+ (?=ms|s)", "N ", line).split()) for line in printed.strip().splitlines()]
 
 
-_PARSERS = [
-    CodeBlockParser(language="python", evaluator=run_python),
-    CodeBlockParser(language="yaml", evaluator=load_yaml),
-    CodeBlockParser(language="console", evaluator=run_session),
-    DocTestParser(),
-]
-
-_FOLDERS = [depth * "*/" for depth in range(5)]  # a pattern's ** is one folder
-
-pytest_collect_file = Sybil(
-    parsers=_PARSERS,
-    patterns=[
-        "README.md",
-        *(f"docs/{folders}*.md" for folders in _FOLDERS),
-        *(f"symphony_registry/{folders}*.py" for folders in _FOLDERS),
+_documents = Sybil(
+    parsers=[
+        CodeBlockParser(language="python", evaluator=run_python),
+        CodeBlockParser(language="yaml", evaluator=load_yaml),
+        CodeBlockParser(language="console", evaluator=run_session),
     ],
+    patterns=["*.md"],
+    setup=start,
+    teardown=stop,
+)
+_docstrings = Sybil(
+    parsers=[CodeBlockParser(language="python", evaluator=run_python), DocTestParser()],
+    path="symphony_registry",
+    patterns=["*.py"],
     document_types={".py": PythonDocStringDocument},
     setup=start,
     teardown=stop,
-).pytest()
+)
+pytest_collect_file = (_documents + _docstrings).pytest()
+
+
+class OneByOne(LoadScopeScheduling):
+    """Hands tests to the workers one by one, and the examples of a document together: they build on each other.
+
+    Groups that are marked (`--dist=loadgroup`) do not work with pytest 9.2: pytest-xdist#1386.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        document, example, _ = nodeid.partition("::line:")
+        return document if example else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    """Choose who runs what."""
+    return OneByOne(config, log)

@@ -36,6 +36,7 @@ def build_container(
     directory = None if config_dir is None else Path(config_dir)
     layered = LayeredSettings(environment=environment, config_dir=directory, **given)
     container = RegistryContainer()
-    container.config.from_dict(layered.model_dump(include=set(RegistrySettings.model_fields)))
+    container.config.from_dict(layered.as_mapping())
+    container.settings.add_kwargs(known=layered)
     add_configured_backends(container, layered)
     return container

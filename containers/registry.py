@@ -23,13 +23,19 @@ BackendT = TypeVar("BackendT", bound=StorageBackend)
 def build_backend(
     kind: type[BackendT], factory: StorageBackendFactory, settings: RegistrySettings, name: str
 ) -> BackendT:
-    """Return a new backend as the settings say, not connected."""
+    """Return a new backend as the settings say, not connected.
+
+    Settings that were validated know the provider already; a factory that a
+    container was given in place of ours resolves names itself.
+    """
     backend_type = kind.backend_type
     known = settings.backends(backend_type)
     if name not in known:
         raise BackendNotFoundError(f'There is no {backend_type} "{name}" in the settings. {hint(name, known)}')
     chosen = known[name]
-    backend = factory.build(backend_type, chosen.provider, name, chosen.options)
+    resolved = chosen._resolved if type(factory) is StorageBackendFactory else None
+    provider, options = resolved or (chosen.provider, chosen.options)
+    backend = factory.build(backend_type, provider, name, options)
     return ensure_backend(kind, backend, f"provider {chosen.provider!r} made")
 
 
@@ -41,12 +47,12 @@ def make_registry(container: Any) -> "ServiceRegistry":
 
 
 class RegisteredBackend(NamedTuple):
-    """A backend registered at run time, and the words it was registered with."""
+    """A backend registered at run time, and what it was registered with."""
 
     provider_name: str
     config: dict[str, Any]
     backend: StorageBackend
-    provider: providers.Provider[Any]
+    container_provider: providers.Provider[Any]
 
 
 class RegisteredBackends:
@@ -63,8 +69,9 @@ class RegistryContainer(containers.DeclarativeContainer):
     Providers are synchronous and open nothing: the registry opens and closes.
     `config` holds raw settings; without any, there is one memory backend of each
     type. `vector_stores` and its like hold the backends by name, and their
-    "default" is the provider beside them, so that an override of either is one of
-    both. Other names are added by `add_configured_backends`.
+    "default" is the provider declared above them, so that overriding one overrides
+    both. Other names are added by `add_configured_backends`. `factory` resolves the
+    names of providers, once for each backend.
     """
 
     __self__ = providers.Self()

@@ -2,6 +2,7 @@
 
 Each class is also the builtin that a Python user would catch: a bad argument is
 a `ValueError`, a missing name a `LookupError`, a dead server a `ConnectionError`.
+`docs/errors.md` lists them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,19 @@ from typing import NamedTuple
 
 
 class RegistryError(Exception):
-    """The root of every error of this package."""
+    """The root of every error of this package.
+
+    `transient` says whether waiting may help. `options` names the options of the
+    backend that it is about, the likeliest first.
+    """
+
+    transient: bool = False
+    options: tuple[str, ...] = ()
+
+    def __init__(self, *args: object, options: tuple[str, ...] = ()) -> None:
+        super().__init__(*args)
+        if options:
+            self.options = options
 
 
 class Problem(NamedTuple):
@@ -75,11 +88,15 @@ class ServiceNotFoundError(NotFoundError, KeyError):
 
 
 class ProviderImportError(RegistryError, ImportError):
-    """The provider is known, but importing it failed."""
+    """The provider is known, but importing it failed; `name` is the module that could not be imported."""
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class ProviderTypeError(RegistryError, TypeError):
-    """What a provider name or a container led to is not what belongs there."""
+    """A provider name or a container leads to something other than a provider or a backend of that type."""
 
 
 class AlreadyRegisteredError(RegistryError, ValueError):
@@ -95,15 +112,25 @@ class WrongEventLoopError(BackendNotOpenError):
 
 
 class BackendUnavailableError(RegistryError, ConnectionError):
-    """The backend cannot be reached."""
+    """The backend cannot serve now: it cannot be reached, is shutting down, or has no connection free."""
+
+    transient = True
 
 
 class BackendTimeoutError(BackendUnavailableError, TimeoutError):
     """The backend did not answer in time."""
 
 
+class BackendSetupError(RegistryError, RuntimeError):
+    """The backend was reached and refuses: something has to be set up, granted or configured first."""
+
+
 class BackendErrorGroup(ExceptionGroup[Exception], RegistryError):  # noqa: N818 - as ExceptionGroup
-    """What went wrong with several backends while they were opened or closed together."""
+    """What went wrong with several backends while they were opened or closed; transient where all of it is."""
+
+    def __init__(self, message: str, errors: Sequence[Exception]) -> None:
+        super().__init__(message, errors)
+        self.transient = all(isinstance(each, RegistryError) and each.transient for each in errors)
 
     def derive(self, excs: Sequence[Exception]) -> "BackendErrorGroup":  # type: ignore[override]
         """Keep the class when `except*` splits the group."""
@@ -121,6 +148,8 @@ class UnsupportedFilterError(UnsupportedOperationError):
 class StorageError(RegistryError, OSError):
     """Reading or writing files failed; `path` says where."""
 
+    options = ("path",)
+
     def __init__(self, message: str, path: Path) -> None:
         self.path = path
         super().__init__(message)
@@ -128,6 +157,8 @@ class StorageError(RegistryError, OSError):
 
 class StorageLockedError(StorageError):
     """The directory is in use by another backend or process."""
+
+    transient = True
 
 
 class StorageFormatError(StorageError):
@@ -139,8 +170,7 @@ class StorageCorruptedError(StorageError):
 
     def __init__(self, message: str, path: Path, offset: int) -> None:
         self.offset = offset
-        advice = "Restore a backup, or copy what can be read with symphony_registry.providers.embedded.salvage."
-        super().__init__(f"{message} {advice}", path)
+        super().__init__(message, path)
 
 
 class TransferError(RegistryError, RuntimeError):
@@ -156,27 +186,58 @@ class ExportFormatError(RegistryError, ValueError):
         super().__init__(f"{path}:{line}: {reason}")
 
 
-def without_text(error: Exception, failure: str) -> RegistryError:
-    """Return an error of ours: what a provider raised becomes its class alone.
+class _Note(str):
+    """A note that this package added to an error: unlike the error's own text, it may be shown."""
 
-    Its text is left to the cause: nobody knows what a driver writes there.
+    __slots__ = ()
+
+
+_UNSHOWN = "Its text may hold a secret: only a traceback in Python shows it."
+
+
+def attributed(error: Exception, failure: str) -> Exception:
+    """Return what to raise for an error that came out of a provider, so that it names the backend, as `failure` does.
+
+    An `OSError` means that something cannot be reached: it becomes a
+    `BackendUnavailableError` without its text, which may hold a secret. Any other
+    error that is not ours is a bug of the provider's or an error of its driver: it
+    stays what it is, with a note.
     """
     if isinstance(error, RegistryError):
         return error
-    own = BackendUnavailableError(f"{failure}: {type(error).__name__}.")
-    own.__cause__ = error
-    return own
+    if isinstance(error, OSError):
+        kind = BackendTimeoutError if isinstance(error, TimeoutError) else BackendUnavailableError
+        own = kind(f"{failure}: {type(error).__name__}. {_UNSHOWN}")
+        own.__cause__ = error
+        return own
+    if not _notes(error):
+        error.add_note(_Note(failure))
+    return error
+
+
+def _notes(error: BaseException) -> list[str]:
+    return [note for note in getattr(error, "__notes__", ()) if isinstance(note, _Note)]
+
+
+def public_text(error: BaseException) -> str:
+    """Return what may be shown of an error: the message of ours, but only the class of any other, and our notes."""
+    if isinstance(error, RegistryError):
+        return str(error)
+    return f"{': '.join([*_notes(error), type(error).__name__])}. {_UNSHOWN}"
 
 
 @contextmanager
-def own_errors(failure: str) -> Iterator[None]:
-    """Raise what a provider raises in the block as an error of ours, by `without_text`."""
+def public_errors(failure: str) -> Iterator[None]:
+    """Raise whatever a provider raises in the block as an error of ours, whose message may be shown."""
     try:
         yield
     except RegistryError:
         raise
     except Exception as error:
-        raise without_text(error, failure) from error
+        named = attributed(error, failure)
+        if isinstance(named, RegistryError):
+            raise named from error
+        raise TransferError(public_text(named)) from error
 
 
 def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:

@@ -25,6 +25,7 @@ from symphony_registry.errors import (
     BackendNotOpenError,
     InvalidTypeError,
     hint,
+    public_text,
 )
 from symphony_registry.registrations import Registrations
 from symphony_registry.services import ServiceMapping
@@ -49,7 +50,7 @@ class ServiceRegistry:
     _instance: ClassVar["ServiceRegistry | None"] = None
 
     def __init__(self, container: RegistryContainer | None = None) -> None:
-        """Stand before `container`; without one, before a new one with memory backends."""
+        """Wrap `container`; without one, a new one with memory backends."""
         self.container: RegistryContainer = RegistryContainer() if container is None else container
         settings = self.container.settings()
         add_configured_backends(self.container, settings)
@@ -137,11 +138,12 @@ class ServiceRegistry:
     ) -> StorageBackend:
         """Add a backend, open it and return it; it is also the service `<type>_<name>`.
 
-        It takes the place of a configured one that is not open. The same words
-        again give the same backend, concurrent calls too; other words for a
-        backend that is open raise `AlreadyRegisteredError`.
+        It takes the place of a configured one that is not open. The same provider
+        and configuration again give the same backend, concurrent calls too; a
+        different one for a backend that is open raises `AlreadyRegisteredError`.
         """
         backend_type = BackendType(backend_type)
+        check_id(provider_name, "provider_name")
         check_id(backend_name, "backend_name")
         if config is not None and not isinstance(config, Mapping):
             raise InvalidTypeError(f"config must be a mapping of options, not {type(config).__name__}.")
@@ -273,9 +275,9 @@ class ServiceRegistry:
         try:
             backend = self._registrations.find(backend_type, name)
         except Exception as error:
-            detail = f"{type(error).__name__}: {error}"
+            detail = public_text(error)
             return {"type": backend_type, "name": name, "status": "failing", "latency": 0.0, "detail": detail}
-        if backend is None:  # forgotten meanwhile
+        if backend is None:  # it was forgotten since
             return {"type": backend_type, "name": name, "status": "closed", "latency": 0.0, "detail": "not open"}
         return {**await check_health(backend, self._timeouts.health), "name": name}
 

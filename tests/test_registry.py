@@ -14,8 +14,10 @@ from symphony_registry import (
     CheckpointStoreBackend,
     KnowledgeGraphBackend,
     ServiceRegistry,
+    StorageBackendFactory,
     VectorStoreBackend,
 )
+from symphony_registry.backends.lookup import ProviderTable
 from symphony_registry.backends.options import UnknownOptionWarning
 from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
 from symphony_registry.containers import RegistryContainer, build_container
@@ -40,6 +42,7 @@ from tests.helpers.fakes import FakeStore
 
 VECTOR: Final = BackendType.VECTOR_STORE
 GRAPH: Final = BackendType.KNOWLEDGE_GRAPH
+UNSHOWN: Final = "Its text may hold a secret: only a traceback in Python shows it."
 
 
 def registry_with(*fakes: FakeStore, **timeouts: float) -> ServiceRegistry:
@@ -82,14 +85,14 @@ class TestRegisteringBackends:
         assert registry.container.vector_store() is registry.container.vector_stores("default") is store
         await registry.shutdown()
 
-    async def test_the_same_words_again_give_the_same_backend(self) -> None:
+    async def test_the_same_provider_and_configuration_again_give_the_same_backend(self) -> None:
         registry = ServiceRegistry()
         calls = (registry.register_backend(VECTOR, "memory", "docs", {"metric": "dot"}) for _ in range(20))
         stores = await asyncio.gather(*calls)
         assert len(set(map(id, stores))) == 1
         await registry.shutdown()
 
-    async def test_the_words_of_the_configuration_count_too(self) -> None:
+    async def test_what_the_configuration_says_counts_too(self) -> None:
         settings = {"vector_stores": {"docs": {"provider": "memory", "options": {"dimension": 3}}}}
         async with ServiceRegistry.from_config(settings=settings) as registry:
             for name, config in (("default", None), ("docs", {"dimension": 3})):
@@ -107,14 +110,14 @@ class TestRegisteringBackends:
             await registry.register_backend(VECTOR, *arguments)
         assert registry.list_backends(VECTOR) == ["default"]
 
-    async def test_other_words_for_an_open_one_are_refused(self) -> None:
+    async def test_a_different_provider_or_configuration_for_an_open_one_is_refused(self) -> None:
         registry = ServiceRegistry()
         await registry.register_backend(VECTOR, "memory", "docs", {"metric": "dot"})
-        with pytest.raises(AlreadyRegisteredError, match="open already, with another provider or config"):
+        with pytest.raises(AlreadyRegisteredError, match="already open with a different provider or configuration"):
             await registry.register_backend(VECTOR, "memory", "docs", {"metric": "cosine"})
         await registry.shutdown()
 
-    async def test_after_close_it_can_be_registered_with_other_words(self) -> None:
+    async def test_after_close_it_can_be_registered_differently(self) -> None:
         registry = ServiceRegistry()
         first = await registry.register_backend(VECTOR, "memory", "default", {"metric": "dot"})
         await registry.close()
@@ -289,11 +292,50 @@ class TestOpening:
         asking = (registry.open_backend(VECTOR, "a") for _ in range(20))
         failed = await asyncio.gather(*asking, return_exceptions=True)
         assert {str(error) for error in failed if isinstance(error, BackendUnavailableError)} == {
-            'The vector_store "a" (FakeStore) could not be opened: ConnectionError.'
+            f'The vector_store "a" (FakeStore) could not be opened: ConnectionError. {UNSHOWN}'
         }
         assert fake.connects == 1
         assert await registry.open_backend(VECTOR, "a") is fake
         await registry.close()
+
+    async def test_a_bug_in_a_provider_comes_out_as_what_it_is_with_the_name_of_its_backend(self) -> None:
+        note = 'The vector_store "a" (FakeStore) could not be opened'
+        bug = AttributeError("pool")
+        fake = FakeStore()
+        fake.open_errors = [bug, bug]
+        registry = registry_with(fake)
+        with pytest.raises(AttributeError) as caught:
+            await registry.open_backend(VECTOR, "a")
+        assert caught.value.__notes__ == [note]
+        with pytest.raises(BackendErrorGroup) as group:
+            await registry.open()
+        assert group.value.exceptions == (bug,)
+        assert not group.value.transient
+        fake.close_errors = [KeyError("b")]
+        await registry.open()
+        with pytest.raises(BackendErrorGroup) as group:
+            await registry.close()
+        assert isinstance(group.value.exceptions[0], KeyError)
+        assert group.value.exceptions[0].__notes__[0] == 'The vector_store "a" (FakeStore) did not close'
+
+    async def test_a_bug_in_a_constructor_names_the_backend_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Buggy(InMemoryVectorStore):
+            def __init__(self, config: Any = None) -> None:
+                raise KeyError("url")
+
+        registry = ServiceRegistry()
+        monkeypatch.setattr(StorageBackendFactory, "_providers", ProviderTable())
+        StorageBackendFactory.register_provider(VECTOR, "buggy", Buggy)
+        with pytest.raises(KeyError) as caught:
+            await registry.register_backend(VECTOR, "buggy", "docs")
+        assert caught.value.__notes__ == ['The vector_store "docs" could not be built']
+
+    async def test_a_timeout_of_the_provider_s_own_is_not_taken_for_the_configured_one(self) -> None:
+        fake = FakeStore()
+        fake.open_errors = [TimeoutError("hunter2")]
+        with pytest.raises(BackendTimeoutError, match=r"could not be opened: TimeoutError\.") as caught:
+            await registry_with(fake, open=30).open_backend(VECTOR, "a")
+        assert "hunter2" not in str(caught.value)
 
     async def test_open_is_all_or_nothing_and_reports_every_error(self) -> None:
         fakes = [FakeStore(), FakeStore(), FakeStore(), FakeStore()]
@@ -442,9 +484,9 @@ class TestClosing:
         with pytest.raises(BackendErrorGroup) as caught:
             await registry.close()
         assert sorted(str(error) for error in caught.value.exceptions) == [
-            'The vector_store "a" (FakeStore) did not close: OSError.',
-            'The vector_store "c" (FakeStore) did not close: OSError.',
-            'The vector_store "d" (FakeStore) did not close within 0.01 s.',
+            f'The vector_store "a" (FakeStore) did not close: OSError. {UNSHOWN}',
+            f'The vector_store "c" (FakeStore) did not close: OSError. {UNSHOWN}',
+            'The vector_store "d" (FakeStore) did not close within 0.01 s, and was abandoned.',
         ]
         assert not any(fake.is_open for fake in fakes)
         await registry.close()  # has nothing left to do
@@ -534,7 +576,12 @@ class TestHealth:
             (VECTOR, "d", "timeout"),
             (VECTOR, "z", "failing"),
         ]
-        assert found[1]["detail"] == "ConnectionError: server gone"
+        assert [row["detail"].partition(". ")[0] for row in found[1:4]] == [
+            'The vector_store "b" (Failing) failed its health check: ConnectionError',
+            "health_check() says so",
+            'The vector_store "d" (Slow) did not answer its health check within 0.01 s',
+        ]
+        assert "server gone" not in found[1]["detail"]
         assert all(row["latency"] >= 0 for row in found)
         await registry.close()
         assert {row["status"] for row in (await registry.health())[:4]} == {"closed"}

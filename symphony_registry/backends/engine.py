@@ -25,6 +25,10 @@ ResourceT = TypeVar("ResourceT", bound="Resource")
 class Resource(Protocol):
     """What an engine holds while it is open: a state in memory, connections to a server."""
 
+    async def exists(self) -> bool:
+        """Say whether anything was ever stored, as far as that can be told before `open`."""
+        ...
+
     async def open(self) -> None:
         """Take what operations need; where it raises, nothing is held."""
         ...
@@ -76,6 +80,10 @@ class Engine(StorageBackend):
         return resource
 
     @override
+    async def exists(self) -> bool:
+        return await self._resource.exists()
+
+    @override
     async def connect(self) -> None:
         async with self._alone():
             if not self.is_open:
@@ -116,7 +124,7 @@ async def pages(
     """Yield what `read(after, size)` gives, page by page: the items that follow a key, in order, at most `size`."""
     after = first
     while items := await read(after, size):
-        yield items
-        if len(items) < size:
+        is_last, after = len(items) < size, key(items[-1])
+        yield items  # which are the caller's from here on
+        if is_last:
             return
-        after = key(items[-1])

@@ -1,25 +1,29 @@
-"""The factory that makes backends."""
+"""The factory: what resolves the names of providers, and makes backends."""
 
 import threading
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.kinds import ensure_backend
 from symphony_registry.backends.lifecycle import Lifecycle
-from symphony_registry.backends.lookup import PROVIDERS
+from symphony_registry.backends.lookup import PROVIDERS, Product, describe
+from symphony_registry.backends.options import ValidatedOptions
 from symphony_registry.backends.storage import BackendProvider, BackendType, StorageBackend
 from symphony_registry.backends.values import check_id, copied
-from symphony_registry.errors import AlreadyRegisteredError, ProviderTypeError
+from symphony_registry.errors import AlreadyRegisteredError, ProviderTypeError, attributed
 
 
 class _Remembered(NamedTuple):
+    """A backend, and what it was asked for with."""
+
     provider_name: str
     config: dict[str, Any]
     backend: StorageBackend
 
 
 class StorageBackendFactory:
-    """Makes backends by the name of their provider.
+    """Resolves the names of providers, and makes backends with them.
 
     Providers are known process-wide. `build` gives a new backend each time, which
     is what containers use; `create_backend` also opens it and remembers it for
@@ -53,6 +57,20 @@ class StorageBackendFactory:
         return cls._providers.origin(BackendType(backend_type), provider_name)
 
     @classmethod
+    def provider_product(cls, backend_type: BackendType, provider_name: str) -> Product | None:
+        """Return the row of the manifest that a name leads to, if it leads to one."""
+        return cls._providers.product(BackendType(backend_type), provider_name)
+
+    @classmethod
+    def provider_guarantees(cls, backend_type: BackendType, provider_name: str) -> Guarantees | None:
+        """Return what a backend class promises with default options, `None` where the name leads to something else.
+
+        Raises as `get_provider` does.
+        """
+        found = cls._providers.backend_class(BackendType(backend_type), provider_name)
+        return None if found is None else found.guarantees
+
+    @classmethod
     def get_provider(cls, backend_type: BackendType, provider_name: str) -> BackendProvider:
         """Return the provider that a name or a `package.module:Class` leads to.
 
@@ -64,20 +82,28 @@ class StorageBackendFactory:
     def build(
         cls,
         backend_type: BackendType,
-        provider_name: str,
+        provider: str | BackendProvider,
         backend_name: str = "default",
         config: Mapping[str, Any] | None = None,
     ) -> StorageBackend:
-        """Return a new backend, not connected; nothing is remembered."""
+        """Return a new backend, not connected; nothing is remembered.
+
+        `provider` is a name, or what `get_provider` gave for one. What the provider
+        raises comes out with the name of the backend.
+        """
         backend_type = BackendType(backend_type)
         check_id(backend_name, "backend_name")
-        provider = cls.get_provider(backend_type, provider_name)
-        backend = provider.create_backend(copied(dict(config or {})))
-        ensure_backend(StorageBackend, backend, f"provider {provider_name!r} made")
+        found = provider if isinstance(provider, BackendProvider) else cls.get_provider(backend_type, provider)
+        own = config.copy() if isinstance(config, ValidatedOptions) else copied(dict(config or {}))
+        try:
+            backend = found.create_backend(own)
+        except Exception as error:
+            failure = f'The {backend_type} "{backend_name}" could not be built'
+            raise attributed(error, failure)  # noqa: B904 - it has its cause
+        what = f"provider {repr(provider) if isinstance(provider, str) else describe(provider)}"
+        ensure_backend(StorageBackend, backend, f"{what} made")
         if backend.backend_type is not backend_type:
-            raise ProviderTypeError(
-                f"The provider {provider_name!r} made a {backend.backend_type}, not a {backend_type}: {backend!r}."
-            )
+            raise ProviderTypeError(f"The {what} made a {backend.backend_type}, not a {backend_type}: {backend!r}.")
         backend.name = backend_name
         return backend
 
@@ -89,7 +115,7 @@ class StorageBackendFactory:
         backend_name: str = "default",
         config: Mapping[str, Any] | None = None,
     ) -> StorageBackend:
-        """Build, connect and remember a backend; return the remembered one for the same words.
+        """Build, connect and remember a backend; return the remembered one for the same provider and config.
 
         Raises `AlreadyRegisteredError` where the name is remembered with another
         provider or config. Concurrent calls build one.
@@ -113,8 +139,8 @@ class StorageBackendFactory:
             known = cls._remembered[key] = _Remembered(provider_name, wanted, backend)
         elif (known.provider_name, known.config) != (provider_name, wanted):
             raise AlreadyRegisteredError(
-                f"{known.backend} is open already, with the provider {known.provider_name!r} and other words than "
-                f"these. Disconnect it first, or choose another name than {backend_name!r}."
+                f"{known.backend} is already open with a different provider or configuration. Disconnect it first, "
+                f"or choose another name than {backend_name!r}."
             )
         return known
 

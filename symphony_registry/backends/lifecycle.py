@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Literal, TypedDict
 
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -11,8 +12,24 @@ from symphony_registry.errors import (
     BackendTimeoutError,
     BackendUnavailableError,
     WrongEventLoopError,
-    without_text,
+    attributed,
+    public_text,
 )
+
+
+@asynccontextmanager
+async def limited(seconds: float | None, failure: str) -> AsyncIterator[None]:
+    """Raise `BackendTimeoutError` where the block takes longer; a timeout of the block's own comes out as it is."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise BackendTimeoutError(
+            f"{failure} within {seconds:g} s. Check that it can be reached from here, or allow more time in timeouts."
+        ) from error
 
 
 class Health(TypedDict):
@@ -28,9 +45,9 @@ class Health(TypedDict):
 class Lifecycle:
     """Opens and closes backends.
 
-    Concurrent calls open a backend once: they share one task, which is forgotten
-    when it fails so that the next call tries again. A caller that is cancelled
-    does not stop the others.
+    Concurrent calls open a backend once: they share one task. A failed one is
+    forgotten, so that the next call tries again. A caller that is cancelled does
+    not stop the others.
     """
 
     def __init__(self) -> None:
@@ -52,8 +69,8 @@ class Lifecycle:
     async def open(self, backend: StorageBackend, timeout: float | None = None) -> None:
         """Connect `backend` unless it is open on this event loop.
 
-        One whose event loop has ended is connected anew. Raises
-        `BackendUnavailableError` where `connect` raised an error that is not ours.
+        One whose event loop has ended is connected anew. What `connect` raises
+        comes out with the name of the backend, as `attributed` says.
         """
         loop = asyncio.get_running_loop()
         if id(backend) in self._opened:
@@ -77,22 +94,19 @@ class Lifecycle:
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if task.cancelled() and not (caller and caller.cancelling()):
-                raise BackendUnavailableError(f"{backend} could not be opened: it was closed meanwhile.") from None
+                raise BackendUnavailableError(f"{backend} was closed before it was open. Open it again.") from None
             raise
 
     async def _open(self, backend: StorageBackend, timeout: float | None) -> None:
-        limit = asyncio.timeout(timeout)
         try:
-            async with limit:
-                await backend.initialize(dict(backend.config or {}))
+            async with limited(timeout, f"{backend} did not open"):
+                await backend.initialize(backend.config or {})
                 await backend.connect()
         except BaseException as error:
-            await _undo_connect(backend, error, timeout)
-            if isinstance(error, TimeoutError) and limit.expired():
-                raise BackendTimeoutError(f"{backend} did not open within {timeout} s.") from error
-            if not isinstance(error, Exception):
-                raise
-            raise without_text(error, f"{backend} could not be opened")  # noqa: B904 - it has its cause
+            named = attributed(error, f"{backend} could not be opened") if isinstance(error, Exception) else error
+            if second := await _disconnected(backend, timeout):
+                named.add_note(f"Closing it again failed too: {public_text(second)}")
+            raise named  # noqa: B904 - it has its cause
         backend._loop = asyncio.get_running_loop()
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
@@ -106,7 +120,7 @@ class Lifecycle:
     async def open_all(self, backends: Iterable[StorageBackend], timeout: float | None = None) -> None:
         """Open all at once, or none: where one fails, those opened here are closed again.
 
-        One that somebody else asked for meanwhile stays open.
+        One that somebody else asked for in the meantime stays open.
         Raises an `ExceptionGroup` of every error, the failed closes included.
         """
         loop = asyncio.get_running_loop()
@@ -176,11 +190,6 @@ def _as_error(result: BaseException, backend: StorageBackend) -> Exception:
     return error
 
 
-async def _undo_connect(backend: StorageBackend, error: BaseException, timeout: float | None) -> None:
-    if second := await _disconnected(backend, timeout):
-        error.add_note(f"Closing it again failed too: {second}")
-
-
 async def _disconnected(backend: StorageBackend, timeout: float | None) -> Exception | None:
     """Disconnect and return what went wrong; one that hangs is left to itself after `timeout` seconds."""
 
@@ -199,12 +208,12 @@ async def _disconnected(backend: StorageBackend, timeout: float | None) -> Excep
     if not task.done():
         task.cancel()
         backend._loop = None
-        return BackendTimeoutError(f"{backend} did not close within {timeout} s.")
+        return BackendTimeoutError(f"{backend} did not close within {timeout:g} s, and was abandoned.")
     if task.cancelled():
         return BackendUnavailableError(f"{backend} did not close: its disconnect was cancelled.")
     error = task.exception()
     if isinstance(error, Exception):
-        return without_text(error, f"{backend} did not close")
+        return attributed(error, f"{backend} did not close")
     if error is not None:
         raise error
     return None
@@ -220,15 +229,14 @@ async def check_health(backend: StorageBackend, timeout: float | None) -> Health
     elif backend._loop is not asyncio.get_running_loop():
         status, detail = "failing", "open on another event loop"
     else:
-        limit = asyncio.timeout(timeout)
         try:
-            async with limit:
+            async with limited(timeout, f"{backend} did not answer its health check"):
                 status = "ok" if await backend.health_check() else "failing"
             if status == "failing":
                 detail = "health_check() says so"
         except Exception as error:
-            status, detail = "failing", f"{type(error).__name__}: {error}"
-            if limit.expired():
-                status, detail = "timeout", f"no answer within {timeout} s"
+            named = attributed(error, f"{backend} failed its health check")
+            status = "timeout" if isinstance(named, BackendTimeoutError) else "failing"
+            detail = public_text(named)
     latency = time.perf_counter() - started
     return {"type": backend.backend_type, "name": backend.name, "status": status, "latency": latency, "detail": detail}

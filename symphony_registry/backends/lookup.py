@@ -1,4 +1,9 @@
-"""Where provider names lead: registered ones, the built-in table, entry points, dotted paths."""
+"""Where the names of providers lead: to what was registered, to products, to entry points, by dotted paths.
+
+A provider makes backends; a configuration has its name. A product
+is what ships with the package: a row of the manifest, with a provider for each
+backend type.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -26,7 +31,7 @@ class Product(NamedTuple):
     """A row of the manifest: a storage product that ships with the package.
 
     `classes` are modules and classes within `package`, as `module:Class`, so that
-    a provider is imported only when it is used. `extra` is what to install.
+    a provider is imported only when it is used. `extra` is what to install besides.
     """
 
     name: str
@@ -35,10 +40,9 @@ class Product(NamedTuple):
     classes: Mapping[BackendType, str]
     extra: str | None = None
 
-    def path(self, backend_type: BackendType) -> str | None:
-        """Return the dotted path of the class for a backend type, if there is one."""
-        found = self.classes.get(backend_type)
-        return None if found is None else f"{self.package}.{found}"
+    def path(self, backend_type: BackendType) -> str:
+        """Return the dotted path of the class for a backend type that it has."""
+        return f"{self.package}.{self.classes[backend_type]}"
 
     @property
     def install(self) -> str:
@@ -52,15 +56,16 @@ class ProviderTable:
     def __init__(self, products: Iterable[Product] = ()) -> None:
         self.shipped: dict[str, Product] = {}
         self.ship(products)
-        self._registered: dict[tuple[BackendType, str], BackendProvider] = {}
+        self._registered: dict[tuple[BackendType, str], object] = {}  # backend classes and providers
 
     def ship(self, products: Iterable[Product]) -> None:
         """Add the products that come with the package."""
         self.shipped.update((product.name, product) for product in products)
 
-    def _built_in(self, backend_type: BackendType, name: str) -> str | None:
-        product = self.shipped.get(name)
-        return None if product is None else product.path(backend_type)
+    def product(self, backend_type: BackendType, name: str) -> Product | None:
+        """Return the product that the name leads to, if it leads to one."""
+        product = None if (backend_type, name) in self._registered else self.shipped.get(name)
+        return product if product is not None and backend_type in product.classes else None
 
     def register(self, backend_type: BackendType, name: str, provider: object, *, replace: bool) -> None:
         """Add a provider under a name; see `StorageBackendFactory.register_provider`."""
@@ -68,13 +73,24 @@ class ProviderTable:
         if ":" in name or not name:
             raise ProviderTypeError(f"A provider cannot be named {name!r}: choose a name without a colon.")
         if not replace:
-            taken = self._registered.get((backend_type, name), self._built_in(backend_type, name))
-            if taken is not None and taken != found and _describe(found) not in (taken, f"{taken}.Provider"):
-                raise AlreadyRegisteredError(
-                    f"There is a {backend_type} provider {name!r} already: {_describe(taken)}. "
-                    "Choose another name, or pass replace=True."
-                )
-        self._registered[backend_type, name] = found
+            self._refuse_taken(backend_type, name, found)
+        self._registered[backend_type, name] = provider
+
+    def _refuse_taken(self, backend_type: BackendType, name: str, provider: BackendProvider) -> None:
+        """Raise `AlreadyRegisteredError` where the name leads to another provider; imports nothing."""
+        if (registered := self._registered.get((backend_type, name))) is not None:
+            taken = registered
+            is_same = as_provider(backend_type, registered, f"provider {name!r}") == provider
+        elif product := self.product(backend_type, name):
+            taken = product.path(backend_type)
+            is_same = describe(provider) in (taken, f"{taken}.Provider")
+        else:
+            return
+        if not is_same:
+            raise AlreadyRegisteredError(
+                f"There is a {backend_type} provider {name!r} already: {describe(taken)}. "
+                "Choose another name, or pass replace=True."
+            )
 
     def names(self, backend_type: BackendType) -> list[str]:
         """Return all names, sorted."""
@@ -86,7 +102,7 @@ class ProviderTable:
         """Return where the provider of that name comes from, in words; imports nothing."""
         if (backend_type, name) in self._registered:
             return "registered in code"
-        if self._built_in(backend_type, name):
+        if self.product(backend_type, name):
             return "built in"
         points = [_origin(point) for point in _entry_points(backend_type) if point.name == name]
         return f"entry point {', '.join(points)}" if points else "dotted path"
@@ -97,13 +113,25 @@ class ProviderTable:
         Raises `ProviderNotFoundError` for an unknown name, `ProviderImportError`
         where importing failed, `ProviderTypeError` for something else.
         """
-        if (provider := self._registered.get((backend_type, name))) is not None:
-            return provider
-        if path := self._built_in(backend_type, name):
-            what = f"provider {name!r}"
-            return as_provider(backend_type, _import(path, what, self.shipped[name].install), what)
+        return as_provider(backend_type, *self._target(backend_type, name))
+
+    def backend_class(self, backend_type: BackendType, name: str) -> type[StorageBackend] | None:
+        """Return the backend class that a name leads to; `None` where it leads to a provider that may make any.
+
+        Raises as `find` does.
+        """
+        found, _ = self._target(backend_type, name)
+        return found if isinstance(found, type) and issubclass(found, StorageBackend) else None
+
+    def _target(self, backend_type: BackendType, name: str) -> tuple[object, str]:
+        """Return the backend class or the provider that a name leads to, and what to call it in a message."""
+        what = f"provider {name!r}"
+        if (registered := self._registered.get((backend_type, name))) is not None:
+            return registered, what
+        if product := self.product(backend_type, name):
+            return _import(product.path(backend_type), what, product.install), what
         if _DOTTED.fullmatch(name):
-            return as_provider(backend_type, _import(name, f"provider {name!r}"), f"provider {name!r}")
+            return _import(name, what), what
         points = [point for point in _entry_points(backend_type) if point.name == name]
         if len(points) > 1:
             raise AlreadyRegisteredError(
@@ -112,7 +140,7 @@ class ProviderTable:
             )
         if points:
             what = f"provider {name!r} ({_origin(points[0])})"
-            return as_provider(backend_type, _import(points[0].value, what), what)
+            return _import(points[0].value, what), what
         shown = repr(name) if looks_like_a_name(name) else "of that name (it is not shown: it may hold a secret)"
         raise ProviderNotFoundError(
             f"There is no {backend_type} provider {shown}. {hint(name, self.names(backend_type))} "
@@ -122,7 +150,7 @@ class ProviderTable:
 
 
 def looks_like_a_name(text: str) -> bool:
-    """Say whether a text can be shown as the name of a provider; anything else may be a secret that slipped there."""
+    """Say whether a text can be shown as the name of a provider; anything else may be a secret put there by mistake."""
     return _PLAIN.fullmatch(text) is not None
 
 
@@ -131,20 +159,20 @@ def as_provider(backend_type: BackendType, found: object, what: str) -> BackendP
     if isinstance(found, type) and issubclass(found, StorageBackend):
         actual = getattr(found, "backend_type", None)
         if actual is not backend_type:
-            raise ProviderTypeError(f"The {what} is a {actual} backend, not a {backend_type}: {_describe(found)}.")
+            raise ProviderTypeError(f"The {what} is a {actual} backend, not a {backend_type}: {describe(found)}.")
         provider = vars(found).get("Provider")  # an inherited one makes the parent
-        return provider if isinstance(provider, BackendProvider) else provider_of(found)
+        return provider if isinstance(provider, BackendProvider) else _provider_for(found)
     if isinstance(found, BackendProvider) and callable(found.create_backend):
         return found
     raise ProviderTypeError(
-        f"The {what} leads to {_describe(found)}, which is neither a {backend_type} backend class "
+        f"The {what} leads to {describe(found)}, which is neither a {backend_type} backend class "
         "nor a provider with a static create_backend(config=None)."
     )
 
 
 @cache
-def provider_of(backend_class: type[StorageBackend]) -> BackendProvider:
-    """Return the provider of a backend class that has none of its own: it calls the class."""
+def _provider_for(backend_class: type[StorageBackend]) -> BackendProvider:
+    """Return a provider for a backend class that has none of its own: it calls the class."""
 
     class Provider:
         Options = getattr(backend_class, "Options", getattr(getattr(backend_class, "Provider", None), "Options", None))
@@ -194,7 +222,7 @@ def _import(path: str, what: str, install: str = "pip install it") -> object:
 
 
 def _candidates(found: object) -> list[str]:
-    """Return the names in a module that could be meant: backends and providers."""
+    """Return the names in a module that could be meant: those of backends and providers."""
     return [
         name
         for name, value in getattr(found, "__dict__", {}).items()
@@ -209,13 +237,13 @@ def _origin(point: "EntryPoint") -> str:
 def shipped_class(module: str, name: str, backend_type: BackendType) -> Any:
     """Return a shipped backend class by its name, imported when a package is asked for it."""
     for product in PROVIDERS.shipped.values():
-        path = product.path(backend_type)
-        if path is not None and path.endswith(f":{name}"):
-            return _import(path, f"class {name}", product.install)
+        if product.classes.get(backend_type, "").endswith(f":{name}"):
+            return _import(product.path(backend_type), f"class {name}", product.install)
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
-def _describe(found: object) -> str:
+def describe(found: object) -> str:
+    """Return the dotted path of a provider or a backend class, for messages."""
     if isinstance(found, str):
         return found
     owner = found if hasattr(found, "__qualname__") else type(found)

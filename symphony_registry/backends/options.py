@@ -1,4 +1,4 @@
-"""The options of a backend: a pydantic model per provider."""
+"""The options of a backend: a pydantic model for each provider."""
 
 import warnings
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from symphony_registry.backends.values import copied
 from symphony_registry.errors import InvalidValueError, hint
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -30,20 +31,41 @@ class UnknownOptionWarning(UserWarning):
 # Where pydantic speaks of its own classes.
 _REASONS = {
     "missing": "this option is required",
-    "dict_type": "here belongs a mapping",
-    "model_type": "here belongs a mapping",
-    "path_type": "here belongs a path",
+    "dict_type": "a mapping is expected here",
+    "model_type": "a mapping is expected here",
+    "path_type": "a path is expected here",
 }
 
 OptionsT = TypeVar("OptionsT", bound=BackendOptions)
 
 
-def read_options(model: type[OptionsT], config: Mapping[str, Any] | None, owner: str) -> OptionsT:
-    """Return the options of a backend that is built in code.
+class ValidatedOptions(dict[str, Any]):
+    """Options with the model that they made when they were validated, so that nobody does it again."""
 
-    Unknown ones are ignored with an `UnknownOptionWarning` (configuration files
-    are checked more strictly before); a wrong value raises `InvalidValueError`.
+    def __init__(self, given: Mapping[str, Any], made: BaseModel) -> None:
+        super().__init__(given)
+        self._made = made
+        self._validated = copied(dict(given))
+
+    def copy(self) -> dict[str, Any]:
+        """Return a deep copy; options that were changed since are not validated any more."""
+        own: dict[str, Any] = copied(dict(self))
+        return ValidatedOptions(own, self._made) if own == self._validated else own
+
+    def as_model(self, model: type[OptionsT]) -> OptionsT | None:
+        """Return what they made, if that is of this model and they were not changed since."""
+        return self._made if isinstance(self._made, model) and self == self._validated else None
+
+
+def read_options(model: type[OptionsT], config: Mapping[str, Any] | None, owner: str) -> OptionsT:
+    """Return the options that a backend is built with.
+
+    Those of a configuration file were validated before, with their places. In
+    those given in code, unknown ones are ignored with an `UnknownOptionWarning`,
+    and a wrong value raises `InvalidValueError`.
     """
+    if isinstance(config, ValidatedOptions) and (made := config.as_model(model)) is not None:
+        return made
     given = dict(config or {})
     known = fields_of(model)
     for name in given.keys() - known.keys():
@@ -52,8 +74,10 @@ def read_options(model: type[OptionsT], config: Mapping[str, Any] | None, owner:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {reason(e)}" for e in error.errors(include_input=False))
-        raise InvalidValueError(f"{owner} cannot use its options: {problems}.") from None
+        found = error.errors(include_input=False)
+        problems = "; ".join(": ".join([*map(str, each["loc"]), reason(each)]) for each in found)
+        names = tuple(dict.fromkeys(str(each["loc"][0]) for each in found if each["loc"]))
+        raise InvalidValueError(f"{owner} cannot use its options: {problems}.", options=names) from None
 
 
 def reason(error: Any) -> str:

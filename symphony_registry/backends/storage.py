@@ -44,12 +44,12 @@ class StorageBackend(ABC):
     _loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
-        self.config = dict(config or {})
+        self.config = config.copy() if isinstance(config, dict) else dict(config or {})  # which stay validated
 
     async def initialize(self, config: Mapping[str, Any] | None = None) -> None:
         """Take other options than the constructor got; `None` keeps those. Before `connect` only."""
         if config is not None:
-            self.config = dict(config)
+            self.config = config.copy() if isinstance(config, dict) else dict(config)
 
     async def connect(self) -> None:
         """Make the backend ready for use; harmless when it is."""
@@ -62,6 +62,13 @@ class StorageBackend(ABC):
     async def health_check(self) -> bool:
         """Say whether an operation would work now."""
         return self.is_open
+
+    async def exists(self) -> bool:
+        """Say whether something was ever stored, so that `connect` would not begin with nothing.
+
+        Before `connect`, without changing anything; a provider that cannot tell says yes.
+        """
+        return True
 
     async def version(self) -> str:
         """Return what keeps the data, and its version; a provider whose data a server keeps asks the server."""

@@ -68,7 +68,7 @@ def run(arguments: Sequence[str] | None) -> int:
         if error.filename is None:
             _leave_output()
         if not isinstance(error, BrokenPipeError):  # who reads has what was wanted
-            print_error(OSError(f"{error.filename or 'standard output'}: {error.strerror}."))
+            print_error(f"{error.filename or 'standard output'}: {error.strerror}.")
         return 1
     return status
 

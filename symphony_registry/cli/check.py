@@ -27,7 +27,7 @@ def check(
     """Check the configuration, and open every backend in it.
 
     Everything wrong is shown in one run, with its file and line and what to do. A backend is opened as an application
-    opens it: a file store takes its lock, and what is missing is made. ITEMS are vectors, entities + relations, or
+    opens it: it takes its locks, and what is missing is created. ITEMS are vectors, entities + relations, or
     checkpoints. The exit status is 1 where anything is wrong.
     """
     configuration = read_layers(env, config_dir)

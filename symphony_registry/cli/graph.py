@@ -1,7 +1,6 @@
 """`symphony-registry graph`."""
 
 import asyncio
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,29 +14,21 @@ from symphony_registry.errors import BackendErrorGroup, RegistryError
 from symphony_registry.registry import ServiceRegistry
 
 
-class Format(StrEnum):
-    """What a picture is written as."""
-
-    MERMAID = "mermaid"
-    SVG = "svg"
-
-
 def graph(
     env: Environment = None,
     config_dir: ConfigDir = None,
-    picture_format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.MERMAID,
     output: Output = None,
     open_backends: Annotated[
         bool, typer.Option("--open", help="Open the backends first, to see which can be.")
     ] = False,
 ) -> None:
-    """Draw the container: which settings feed which backends.
+    """Draw the container, as Mermaid: which settings feed which backends.
 
     An application draws its own, with what it has overridden and opened, by symphony_registry.diagram.diagram.
     """
     registry = ServiceRegistry.from_config(env, config_dir)
     drawn, errors = asyncio.run(_opened_and_drawn(registry)) if open_backends else (diagram(registry.container), [])
-    write_text(drawn.mermaid() if picture_format is Format.MERMAID else drawn.svg(), output)
+    write_text(drawn.mermaid(), output)
     if errors:
         raise BackendErrorGroup("Not all backends could be opened and closed", errors)
 

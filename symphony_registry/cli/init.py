@@ -17,7 +17,7 @@ from symphony_registry.settings.layers import SHIPPED
 
 _EDITORS = "# yaml-language-server: $schema=schema.json\n"
 _PRODUCTION = """\
-# What is meant for production. ${NAME} is a variable, ${file:PATH} the text of a file: a place for secrets.
+# Settings for production. ${NAME} is a variable, ${file:PATH} the text of a file: a place for secrets.
 # What an option means: symphony-registry providers TYPE.
 """
 
@@ -38,22 +38,20 @@ def init(
     """Write configuration files to begin with.
 
     They are base, development, test and production, and a schema for editors. Asks what keeps the data in production,
-    unless that is given or nobody is there to ask. Never overwrites a file.
+    unless that is given or there is no terminal. Never overwrites a file.
     """
     known = common_providers()
     chosen = provider or "file"
     if provider is None and sys.stdin.isatty() and sys.stdout.isatty():
         chosen = typer.prompt(f"What keeps the data in production? ({', '.join(known)})", default="file")
     if chosen not in known:
-        raise typer.BadParameter(f'no provider "{chosen}" is there for all types. {hint(chosen, known)}')
+        raise typer.BadParameter(f'there is no provider "{chosen}" for all three types. {hint(chosen, known)}')
     files = {name: (SHIPPED / name).read_text("utf-8") for name in ("base.yaml", "development.yaml", "test.yaml")}
     blocks = [yaml_block(provider_named(backend_type, chosen)) for backend_type in BackendType]
     files["production.yaml"] = "\n".join([_EDITORS + _PRODUCTION, *blocks])
     files["schema.json"] = schema_text()
     if there := [str(directory / name) for name in files if (directory / name).exists()]:
-        print_error(
-            FileExistsError(f"{', '.join(there)}: there already, and init never overwrites. Nothing is written.")
-        )
+        print_error(f"{', '.join(there)}: there already, and init never overwrites. Nothing was written.")
         raise typer.Exit(1)
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

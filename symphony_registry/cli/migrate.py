@@ -17,7 +17,7 @@ from symphony_registry.cli.selection import (
     closing,
     open_source,
     open_to_move,
-    provider_of,
+    provider_name_of,
     settings_of,
     stores_of,
 )
@@ -50,9 +50,7 @@ def migrate(
     replace: Replace = False,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="Say what would be done, and copy nothing. A target that is missing is made, empty."
-        ),
+        typer.Option("--dry-run", help="Say what would be done, and copy nothing. A missing target is created, empty."),
     ] = False,
     config_dir: ConfigDir = None,
     as_json: Json = False,
@@ -61,7 +59,7 @@ def migrate(
 
     Ids, values, vectors to the last bit, the order of checkpoints and their timestamps stay what they are. Everything
     is opened and checked before anything is written. A target that is not empty is refused, unless it holds what an
-    interrupted run has left: then the same command continues. Nobody should write to either side meanwhile. The exit
+    interrupted run has left: then the same command resumes. Nobody should write to either side while it runs. The exit
     status is 1 where anything failed or differs.
     """
     if source == target:
@@ -69,7 +67,7 @@ def migrate(
     existing = existing_of(merge=merge, replace=replace)
     ends = {environment: ServiceRegistry.from_config(environment, config_dir) for environment in (source, target)}
     moves = [Move(each) for each in chosen_stores(ends[source], only or ())]
-    with interruptible("What was copied stays; the same command continues."):
+    with interruptible("What was copied stays; rerun the command to resume."):
         asyncio.run(_migrate(ends, moves, existing, dry_run=dry_run))
     if as_json:
         stores = [{**_providers(ends, each.store), **each.as_json()} for each in moves]
@@ -107,7 +105,7 @@ async def _opened(ends: _Ends, store: StoreName) -> AsyncIterator[tuple[StoreCon
             f"Add it to {name}.yaml, or name the others with --only."
         )
     if settings_of(source, store) == settings_of(target, store):
-        raise TransferError("Both environments keep it at the same place: its provider and options are the same.")
+        raise TransferError("Both environments keep it in the same place: its provider and options are the same.")
     async with AsyncExitStack() as stack:
         opened: list[StoreContents] = []
         for environment, registry in ends.items():
@@ -120,7 +118,7 @@ async def _opened(ends: _Ends, store: StoreName) -> AsyncIterator[tuple[StoreCon
 
 
 def _providers(ends: _Ends, store: StoreName) -> dict[str, str]:
-    source, target = (provider_of(registry, store) for registry in ends.values())
+    source, target = (provider_name_of(registry, store) for registry in ends.values())
     return {"from_provider": source, "to_provider": target}
 
 

@@ -1,4 +1,4 @@
-"""What `migrate` and `import` have in common: a store on its way, and what is told about it."""
+"""What `migrate` and `import` have in common: moving a store, and reporting on it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from rich.text import Text
 from symphony_registry.cli.output import BAD, FAINT, GOOD, parts_of, print_lines
 from symphony_registry.cli.progress import progress_bar
 from symphony_registry.cli.selection import StoreName
-from symphony_registry.errors import RegistryError
+from symphony_registry.errors import RegistryError, public_text
 from symphony_registry.transfer import (
     Action,
     Comparison,
     Contents,
+    CopyPlan,
     Existing,
-    Plan,
     Stage,
     StoreContents,
     as_kept,
@@ -41,17 +41,15 @@ _PLANNED = {
     Action.REPLACE: "would delete {0.target_items:,}, then copy {0.to_copy:,}",
 }
 
-_ROUNDED = "the target keeps float16 (storage: halfvec): vectors are copied rounded, and compared so."
-
 
 @dataclass
 class Move:
     """What is planned for a store, what came of it, or what is wrong."""
 
     store: StoreName
-    plan: Plan | None = None
+    plan: CopyPlan | None = None
     copied: int = 0
-    is_rounded: bool = False
+    precision: str | None = None  # what the target rounds numbers to
     comparison: Comparison | None = None
     problem: str = ""
 
@@ -62,17 +60,16 @@ class Move:
 
     async def prepare(self, source: Contents, target: StoreContents, existing: Existing) -> None:
         """Plan, or raise what is in the way."""
-        kept = as_kept(source, target)
-        self.is_rounded = kept is not source
+        self.precision = target.precision
         with progress_bar(str(self.store), None) as progress:
-            self.plan = await plan_copy(kept, target, existing, progress)
+            self.plan = await plan_copy(as_kept(source, target), target, existing, progress)
 
     async def carry_out(self, source: Contents, target: StoreContents) -> None:
         """Copy as planned, and compare both sides."""
         plan = self.plan
         assert plan is not None
-        if self.is_rounded:
-            print_lines(f"{self.store}: {_ROUNDED}", stderr=True)
+        for text in self._about_rounding():
+            print_lines(f"{self.store}: {text}", stderr=True)
         kept = as_kept(source, target)
         with progress_bar(str(self.store), plan.source_items) as show:
 
@@ -94,15 +91,20 @@ class Move:
     def details(self) -> list[Text]:
         """Return what is wrong, what differs, and what both sides hold."""
         details = [Text(self.problem)] if self.problem else []
-        details += [Text(_ROUNDED)] if self.is_rounded else []
+        details += map(Text, self._about_rounding())
         if (found := self.comparison) is not None:
-            details += [Text(f"{each.section}: {each}") for each in found.differences]
+            details += [Text(f"{each.collection}: {each}") for each in found.differences]
             if found.differing > len(found.differences):
                 details.append(Text(f"and {found.differing - len(found.differences):,} more"))
-            counts = ", ".join(f"{count:,} {section}" for section, count in found.source.counts.items())
+            counts = ", ".join(f"{count:,} {name}" for name, count in found.source.counts.items())
             others = f" (beside {found.others:,} others)" if found.others else ""
             details.append(Text(f"{counts}{others}, {found.source.digest}", FAINT))
         return details
+
+    def _about_rounding(self) -> list[str]:
+        if self.precision is None:
+            return []
+        return [f"the target keeps {self.precision}: vectors are copied rounded, and compared as rounded."]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything for a program."""
@@ -113,7 +115,7 @@ class Move:
             "action": plan and plan.action,
             "to_copy": plan and plan.to_copy,
             "copied": self.copied,
-            "rounded": self.is_rounded,
+            "rounded": self.precision is not None,
             "source": found and vars(found.source),
             "target": found and vars(found.target),
             "others": found and found.others,
@@ -130,12 +132,12 @@ def noted(move: Move) -> Iterator[None]:
     try:
         yield
     except RegistryError as error:
-        move.problem = " ".join(map(str, parts_of(error)))
+        move.problem = " ".join(map(public_text, parts_of(error)))
 
 
 @contextmanager
 def interruptible(left: str) -> Iterator[None]:
-    """Say what is left where Ctrl-C interrupts the block, and end the command."""
+    """Where Ctrl-C interrupts the block, say what that leaves, and end the command."""
     try:
         yield
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from symphony_registry.errors import RegistryError, StorageError
+from symphony_registry.errors import RegistryError, StorageError, public_text
 from symphony_registry.settings.effective import printable
 
 Cell = str | Text
@@ -106,10 +106,10 @@ def parts_of(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def print_error(error: BaseException) -> None:
+def print_error(error: RegistryError | str) -> None:
     """Print what went wrong, every part of a group, on stderr."""
-    for each in parts_of(error):
-        print_lines(Text.assemble(("error: ", BAD), str(each)), stderr=True)
+    for each in [error] if isinstance(error, str) else map(public_text, parts_of(error)):
+        print_lines(Text.assemble(("error: ", BAD), each), stderr=True)
 
 
 def write_text(text: str, output: Path | None = None) -> None:

@@ -1,11 +1,14 @@
 """`symphony-registry providers`."""
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.cli.options import ConfigDir, Environment, Json, backend_type_names, provider_names
 from symphony_registry.cli.output import (
@@ -21,9 +24,18 @@ from symphony_registry.cli.output import (
 )
 from symphony_registry.cli.selection import backend_type_of
 from symphony_registry.errors import ProviderNotFoundError
-from symphony_registry.settings.catalog import Option, Provider, provider_named, providers_of, yaml_block
+from symphony_registry.settings.catalog import Option, ProviderInfo, provider_named, providers_of, yaml_block
 from symphony_registry.settings.effective import effective
 from symphony_registry.settings.layers import read_layers
+from symphony_registry.transfer.collection import COLLECTIONS
+
+# Guarantees as a table has them; its column ALSO has those of one backend type.
+_GUARANTEES: Mapping[str, Callable[[Guarantees], str]] = {
+    "SURVIVES": lambda given: given.survives,
+    "SHARED": lambda given: "yes" if given.shared else "no",
+    "BULK": lambda given: "whole" if given.atomic_bulk else "in parts",
+}
+_COLUMNS = ("TYPE", "NAME", "STATUS", *_GUARANTEES, "ALSO", "ABOUT")
 
 
 def providers(
@@ -37,11 +49,12 @@ def providers(
     config_dir: ConfigDir = None,
     as_json: Json = False,
 ) -> None:
-    """List the providers, where they come from, and their options.
+    """List the providers, what they guarantee with default options, and their options.
 
-    With a TYPE (vector_store, knowledge_graph, checkpoint_store), the options with their types, defaults and help. With
-    a NAME too, which may be a class as package.module:Class, the YAML of a backend, to paste. Classes that the
-    configuration names are listed with the others.
+    SURVIVES is what a write survives, SHARED whether other processes may use the same storage at the same time, BULK
+    whether other tasks see a bulk operation whole. With a TYPE (vector_store, knowledge_graph, checkpoint_store), the
+    options with their types, defaults and help. With a NAME too, which may be a class as package.module:Class, the YAML
+    of a backend, to paste. Classes that the configuration names are listed with the others.
     """
     backend_type = None if type_name is None else backend_type_of(type_name)
     if backend_type is not None and name is not None:
@@ -53,12 +66,9 @@ def providers(
     if as_json:
         print_json([_as_json(provider) for provider in found])
         return
-    columns = ("TYPE", "NAME", "FROM", "STATUS")
-    if backend_type is None:
-        rows = [[*_row(each), _option_names(each)] for each in found]
-        print_table([*columns, "OPTIONS"], rows, map(_problem, found))
-    else:
-        print_table(columns, map(_row, found), [[*_problem(each), *_options(each)] for each in found])
+    options = [[] if backend_type is None else _options(each) for each in found]
+    details = [[*_problem(each), *texts] for each, texts in zip(found, options, strict=True)]
+    print_table(_COLUMNS, map(_row, found), details)
     print_lines(Text("Any class can be named too: provider: package.module:Class.", FAINT))
 
 
@@ -71,7 +81,7 @@ def _classes_in_use(env: Environment, config_dir: ConfigDir) -> defaultdict[str,
     return found
 
 
-def _print_block(provider: Provider, *, as_json: bool) -> None:
+def _print_block(provider: ProviderInfo, *, as_json: bool) -> None:
     if provider.problem is not None:
         raise ProviderNotFoundError(provider.problem)
     if as_json:
@@ -80,22 +90,28 @@ def _print_block(provider: Provider, *, as_json: bool) -> None:
         write_text(yaml_block(provider))
 
 
-def _row(provider: Provider) -> list[Cell]:
+def _row(provider: ProviderInfo) -> list[Cell]:
     status = Text("ready", GOOD) if provider.problem is None else Text("not usable", BAD)
-    return [provider.backend_type, provider.name, provider.origin, status]
+    promised = guarantee_cells(provider.backend_type, provider.guarantees)
+    return [provider.backend_type, provider.name, status, *promised, provider.about or provider.origin]
 
 
-def _option_names(provider: Provider) -> str:
-    if provider.options is None:
-        return MISSING
-    return ", ".join(option.name for option in provider.options) or "none"
+def guarantee_cells(backend_type: BackendType, given: Guarantees | None) -> list[str]:
+    """Return guarantees as a table has them, `-` where they are not known."""
+    if given is None:
+        return [MISSING] * (len(_GUARANTEES) + 1)
+    also = [text for each in COLLECTIONS[backend_type] for text in each.promises(given)]
+    also += [] if given.filters else ["no filters"]
+    also += [] if given.largest_value is None else [f"values up to {given.largest_value:,} bytes"]
+    also += [] if given.largest_limit is None else [f"limits up to {given.largest_limit:,}"]
+    return [*(cell(given) for cell in _GUARANTEES.values()), ", ".join(also) or MISSING]
 
 
-def _problem(provider: Provider) -> list[Text]:
+def _problem(provider: ProviderInfo) -> list[Text]:
     return [] if provider.problem is None else [Text(provider.problem)]
 
 
-def _options(provider: Provider) -> list[Text]:
+def _options(provider: ProviderInfo) -> list[Text]:
     return [_option_text(option) for option in provider.options or ()]
 
 
@@ -104,6 +120,7 @@ def _option_text(option: Option) -> Text:
     return Text.assemble((option.name, "bold"), f" ({option.type}; {default}): {option.help}")
 
 
-def _as_json(provider: Provider) -> dict[str, Any]:
+def _as_json(provider: ProviderInfo) -> dict[str, Any]:
+    guarantees = None if provider.guarantees is None else asdict(provider.guarantees)
     options = None if provider.options is None else [option._asdict() for option in provider.options]
-    return {**provider._asdict(), "options": options}
+    return {**provider._asdict(), "guarantees": guarantees, "options": options}

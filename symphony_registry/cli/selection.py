@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import typer
 
-from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.cli.output import MISSING
-from symphony_registry.errors import BackendErrorGroup, NotFoundError, TransferError, hint, own_errors
+from symphony_registry.errors import BackendErrorGroup, NotFoundError, TransferError, hint, public_errors
+from symphony_registry.registrations import Registrations
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.settings import BackendSettings
-from symphony_registry.settings.validation import options_model
 from symphony_registry.transfer import StoreContents
 
 
@@ -32,7 +32,7 @@ def stores_of(registry: ServiceRegistry) -> list[StoreName]:
 
 
 def backend_type_of(word: str) -> BackendType:
-    """Return the backend type that is called so."""
+    """Return the backend type of that name."""
     try:
         return BackendType(word)
     except NotFoundError as error:
@@ -40,7 +40,7 @@ def backend_type_of(word: str) -> BackendType:
 
 
 def chosen_stores(registry: ServiceRegistry, words: Sequence[str]) -> list[StoreName]:
-    """Return the stores that any of `words`, each a type or a type and a name, stands for; all without words."""
+    """Return the stores that `words` choose, each a type or a type and a name; all stores without words."""
     known = stores_of(registry)
     found: list[StoreName] = []
     for word in words:
@@ -54,7 +54,7 @@ def chosen_stores(registry: ServiceRegistry, words: Sequence[str]) -> list[Store
 
 
 def chosen_store(registry: ServiceRegistry, word: str) -> StoreName:
-    """Return the one store that a word stands for."""
+    """Return the one store that a word chooses."""
     found = chosen_stores(registry, [word])
     if len(found) != 1:
         known = ", ".join(map(str, stores_of(registry)))
@@ -62,7 +62,7 @@ def chosen_store(registry: ServiceRegistry, word: str) -> StoreName:
     return found[0]
 
 
-def provider_of(registry: ServiceRegistry, store: StoreName) -> str:
+def provider_name_of(registry: ServiceRegistry, store: StoreName) -> str:
     """Return the name of a store's provider, `-` where the store is not configured."""
     configured = settings_of(registry, store)
     return MISSING if configured is None else configured.provider
@@ -75,7 +75,7 @@ def settings_of(registry: ServiceRegistry, store: StoreName) -> BackendSettings 
 
 @asynccontextmanager
 async def closing(registry: ServiceRegistry) -> AsyncIterator[None]:
-    """Close what the block has opened; where both fail, the block's error is told."""
+    """Close what the block has opened; where both fail, the block's error is raised."""
     try:
         yield
     except BaseException:
@@ -86,34 +86,29 @@ async def closing(registry: ServiceRegistry) -> AsyncIterator[None]:
 
 
 async def open_store(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
-    """Open a store; every error is one of ours."""
-    with own_errors(f"{store} could not be built"):
+    """Open a store; every error is one of ours, whose message may be shown."""
+    with public_errors(f"{store} could not be opened"):
         return await registry.open_backend(*store)
 
 
 async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreContents:
-    """Open a store to copy from or to; raises `TransferError` for one that this process alone would see."""
+    """Open a store to copy from or to; raises `TransferError` for one that does not outlive this command."""
     opened = await open_store(registry, store)
     if not opened.guarantees.persists:
         raise TransferError(
-            f"{opened} is empty now and gone when this command ends: it does not persist. Choose another environment."
+            f"{opened} does not persist: it is empty now, and gone when this command ends. Choose another environment."
         )
     return StoreContents(opened)
 
 
 async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
-    """Open a store to copy from; raises `TransferError` where it would be made only now."""
-    from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME  # noqa: PLC0415
-    from symphony_registry.providers.embedded.log import FileOptions  # noqa: PLC0415 - providers are loaded when they are used
-
-    configured = settings_of(registry, store)
-    assert configured is not None
-    model = options_model(StorageBackendFactory.get_provider(store.backend_type, configured.provider))
-    if model is not None and issubclass(model, FileOptions):
-        path = model.model_validate(configured.options).path
-        if not (path / JOURNAL_NAME).exists():
-            raise TransferError(
-                f"Nothing was ever stored in {path.absolute()}: {store} is not there. Look at the environment, and "
-                "at the working directory, where relative paths begin."
-            )
+    """Open a store to copy from; raises `TransferError` where opening would make it."""
+    with public_errors(f"{store} could not be opened"):
+        backend = Registrations(registry.container).find(*store)
+        is_there = backend is None or await backend.exists()
+    if not is_there:
+        raise TransferError(
+            f"{backend} is not there: nothing was ever stored in it. Check the environment, and the working directory "
+            f"({Path.cwd()}), where relative paths start."
+        )
     return await open_to_move(registry, store)

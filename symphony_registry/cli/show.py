@@ -30,7 +30,7 @@ def show(
 ) -> None:
     """Show every setting in effect, with the layer that set it.
 
-    Secrets are masked. Options that fell away because a higher layer changed the provider stand there as dropped.
+    Secrets are masked. Options dropped because a higher layer changed the provider are listed as dropped.
     """
     if diff is not None:
         _compare(read_layers(diff[0], config_dir), read_layers(diff[1], config_dir), as_json=as_json)

@@ -39,9 +39,9 @@ from symphony_registry.cli.selection import (
     open_source,
     open_store,
     open_to_move,
-    provider_of,
+    provider_name_of,
 )
-from symphony_registry.errors import RegistryError, TransferError
+from symphony_registry.errors import RegistryError, TransferError, public_text
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.transfer import (
     Existing,
@@ -51,20 +51,25 @@ from symphony_registry.transfer import (
     summarize,
     write_lines,
 )
+from symphony_registry.transfer.collection import COLLECTIONS
 
 _STORE = typer.Argument(
     metavar="TYPE/NAME", help="Which store: vector_store/default.", autocompletion=store_names, show_default=False
 )
-_SECTIONS = ("vectors", "entities", "relations", "checkpoints")
 
 
 class _Counted(NamedTuple):
-    """What a store holds, or why that cannot be told."""
+    """What a store holds, or why that is not known."""
 
     store: StoreName
     provider: str
     summary: JSONObject
     problem: str = ""
+
+    @property
+    def collections(self) -> list[str]:
+        """The names under which the summary has numbers of items."""
+        return [each.name for each in COLLECTIONS[self.store.backend_type]]
 
 
 def stats(
@@ -107,12 +112,12 @@ async def _count(registry: ServiceRegistry, store: StoreName) -> _Counted:
         async with closing(registry):
             summary = await summarize(await open_store(registry, store))
     except RegistryError as error:
-        problem = " ".join(map(str, parts_of(error)))
-    return _Counted(store, provider_of(registry, store), summary, problem)
+        problem = " ".join(map(public_text, parts_of(error)))
+    return _Counted(store, provider_name_of(registry, store), summary, problem)
 
 
 def _row(counted: _Counted) -> list[Cell]:
-    items = " + ".join(f"{counted.summary[each]:,}" for each in _SECTIONS if each in counted.summary)
+    items = " + ".join(f"{counted.summary[each]:,}" for each in counted.collections if each in counted.summary)
     return [*counted.store, counted.provider, items or MISSING]
 
 
@@ -121,7 +126,7 @@ def _details(counted: _Counted) -> list[Text]:
     return problem + [
         Text(f"{key.replace('_', ' ')}: {_shown(value)}", FAINT)
         for key, value in counted.summary.items()
-        if key not in _SECTIONS
+        if key not in counted.collections
     ]
 
 
@@ -155,23 +160,24 @@ def export(
 ) -> None:
     """Write a store as JSON lines, the same for every provider.
 
-    A file appears when it is complete, and takes the place of one that was there, unless the store is empty. Equal
-    stores give equal files.
+    The file appears once it is complete. It replaces an earlier one, unless the store is empty. Equal stores give equal
+    files.
     """
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
     with interruptible("The export is not complete."), _written(output) as file:
-        exported = asyncio.run(_export(registry, chosen, file, keeps=output is not None and output.is_file()))
+        earlier = output if output is not None and output.is_file() else None
+        exported = asyncio.run(_export(registry, chosen, file, earlier))
     if output is not None:
-        print_lines(Text(f"{exported.count:,} records of {chosen} are in {output}, {exported.digest}", GOOD))
+        print_lines(Text(f"{exported.count:,} items of {chosen} are in {output}, {exported.digest}", GOOD))
 
 
-async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO, *, keeps: bool) -> Exported:
+async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO, earlier: Path | None) -> Exported:
     async with closing(registry):
         contents = await open_source(registry, store)
         items = await count_all(contents)
-        if not items and keeps:
-            raise TransferError(f"{store} is empty: the file that is there stays. Delete it if an empty one is meant.")
+        if not items and earlier is not None:
+            raise TransferError(f"{store} is empty: {earlier} is kept. Delete it first if you want an empty file.")
         with progress_bar(str(store), items) as progress:
             return await write_lines(contents, file, progress)
 
@@ -221,19 +227,19 @@ def import_(
     """Read a store from JSON lines, and compare it with them.
 
     The whole file is checked before anything is written. A store that is not empty is refused, unless it holds what an
-    interrupted import of the same file has left: then it is continued. The exit status is 1 where anything failed.
+    interrupted import of the same file has left: then that is resumed. The exit status is 1 where anything failed.
     """
     existing = existing_of(merge=merge, replace=replace)
     registry = ServiceRegistry.from_config(env, config_dir)
     move = Move(chosen_store(registry, store))
-    left = "What was imported stays; the same command continues."
+    left = "What was imported stays; rerun the command to resume."
     with interruptible(left), noted(move), _seekable(file) as whole:
         exported = ExportFile(whole, str(file), move.store.backend_type)
         asyncio.run(_import(registry, exported, move, existing))
     if as_json:
         print_json({"file": str(file), **move.as_json()})
     elif move.problem:
-        print_error(TransferError(move.problem))
+        print_error(move.problem)
     else:
         print_lines(*move.details(), _import_summary(move, str(file)))
     if not move.is_right:
@@ -263,5 +269,5 @@ async def _import(registry: ServiceRegistry, exported: ExportFile, move: Move, e
 
 def _import_summary(move: Move, name: str) -> Text:
     if move.is_right:
-        return Text(f"{move.store} holds what {name} holds: {move.copied:,} records were written, all were read.", GOOD)
-    return Text(f"{move.store} is not what {name} holds.", BAD)
+        return Text(f"{move.store} is equal to {name}: {move.copied:,} items were written, and all compared.", GOOD)
+    return Text(f"{move.store} differs from {name}.", BAD)

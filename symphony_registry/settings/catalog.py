@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError
 from symphony_registry.settings.secrets import MASK
@@ -29,37 +30,47 @@ class Option(NamedTuple):
     example: str
 
 
-class Provider(NamedTuple):
-    """A provider; `problem` says why it cannot be used, `options` is `None` where it does not say what it takes."""
+class ProviderInfo(NamedTuple):
+    """What is known of a provider.
+
+    `about` says what a product of the manifest is, `problem` why the provider
+    cannot be used. `guarantees` and `options` are `None` where they are not known:
+    where it makes backends of any class, and where it has no model of its options.
+    """
 
     backend_type: BackendType
     name: str
     origin: str
-    problem: str | None
-    options: tuple[Option, ...] | None
+    about: str | None = None
+    problem: str | None = None
+    guarantees: Guarantees | None = None
+    options: tuple[Option, ...] | None = None
 
 
-def providers_of(backend_type: BackendType, more: Iterable[str] = ()) -> list[Provider]:
+def providers_of(backend_type: BackendType, more: Iterable[str] = ()) -> list[ProviderInfo]:
     """Return every provider of a type that has a name, and those that `more` names, by dotted path."""
     names = StorageBackendFactory.list_providers(backend_type)
     return [provider_named(backend_type, name) for name in [*names, *sorted(set(more) - set(names))]]
 
 
-def provider_named(backend_type: BackendType, name: str) -> Provider:
-    """Return what a name leads to."""
+def provider_named(backend_type: BackendType, name: str) -> ProviderInfo:
+    """Return what is known of the provider of that name."""
+    product = StorageBackendFactory.provider_product(backend_type, name)
     origin = StorageBackendFactory.provider_origin(backend_type, name)
+    known = ProviderInfo(backend_type, name, origin, None if product is None else product.about)
     try:
         model = options_model(StorageBackendFactory.get_provider(backend_type, name))
+        known = known._replace(guarantees=StorageBackendFactory.provider_guarantees(backend_type, name))
     except RegistryError as error:
-        return Provider(backend_type, name, origin, str(error), None)
+        return known._replace(problem=str(error))
     if model is None:
-        return Provider(backend_type, name, origin, None, None)
+        return known
     schema = model.model_json_schema()
     options = tuple(_option(backend_type, key, each, schema) for key, each in schema.get("properties", {}).items())
-    return Provider(backend_type, name, origin, None, options)
+    return known._replace(options=options)
 
 
-def yaml_block(provider: Provider, backend_name: str = "default") -> str:
+def yaml_block(provider: ProviderInfo, backend_name: str = "default") -> str:
     """Return the YAML that configures a backend with this provider: what is required, the rest as comments."""
     lines = [f"{provider.backend_type.section}:", f"  {backend_name}:", f"    provider: {provider.name}"]
     options = provider.options or ()
@@ -91,7 +102,7 @@ def _example(backend_type: BackendType, name: str, schema: Schema, kind: str) ->
         return str(examples[0])
     if kind == "path":
         return f"${{SYMPHONY_DATA_DIR:-.symphony-registry}}/{backend_type.section}"
-    return "${DATABASE_URL}" if "secret" in kind and name in ("dsn", "url") else f"${{{name.upper()}}}"
+    return f"${{{name.upper()}}}"
 
 
 def _alternatives(schema: Schema, root: Schema) -> list[Schema]:

@@ -28,7 +28,7 @@ class Setting:
     """A value that may be shown, and where it comes from.
 
     `references` are what it was made of; `dropped_by` is the place of the
-    provider that made an option fall away.
+    provider because of which an option was dropped.
     """
 
     path: Path_
@@ -40,7 +40,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """The path as it stands in messages."""
+        """The path as messages have it."""
         return ".".join(self.path)
 
     def equals(self, other: "Setting | None") -> bool:
@@ -79,7 +79,7 @@ def printable(text: str) -> str:
 
 
 def provider_text(value: object) -> str:
-    """Return the name of a provider, unless it does not look like one: it may be a secret that slipped there."""
+    """Return the name of a provider, unless it does not look like one: it may be a secret put there by mistake."""
     return value if isinstance(value, str) and looks_like_a_name(value) else MASK
 
 
@@ -100,7 +100,7 @@ def _model(backend_type: BackendType, provider_name: object) -> type[BaseModel] 
 
 
 def _setting(path: Path_, leaf: Leaf, model: type[BaseModel] | None) -> Setting:
-    """Return what a leaf sets; `model` is of the options that it stands among, or of the timeouts."""
+    """Return what a leaf sets; `model` is that of the options it is one of, or of the timeouts."""
     origin = leaf.origin
     found = references(leaf.value) if origin.file is not None else origin.references
     if is_backend(path[:2]) and path[2:] == ("provider",):

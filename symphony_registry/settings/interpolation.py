@@ -90,13 +90,15 @@ def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:
 
 def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
     if "${" in body:
-        raise InterpolationError("a reference cannot stand inside another.")
+        raise InterpolationError("a reference cannot be inside another.")
     if body.startswith("file:"):
         return _read(directory / body.removeprefix("file:"))
     match = _NAME.fullmatch(body)
     if match is None:
         shown = body.partition(":-")[0]  # a default may be a secret
-        raise InterpolationError(f"${{{shown}}} is none of ${{NAME}}, ${{NAME:-default}} and ${{file:PATH}}.")
+        raise InterpolationError(
+            f"${{{shown}}} is not a reference: write ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}}."
+        )
     value = variables.get(match["name"])
     if match["default"] is not None:
         return value or match["default"]

@@ -15,7 +15,7 @@ Schema = dict[str, Any]
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"  # the newest that all editors know
 _COMMON: dict[str, Schema] = {
-    "removed": {"type": "null", "description": "Takes away what a lower layer says."},
+    "removed": {"type": "null", "description": "Removes what a lower layer sets."},
     "reference": {
         "type": "string",
         "pattern": r"\$\{",
@@ -74,7 +74,7 @@ def _options_models(backend_type: BackendType) -> dict[str, type[BaseModel] | No
 
 
 def _backend(names: list[str], options: dict[str, Any]) -> Schema:
-    """Return the schema of a backend: each provider's options where that provider stands beside them."""
+    """Return the schema of a backend: each provider's options where that provider is named beside them."""
     chosen = [
         {
             "if": {"properties": {"provider": {"const": name}}, "required": ["provider"]},
@@ -102,7 +102,7 @@ def _relaxed(schema: Schema) -> Schema:
 
 
 def _optional(schema: Schema) -> Schema:
-    about: Schema = {key: schema[key] for key in ("description", "default") if key in schema}
+    about: Schema = {key: schema[key] for key in ("description", "default", "examples") if key in schema}
     value = {key: schema[key] for key in schema if key not in (*about, "title")}
     kinds = [kind for kind in value.pop("anyOf", [value]) if kind != {"type": "null"}]
     if not any(kind.get("type") == "string" and not kind.keys() & {"enum", "const", "pattern"} for kind in kinds):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from symphony_registry.errors import ConfigurationError, Problem, hint
 from symphony_registry.settings.interpolation import interpolated, with_providers_named
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, RegistrySettings
-from symphony_registry.settings.tree import Branch, Dropped, Origin, merge, to_plain, tree_of
+from symphony_registry.settings.tree import Branch, Dropped, Origin, merge, tree_of
 from symphony_registry.settings.validation import validated
 from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT, read_variables
 from symphony_registry.settings.yaml_file import read_yaml
@@ -20,29 +20,20 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Configuration(NamedTuple):
-    """What all layers say together, right or wrong: every value with its origin."""
+    """What all layers say together: every value with its origin, and the settings without what is wrong."""
 
     environment: str | None
     directory: Path | None
     files: tuple[Path, ...]
     tree: Branch
     dropped: tuple[Dropped, ...]
+    settings: RegistrySettings
     error: ConfigurationError | None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that is wrong."""
         return self.error.details if self.error is not None else ()
-
-    def sound(self) -> RegistrySettings:
-        """Return the settings without what has problems: the other backends can be opened."""
-        wrong = {problem.path[:2] for problem in self.problems}
-        kept: dict[str, Any] = {}
-        for key in RegistrySettings.model_fields:
-            if isinstance(branch := self.tree.children.get(key), Branch):
-                children = branch.children.items()
-                kept[key] = {name: to_plain(node) for name, node in children if (key, name) not in wrong}
-        return RegistrySettings.model_validate(kept)
 
 
 def read_layers(
@@ -69,12 +60,7 @@ def read_layers(
     tree = merge(tree, read_variables(os.environ, tree, problems), dropped)
     tree = merge(tree, tree_of(arguments or {}, "an argument"), dropped)
     tree = interpolated(tree, os.environ, problems)
-    error = None
-    try:
-        validated(tree, problems)
-    except ConfigurationError as found:
-        error = found
-    return Configuration(environment, directory, files, tree, tuple(dropped), error)
+    return Configuration(environment, directory, files, tree, tuple(dropped), *validated(tree, problems))
 
 
 def environments(config_dir: Path) -> list[str]:

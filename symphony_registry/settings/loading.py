@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
 
 from symphony_registry.settings.layers import read_layers
 from symphony_registry.settings.model import RegistrySettings
-from symphony_registry.settings.tree import to_plain
 
 
 class LayeredSettings(RegistrySettings, BaseSettings):
@@ -25,13 +25,14 @@ class LayeredSettings(RegistrySettings, BaseSettings):
     config_dir: Path | None = None
 
     @classmethod
-    def settings_customise_sources(  # noqa: D102
+    @override
+    def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - read as a layer instead
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        env_settings: PydanticBaseSettingsSource,  # variables are a layer instead
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (_Layers(settings_cls, init_settings()),)
 
@@ -52,4 +53,4 @@ class _Layers(PydanticBaseSettingsSource):
         found = read_layers(self._environment, self._directory, self._arguments)
         if found.error is not None:
             raise found.error
-        return {**to_plain(found.tree), "environment": found.environment, "config_dir": found.directory}
+        return {**dict(found.settings), "environment": found.environment, "config_dir": found.directory}

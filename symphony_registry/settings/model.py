@@ -1,13 +1,14 @@
 """The settings: which backends there are, and how long to wait for them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from symphony_registry.backends.options import Seconds
-from symphony_registry.backends.storage import BackendType
+from symphony_registry.backends.storage import BackendProvider, BackendType
 
-# What there is without any configuration: one memory backend of each type.
+# Used where nothing is configured: one memory backend of each type.
 EMBEDDED_DEFAULT: dict[str, Any] = {
     backend_type.section: {"default": {"provider": "memory"}} for backend_type in BackendType
 }
@@ -17,11 +18,23 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
+class Resolved(NamedTuple):
+    """The provider that a name led to, and the options that it accepted."""
+
+    provider: BackendProvider
+    options: Mapping[str, Any]
+
+
 class BackendSettings(_Model):
-    """One backend: the name of its provider and the options for it."""
+    """One backend: the name of its provider and the options for it.
+
+    Validation keeps what it found them to be in `_resolved`, so that building the
+    backend looks nothing up and validates nothing again.
+    """
 
     provider: str = Field(min_length=1)
     options: dict[str, Any] = Field(default_factory=dict, repr=False)  # may hold secrets
+    _resolved: Resolved | None = None
 
 
 class Timeouts(_Model):
@@ -39,6 +52,10 @@ class RegistrySettings(_Model):
     knowledge_graphs: dict[str, BackendSettings] = Field(default_factory=dict)
     checkpoint_stores: dict[str, BackendSettings] = Field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return the settings as the `config` of a container holds them."""
+        return self.model_dump(include=set(RegistrySettings.model_fields))
 
     def backends(self, backend_type: BackendType) -> dict[str, BackendSettings]:
         """Return the backends of a type by name."""

@@ -74,7 +74,7 @@ def _without_user(text: str) -> str:
 
 
 def _without_named(text: str) -> str:
-    """Mask what stands after a secretive name, as in a query, a DSN or JSON."""
+    """Mask what follows a secretive name, as in a query, a DSN or JSON."""
     parts: list[str] = []
     at = 0
     while name := _NAME.search(text, at):

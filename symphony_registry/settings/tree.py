@@ -89,7 +89,7 @@ def with_leaves(branch: Branch, change: Callable[[Path_, Leaf], Leaf], path: Pat
 
 
 class Dropped(NamedTuple):
-    """An option that fell away where a higher layer, `by`, changed the provider that it belonged to."""
+    """An option that was dropped where a higher layer, `by`, changed the provider that it belonged to."""
 
     path: Path_
     leaf: Leaf

@@ -1,35 +1,49 @@
 """Checking a settings tree against the models, the providers and their options."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from symphony_registry.backends.factory import StorageBackendFactory
-from symphony_registry.backends.options import fields_of, reason
+from symphony_registry.backends.options import ValidatedOptions, fields_of, reason
 from symphony_registry.backends.storage import BackendProvider, BackendType
 from symphony_registry.backends.values import check_id
 from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
-from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Timeouts
+from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Resolved, Timeouts
 from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
 
 
-def settings_from_mapping(config: Mapping[str, Any] | None) -> RegistrySettings:
-    """Return the settings that a mapping stands for, as it is; an empty one gives the embedded default.
+class Validated(NamedTuple):
+    """The settings without what is wrong, and the error that lists everything wrong, if anything is."""
 
-    Raises `ConfigurationError` with everything that is wrong.
+    settings: RegistrySettings
+    error: ConfigurationError | None
+
+
+def settings_from_mapping(config: Mapping[str, Any] | None, known: RegistrySettings | None = None) -> RegistrySettings:
+    """Return the settings that a mapping has, taken literally; an empty one gives the embedded default.
+
+    `known` was validated before, with files and lines: where the mapping still says
+    the same, it is returned. Raises `ConfigurationError` with everything wrong.
     """
-    return validated(tree_of(config or EMBEDDED_DEFAULT, "container.config"), [])
+    if known is not None and known.as_mapping() == config:
+        return known
+    settings, error = validated(tree_of(config or EMBEDDED_DEFAULT, "container.config"), [])
+    if error is not None:
+        raise error
+    return settings
 
 
-def validated(tree: Branch, problems: list[Problem]) -> RegistrySettings:
-    """Return the settings of a tree.
+def validated(tree: Branch, problems: list[Problem]) -> Validated:
+    """Validate a tree: each provider is looked up once, its options are validated once, and what was found is kept.
 
-    Raises `ConfigurationError` with everything that is wrong, `problems` included.
+    `problems` are those that were found before.
     """
-    settings = RegistrySettings()
-    cause: RegistryError | None = None
+    settings: RegistrySettings | None = None
+    resolved: dict[Path_, Resolved] = {}
     found: list[Problem] = []
+    cause: RegistryError | None = None
     try:
         settings = RegistrySettings.model_validate(to_plain(tree))
     except ValidationError as error:
@@ -38,15 +52,23 @@ def validated(tree: Branch, problems: list[Problem]) -> RegistrySettings:
         section = tree.children.get(backend_type.section)
         for name in section.children if isinstance(section, Branch) else ():
             try:
-                found += _check_backend(tree, backend_type, name)
+                if (each := _resolve(tree, backend_type, name, found)) is not None:
+                    resolved[backend_type.section, name] = each
             except RegistryError as error:
                 path = (backend_type.section, name, "provider")
                 found.append(tree.find(path).origin.problem(path, str(error)))
                 cause = cause or error
-    problems += [problem for problem in found if not _is_unresolved(tree.find(problem.path))]
-    if problems:
-        raise ConfigurationError(problems) from cause
-    return settings
+    wrong = [*problems, *(problem for problem in found if not _is_unresolved(tree.find(problem.path)))]
+    if settings is None or wrong:
+        settings = RegistrySettings.model_validate(_without_wrong(tree, wrong))
+    for (section_name, name), each in resolved.items():
+        if (backend := getattr(settings, section_name).get(name)) is not None:
+            backend._resolved = each
+    if not wrong:
+        return Validated(settings, None)
+    everything = ConfigurationError(wrong)
+    everything.__cause__ = cause
+    return Validated(settings, everything)
 
 
 def _is_unresolved(node: Node) -> bool:
@@ -54,23 +76,35 @@ def _is_unresolved(node: Node) -> bool:
     return isinstance(node, Leaf) and node.origin.file is not None
 
 
-def _check_backend(tree: Branch, backend_type: BackendType, name: str) -> list[Problem]:
-    path = (backend_type.section, name)
+def _without_wrong(tree: Branch, problems: list[Problem]) -> dict[str, Any]:
+    """Return the values of a tree without the backends and the timeouts that have problems."""
+    wrong = {problem.path[:2] for problem in problems}
+    kept: dict[str, Any] = {}
+    for key in RegistrySettings.model_fields:
+        if isinstance(branch := tree.children.get(key), Branch):
+            children = branch.children.items()
+            kept[key] = {name: to_plain(node) for name, node in children if (key, name) not in wrong}
+    return kept
+
+
+def _resolve(tree: Branch, backend_type: BackendType, name: str, problems: list[Problem]) -> Resolved | None:
+    """Look up the provider of a backend and validate its options; what is wrong with these is added to `problems`."""
     check_id(name, "name of a backend")
+    path = (backend_type.section, name)
     provider_name = tree.find((*path, "provider"))
     if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:
-        return []  # the model has said so
+        return None  # the model has said so
     provider = StorageBackendFactory.get_provider(backend_type, provider_name.value)
     model = options_model(provider)
     options = tree.find((*path, "options"))
     given = to_plain(options) if isinstance(options, Branch) and options is not tree.find(path) else {}
     if model is None:
-        return []
+        return Resolved(provider, given)
     try:
-        model.model_validate(given)
+        return Resolved(provider, ValidatedOptions(given, model.model_validate(given)))
     except ValidationError as error:
-        return _described(error, tree, (*path, "options"), model, f" of the provider {provider_name.value}")
-    return []
+        problems += _described(error, tree, (*path, "options"), model, f" of the provider {provider_name.value}")
+        return None
 
 
 def options_model(provider: BackendProvider) -> type[BaseModel] | None:
@@ -98,7 +132,7 @@ def _described(
 
 
 def _known_keys(path: Path_, model: type[BaseModel]) -> Any:
-    """Return the keys that are known where an unknown one stands."""
+    """Return the keys that are known where an unknown one is."""
     if model is not RegistrySettings or len(path) == 1:
         return fields_of(model)
     return fields_of(Timeouts if path[0] == "timeouts" else BackendSettings)

@@ -15,7 +15,7 @@ _TOP = (*SECTIONS, "timeouts")
 
 
 def read_variables(variables: Mapping[str, str], below: Branch, problems: list[Problem]) -> Branch:
-    """Return the tree that variables stand for; misspelt ones are added to `problems`.
+    """Return the tree that variables make; misspelt ones are added to `problems`.
 
     A name's parts are matched with the keys in the layers `below` without regard
     to case and to the difference between - and _. A value is taken literally;
@@ -45,7 +45,7 @@ def _put(root: Branch, parts: list[str], value: str, origin: Origin, below: Bran
         if depth < len(parts) - 1:
             child = branch.children.setdefault(key, Branch({}, origin))
             if not isinstance(child, Branch):
-                problems.append(origin.problem(path, "another variable sets this to a value without parts."))
+                problems.append(origin.problem(path, "another variable sets this to a single value."))
                 return
             branch = child
         else:
@@ -60,7 +60,7 @@ def _value(path: Path_, value: str, origin: Origin, problems: list[Problem]) -> 
     except ValueError:
         parsed = value
     if not isinstance(parsed, dict | None):
-        problems.append(origin.problem(path, 'here belongs a JSON object, as in {"key": "value"}, or null.'))
+        problems.append(origin.problem(path, 'a JSON object is expected here, as in {"key": "value"}, or null.'))
         return Leaf(None, origin)
     return from_mapping(parsed, origin)
 

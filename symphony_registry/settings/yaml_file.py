@@ -124,10 +124,10 @@ class _Reader:
                 return self._constructor.construct_object(node)
             except (ValueError, yaml.YAMLError):
                 self._problem(
-                    node, where, f"this is no {node.tag.replace(_TAG, '')}; put it in quotes if text is meant"
+                    node, where, f"this is not a valid {node.tag.replace(_TAG, '')}; put it in quotes if text is meant"
                 )
                 return None
-        tag = f"tag {node.tag.replace(_TAG, '!!')}" if node.tag.startswith(_TAG) else "word after !, a tag,"
+        tag = f"tag {node.tag.replace(_TAG, '!!')}" if node.tag.startswith(_TAG) else "tag after !"
         self._problem(node, where, f"the {tag} is not allowed: only plain values are")
         return None
 
@@ -139,14 +139,14 @@ class _Reader:
             line = key_node.start_mark.line + 1
             if key_node.value in lines:
                 here = (*where, key_node.value)
-                self._problem(key_node, here, f"this key stands in line {lines[key_node.value]} already")
+                self._problem(key_node, here, f"this key is already in line {lines[key_node.value]}")
             lines.setdefault(key_node.value, line)
 
     def _count(self, depth: int) -> None:
         self._values += 1
         if self._values > _MAX_VALUES or depth > _MAX_DEPTH:
             raise _TooLargeError(
-                f"the file stands for more than {_MAX_VALUES:,} values, or is nested more than {_MAX_DEPTH} deep "
+                f"the file expands to more than {_MAX_VALUES:,} values, or is nested more than {_MAX_DEPTH} deep "
                 "(aliases count as often as they are used)."
             )
 

@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
+from symphony_registry.transfer.collection import COLLECTIONS, Collection, Key, StoredItem, shown
 from symphony_registry.transfer.contents import Contents, left_early
 from symphony_registry.transfer.digest import Digest
 from symphony_registry.transfer.progress import Progress, Stage, silent
-from symphony_registry.transfer.sections import SECTIONS, Key, Record, Section, shown
 
-# Differences that are remembered, and records after which progress is reported.
+# Differences that are remembered, and items after which progress is reported.
 SHOWN = 10
 STEP = 200
 
-_Placed: TypeAlias = "tuple[Key | int, Record]"
+_Placed: TypeAlias = "tuple[Key | int, StoredItem]"
 
 
 class Difference(NamedTuple):
-    """Two records that stand at the same place and are not equal; `None` where there is none."""
+    """Two items that are in the same place and are not equal; `None` where there is none."""
 
-    section: str
+    collection: str
     source: Key | None
     target: Key | None
 
@@ -31,13 +31,13 @@ class Difference(NamedTuple):
         if self.target is None:
             return f"{shown(self.source)} is missing in the target"
         if self.source != self.target:
-            return f"{shown(self.target)} stands in the target where the source has {shown(self.source)}"
+            return f"{shown(self.target)} is in the target where the source has {shown(self.source)}"
         return f"{shown(self.source)} differs"
 
 
 @dataclass
 class Side:
-    """What one side holds: the records of each section, and the digest of all."""
+    """What one side holds: the items of each collection, and the digest of all."""
 
     counts: dict[str, int] = field(default_factory=dict)
     digest: str = ""
@@ -47,7 +47,7 @@ class Side:
 class Comparison:
     """What a comparison found: both sides, the first differences and their number.
 
-    `others` are records of the target that were there before a merge; they count for neither side.
+    `others` are items of the target that were there before a merge; they count for neither side.
     """
 
     source: Side = field(default_factory=Side)
@@ -67,14 +67,14 @@ async def compare(
 ) -> Comparison:
     """Read both sides once, side by side, in bounded memory.
 
-    Where the source was `merged` into the target, what else the target holds is no difference.
+    Where the source was `merged` into the target, what else the target holds does not count.
     """
     result = Comparison()
     digests = Digest(), Digest()
     done = 0
-    for section in SECTIONS[source.backend_type]:
+    for collection in COLLECTIONS[source.backend_type]:
         counts = [0, 0]
-        async with aclosing(_paired(section, source, target, merged=merged)) as pairs:
+        async with aclosing(_paired(collection, source, target, merged=merged)) as pairs:
             async for pair in pairs:
                 done += 1
                 if done % STEP == 0:
@@ -82,7 +82,7 @@ async def compare(
                 if merged and pair[0] is None:
                     result.others += 1
                     continue
-                texts = [None if record is None else section.canonical(record) for record in pair]
+                texts = [None if item is None else collection.canonical(item) for item in pair]
                 for side, text in enumerate(texts):
                     if text is not None:
                         counts[side] += 1
@@ -90,21 +90,21 @@ async def compare(
                 if texts[0] != texts[1]:
                     result.differing += 1
                     if len(result.differences) < SHOWN:
-                        keys = [None if record is None else section.key(record) for record in pair]
-                        result.differences.append(Difference(section.name, *keys))
-        result.source.counts[section.name], result.target.counts[section.name] = counts
+                        keys = [None if item is None else collection.key(item) for item in pair]
+                        result.differences.append(Difference(collection.name, *keys))
+        result.source.counts[collection.name], result.target.counts[collection.name] = counts
     result.source.digest, result.target.digest = map(str, digests)
     progress(Stage.VERIFY, done)
     return result
 
 
-async def held_of(section: Section[Any], source: Contents, target: Contents, progress: Progress) -> int | None:
-    """Return how many records the target holds, if they are those that the source begins with, else `None`."""
+async def held_of(collection: Collection[Any], source: Contents, target: Contents, progress: Progress) -> int | None:
+    """Return how many items the target holds, if they are those that the source begins with, else `None`."""
     held = 0
-    async with left_early(source.read(section)) as wanted, left_early(target.read(section)) as found:
-        async for record in found:
+    async with left_early(source.read(collection)) as wanted, left_early(target.read(collection)) as found:
+        async for item in found:
             expected = await anext(wanted, None)
-            if expected is None or section.canonical(expected) != section.canonical(record):
+            if expected is None or collection.canonical(expected) != collection.canonical(item):
                 return None
             held += 1
             if held % STEP == 0:
@@ -113,16 +113,16 @@ async def held_of(section: Section[Any], source: Contents, target: Contents, pro
 
 
 async def _paired(
-    section: Section[Any], source: Contents, target: Contents, *, merged: bool
-) -> AsyncGenerator[tuple[Record | None, Record | None], None]:
-    """Yield the records of both sides that belong together: with the same key, or at the same place.
+    collection: Collection[Any], source: Contents, target: Contents, *, merged: bool
+) -> AsyncGenerator[tuple[StoredItem | None, StoredItem | None], None]:
+    """Yield the items of both sides that belong together: with the same key, or at the same place.
 
-    What is merged into a sequence stands at its end.
+    What is merged into a sequence is at its end.
     """
-    before = await target.count(section) - await source.count(section) if merged and not section.by_key else 0
+    before = await target.count(collection) - await source.count(collection) if merged and not collection.by_key else 0
     async with (
-        aclosing(_placed(section, source.read(section), 0)) as left,
-        aclosing(_placed(section, target.read(section), -before)) as right,
+        aclosing(_placed(collection, source.read(collection), 0)) as left,
+        aclosing(_placed(collection, target.read(collection), -before)) as right,
     ):
         ours, theirs = await anext(left, None), await anext(right, None)
         while ours is not None or theirs is not None:
@@ -138,11 +138,13 @@ async def _paired(
                 ours, theirs = await anext(left, None), await anext(right, None)
 
 
-async def _placed(section: Section[Any], records: AsyncIterator[Record], first: int) -> AsyncGenerator[_Placed, None]:
+async def _placed(
+    collection: Collection[Any], items: AsyncIterator[StoredItem], first: int
+) -> AsyncGenerator[_Placed, None]:
     places = count(first)
-    async with left_early(records) as reading:
-        async for record in reading:
-            yield section.key(record) if section.by_key else next(places), record
+    async with left_early(items) as reading:
+        async for item in reading:
+            yield collection.key(item) if collection.by_key else next(places), item
 
 
 def _place(placed: _Placed) -> Any:

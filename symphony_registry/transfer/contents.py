@@ -1,107 +1,114 @@
-"""What is copied from: a store, or something else with the same records."""
+"""What is copied from: a store, or something else with the same items."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-import numpy as np
-
+from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import BackendType, StorageBackend
-from symphony_registry.backends.vector_store.base import VectorStoreBackend
-from symphony_registry.errors import own_errors
-from symphony_registry.transfer.sections import SECTIONS, Record, Section
+from symphony_registry.errors import public_errors
+from symphony_registry.transfer.collection import COLLECTIONS, Collection, ItemCheck, StoredItem
 
 
 class Contents(Protocol):
-    """Records in the sections of a backend type."""
+    """Items in the collections of a backend type."""
 
     @property
     def backend_type(self) -> BackendType:
-        """The type whose sections there are."""
+        """The type whose collections there are."""
         ...
 
-    def read(self, section: Section[Any]) -> AsyncIterator[Record]:
-        """Yield the records of a section in their order; can be called again."""
+    def read(self, collection: Collection[Any]) -> AsyncIterator[StoredItem]:
+        """Yield the items of a collection in their order; can be called again."""
         ...
 
-    async def count(self, section: Section[Any]) -> int:
-        """Return how many records a section has."""
+    async def count(self, collection: Collection[Any]) -> int:
+        """Return how many items a collection has."""
         ...
 
 
 class StoreContents:
-    """The records of an open store, which can be written too.
+    """The items of an open store, which can be written too.
 
-    Every error is one of ours: what a provider raises may hold a secret, and stays its cause.
+    Every error is one of ours, whose message may be shown; what a provider raised is its cause.
     """
 
     def __init__(self, store: StorageBackend) -> None:
         self.store: Any = store
         self.backend_type = store.backend_type
 
-    async def read(self, section: Section[Any]) -> AsyncIterator[Record]:
-        """Yield the records of a section in their order."""
+    async def read(self, collection: Collection[Any]) -> AsyncIterator[StoredItem]:
+        """Yield the items of a collection in their order."""
         with self._own_errors():
-            async with left_early(section.read(self.store)) as records:
-                async for record in records:
-                    yield record
+            async with left_early(collection.read(self.store)) as items:
+                async for item in items:
+                    yield item
 
-    async def count(self, section: Section[Any]) -> int:
-        """Return how many records a section has."""
+    async def count(self, collection: Collection[Any]) -> int:
+        """Return how many items a collection has."""
         with self._own_errors():
-            return await section.count(self.store)
+            return await collection.count(self.store)
 
-    async def write(self, section: Section[Any], records: list[Record]) -> None:
-        """Write records over those with the same keys, all or none."""
+    async def write(self, collection: Collection[Any], items: list[StoredItem]) -> None:
+        """Write items over those with the same keys, all or none."""
         with self._own_errors():
-            await section.write(self.store, records)
+            await collection.write(self.store, items)
 
     async def clear(self) -> None:
         """Delete everything."""
         with self._own_errors():
             await self.store.clear()
 
+    async def limits(self, collection: Collection[Any], *, emptied: bool) -> ItemCheck | None:
+        """Return what raises for an item that the store, emptied before or not, cannot take."""
+        with self._own_errors():
+            return await collection.limits(self.store, emptied=emptied)
+
     def _own_errors(self) -> AbstractContextManager[None]:
-        return own_errors(f"{self} failed")
+        return public_errors(f"{self} failed")
+
+    @property
+    def precision(self) -> str | None:
+        """What the store rounds numbers to, `None` where it keeps all of their bits."""
+        promised: Guarantees = self.store.guarantees
+        return None if promised.precision == "float32" else promised.precision
 
     def __str__(self) -> str:
         return str(self.store)
 
 
-class Halves:
-    """The records of vectors rounded to float16, as the option `storage: halfvec` keeps them."""
+class Rounded:
+    """The items of a source as a store of less precision keeps them."""
 
-    def __init__(self, source: Contents) -> None:
+    def __init__(self, source: Contents, precision: str) -> None:
         self.backend_type = source.backend_type
         self.count = source.count
         self._source = source
+        self._precision = precision
 
-    async def read(self, section: Section[Any]) -> AsyncIterator[Record]:
-        """Yield the records of a section in their order."""
-        async with left_early(self._source.read(section)) as records:
-            async for record in records:
-                with np.errstate(over="ignore"):  # the target refuses what is too large
-                    vector = np.array(record["vector"], np.float32).astype(np.float16)
-                yield {**record, "vector": vector.tolist()}
+    async def read(self, collection: Collection[Any]) -> AsyncIterator[StoredItem]:
+        """Yield the items of a collection in their order."""
+        async with left_early(self._source.read(collection)) as items:
+            async for item in items:
+                yield collection.rounded(item, self._precision)
 
 
 def as_kept(source: Contents, target: StoreContents) -> Contents:
-    """Return what a target will hold of a source: itself, or rounded where the target keeps half of each number."""
-    is_half = isinstance(target.store, VectorStoreBackend) and target.store.guarantees.precision == "float16"
-    return Halves(source) if is_half else source
+    """Return what a target will hold of a source: the source, or the source rounded where the target rounds."""
+    return source if target.precision is None else Rounded(source, target.precision)
 
 
 async def count_all(contents: Contents) -> int:
-    """Return how many records there are in all sections."""
-    return sum([await contents.count(section) for section in SECTIONS[contents.backend_type]])
+    """Return how many items there are in all collections."""
+    return sum([await contents.count(collection) for collection in COLLECTIONS[contents.backend_type]])
 
 
 @asynccontextmanager
-async def left_early(records: AsyncIterator[Record]) -> AsyncIterator[AsyncIterator[Record]]:
+async def left_early(items: AsyncIterator[StoredItem]) -> AsyncIterator[AsyncIterator[StoredItem]]:
     """Close a scan at the end of the block, however far it was read."""
     try:
-        yield records
+        yield items
     finally:
-        close = getattr(records, "aclose", None)
+        close = getattr(items, "aclose", None)
         if close is not None:
             await close()

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from symphony_registry.errors import InvalidValueError
-from symphony_registry.transfer.sections import Checkpoints, Entities, Record, Relations, Section
+from symphony_registry.transfer.collection import Collection, StoredItem
 
 # More than the last line of an export has.
 _END_BYTES = 1_000
@@ -30,20 +30,10 @@ class HandWritten:
     def __init__(self) -> None:
         self._ids: set[str] = set()
 
-    def check(self, section: Section[Any], record: Record, text: bytes) -> None:
-        """Raise `InvalidValueError` where a line, whose record is right by itself, cannot be taken as it stands."""
+    def check(self, collection: Collection[Any], item: StoredItem, text: bytes) -> None:
+        """Raise `InvalidValueError` where a line, whose item is right by itself, cannot be taken as it is."""
         json.loads(text, object_pairs_hook=_once_each, parse_int=_exact)
-        match section:
-            case Entities():
-                self._ids.add(record["id"])
-            case Relations():
-                for end in (record["from_id"], record["to_id"]):
-                    if end not in self._ids:
-                        raise InvalidValueError(f"no entity {end!r} stands before the relation")
-            case Checkpoints():
-                if record["checkpoint_id"] in self._ids:
-                    raise InvalidValueError(f"the checkpoint {record['checkpoint_id']!r} is there twice")
-                self._ids.add(record["checkpoint_id"])
+        collection.check_unverified(item, self._ids)
 
 
 def _once_each(items: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ class Stage(StrEnum):
 
 
 Progress: TypeAlias = Callable[[Stage, int], None]
-"""Called with the stage and the number of records that are done in it."""
+"""Called with the stage and the number of items that are done in it."""
 
 
 def silent(stage: Stage, done: int) -> None:

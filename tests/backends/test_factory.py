@@ -122,7 +122,7 @@ class TestRememberedBackends:
         assert StorageBackendFactory.get_backend(VECTOR, "docs") is store
         assert StorageBackendFactory.get_backend(VECTOR, "other") is None
 
-    async def test_the_same_words_give_the_same_backend_and_concurrent_calls_build_one(self) -> None:
+    async def test_the_same_provider_and_config_give_the_same_backend_and_concurrent_calls_build_one(self) -> None:
         calls = (StorageBackendFactory.create_backend(VECTOR, "memory", "docs", {"metric": "dot"}) for _ in range(20))
         assert len(set(map(id, await asyncio.gather(*calls)))) == 1
 

@@ -32,6 +32,7 @@ def plan(tmp_path: Path) -> Plan:
     return Plan.quick(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # the peers' own
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_measures_ours_and_every_peer_that_is_installed(

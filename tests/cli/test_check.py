@@ -103,7 +103,7 @@ def test_ten_mistakes_are_ten_rows_with_their_places_in_one_run(
         "unknown": ("config/base.yaml:8", 'Did you mean "memory"?'),
         "driverless": ("config/base.yaml:10", "needs the module driver_that_is_missing, which is not installed"),
         "mistyped": ("config/base.yaml:14", "should be a valid integer"),
-        "doubled": ("config/base.yaml:17", "this key stands in line 16 already"),
+        "doubled": ("config/base.yaml:17", "this key is already in line 16"),
         "unset": ("config/base.yaml:21", "the variable NOBODY_SETS_THIS is not set. Set it, or write"),
         "unreachable": ("config/base.yaml:25", "PostgreSQL at 127.0.0.1:1, database nowhere: it cannot be reached"),
         "locked": ("config/base.yaml:29", "is in use by"),
@@ -233,6 +233,10 @@ class Closes(InMemoryVectorStore):
 class Begins(InMemoryVectorStore):
     def __init__(self, config=None):
         raise OSError("hunter2")
+
+class Bug(InMemoryVectorStore):
+    async def connect(self):
+        self.hunter2
 """
     )
     write(
@@ -244,14 +248,18 @@ class Begins(InMemoryVectorStore):
           answers: {provider: "leaking_provider:Answers"}
           closes: {provider: "leaking_provider:Closes"}
           begins: {provider: "leaking_provider:Begins"}
+          bug: {provider: "leaking_provider:Bug"}
           url: {provider: "postgresql://u:hunter2@h/d"}
         """,
     )
     assert main(["check", "--config-dir", "config"]) == 1
     printed = capsys.readouterr()
     assert "hunter2" not in printed.out + printed.err
-    assert printed.out.count("OSError. What it says may hold a secret, so it is not shown: open the backend") == 5
+    assert printed.out.count("OSError. Its text may hold a secret: only a traceback in Python shows it.") == 5
+    assert printed.out.count("AttributeError. Its text may hold a secret") == 1
     assert 'The vector_store "closes" (Closes) did not close: OSError.' in printed.out
+    assert 'The vector_store "bug" (Bug) could not be opened: AttributeError.' in printed.out
+    assert 'The vector_store "begins" could not be built: OSError.' in printed.out
 
 
 def test_a_wrong_timeout_is_a_row_and_the_default_holds(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

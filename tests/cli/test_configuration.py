@@ -1,8 +1,10 @@
 """`providers`, `schema` and `init`: what can be configured, and a configuration to begin with."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import jsonschema
 import pytest
 import yaml
 
-from symphony_registry import BackendType
+from symphony_registry import BackendType, StorageBackendFactory
 from symphony_registry.cli import main
+from symphony_registry.cli.providers import guarantee_cells
+from symphony_registry.providers import PRODUCTS
 from symphony_registry.settings import settings_from_mapping
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +27,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 
 class Options(BackendOptions):
-    dsn: SecretStr = Field(description="Where the server is.")
+    dsn: SecretStr = Field(description="Where the server is.", examples=["${DATABASE_URL}"])
     size: int = Field(default=3, ge=1, description="How many.")
     word: str = "on"
     kind: Literal["a", "b"] | None = None
@@ -57,6 +61,41 @@ class TestProviders:
         built_in = [(each["backend_type"], each["name"]) for each in found if each["origin"] == "built in"]
         for backend_type in BackendType:
             assert {(backend_type.value, "file"), (backend_type.value, "memory")} <= set(built_in)
+
+    def test_the_list_has_what_each_is_and_guarantees(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("base.yaml").write_text(
+            "vector_stores: {default: {provider: 'my_provider:Store.Provider', options: {dsn: x}}}"
+        )
+        lines = printed(capsys, "providers", "--config-dir", ".").splitlines()
+        rows = {tuple(re.split(r"\s{2,}", line)[:2]): re.split(r"\s{2,}", line)[2:] for line in lines}
+        assert rows["vector_store", "file"] == [
+            *("ready", "power loss", "no", "whole", "exact search, float32", "a directory of readable JSON lines")
+        ]
+        assert rows["knowledge_graph", "memory"][-2:] == ["lists entities", "this process; for tests"]
+        assert rows["vector_store", "my_provider:Store.Provider"] == ["ready", "-", "-", "-", "-", "dotted path"]
+
+    def test_the_guarantees_of_a_class_are_listed_too(self, capsys: pytest.CaptureFixture[str]) -> None:
+        found = json.loads(printed(capsys, "providers", "vector_store", "my_provider:Store", "--json"))
+        assert found["about"] is None
+        assert found["guarantees"]["survives"] == "nothing"
+        assert found["guarantees"]["exact_search"] is True
+
+    def test_the_readme_s_table_is_that_of_the_manifest_and_the_guarantees(self) -> None:
+        rows = []
+        for product in PRODUCTS:
+            cells = [
+                guarantee_cells(kind, StorageBackendFactory.provider_guarantees(kind, product.name))
+                for kind in product.classes
+            ]
+            assert len({tuple(each[:-1]) for each in cells}) == 1, "the README needs a row for each type"
+            rows.append(f"| `{product.name}` | {product.about} | {' | '.join(cells[0])} |")
+        assert "\n".join(rows) in (ROOT / "README.md").read_text()
+
+    def test_each_product_says_how_to_install_it(self) -> None:
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        for product in PRODUCTS:
+            assert product.extra is None or product.extra in extras
+            assert product.install.startswith("pip install 'symphony-registry")
 
     def test_an_option_has_type_default_and_help(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = printed(capsys, "providers", "vector_store").splitlines()
@@ -133,7 +172,7 @@ class TestSchema:
             "timeouts: {open: '${OPEN:-3}'}",
             "vector_stores: null",
             "vector_stores: {default: null}",
-            "vector_stores: {default: {options: {whatever: 1}}}",  # its provider stands in another layer
+            "vector_stores: {default: {options: {whatever: 1}}}",  # its provider is in another layer
             "vector_stores: {default: {provider: file}}",  # and so does what is required
             "vector_stores: {default: {provider: file, options: {dimension: 3, metric: dot, path: '${X}/y'}}}",
             "vector_stores: {default: {provider: file, options: {dimension: '${D}', metric: '${M}'}}}",

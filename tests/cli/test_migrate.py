@@ -175,14 +175,14 @@ def test_a_store_that_the_target_environment_does_not_have_is_named(run, config)
 def test_a_store_at_the_same_place_in_both_environments_is_refused(run, config):
     (config / "new.yaml").write_text((config / "old.yaml").read_text())
     status, output, _ = run("migrate", "--from", "old", "--to", "new", "--replace")
-    assert (status, output.count("at the same place")) == (1, 3)
+    assert (status, output.count("in the same place")) == (1, 3)
     assert held(config, "old", VECTORS)
 
 
 def test_a_store_in_memory_is_refused_since_nothing_of_it_would_stay(run, config):
     (config / "new.yaml").write_text(json.dumps({"vector_stores": {"default": {"provider": "memory"}}}))
     status, output, _ = run("migrate", "--from", "old", "--to", "new", "--only", "vector_store")
-    assert (status, "it does not persist" in output) == (1, True)
+    assert (status, "does not persist" in output) == (1, True)
 
 
 def test_another_dimension_is_refused_before_any_store_is_copied(run, config):
@@ -218,6 +218,7 @@ def test_an_environment_that_does_not_exist_is_an_error_with_its_file(run, name)
     assert 'nwe.yaml: there is no file for the environment "nwe". Did you mean "new"?' in errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_a_migration_that_is_killed_anywhere_reaches_the_same_end_when_it_is_run_again(by, status, config):
     fill(config, "old", more=600)
@@ -304,10 +305,10 @@ def test_stats_of_a_store_that_cannot_be_opened_says_why(run, config):
 def test_an_exported_store_is_imported_as_it_was(run, config, kind):
     file = config / "backup.jsonl"
     status, output, _ = run("export", f"{kind}/default", "--env", "old", "--output", str(file))
-    assert (status, output.startswith(f"{COUNTS[kind]} records of {kind}/default are in")) == (0, True)
+    assert (status, output.startswith(f"{COUNTS[kind]} items of {kind}/default are in")) == (0, True)
     status, output, errors = run("import", f"{kind}/default", str(file), "--env", "new")
     assert (status, errors) == (0, "")
-    assert f"{COUNTS[kind]} records were written, all were read." in output
+    assert f"{COUNTS[kind]} items were written, and all compared." in output
     assert held(config, "new", kind) == held(config, "old", kind)
     status, output, _ = run("import", f"{kind}/default", str(file), "--env", "new", "--json")
     assert (json.loads(output)["action"], json.loads(output)["equal"]) == ("nothing", True)
@@ -450,17 +451,19 @@ def test_a_store_that_cannot_be_closed_is_counted_all_the_same(run, leaking):
     _, output, _ = run("stats", "checkpoint_store", "--env", "leaking", "--json")
     (counted,) = json.loads(output)
     assert counted["checkpoints"] == 0
-    assert counted["problem"] == 'The checkpoint_store "default" (Closes) did not close: RuntimeError.'
+    assert counted["problem"].startswith(
+        'The checkpoint_store "default" (Closes) did not close: RuntimeError. Its text'
+    )
 
 
 def test_a_store_whose_driver_fails_does_not_keep_the_others_from_being_told(run, leaking):
     status, output, _ = run("migrate", "--from", "old", "--to", "leaking", "--json")
     problems = {each["type"]: each["problem"] for each in json.loads(output)["stores"]}
     assert status == 1
-    assert [problem.rpartition(" ")[2] for problem in problems.values()] == [
-        "ConnectionResetError.",
-        "OSError.",
-        "RuntimeError.",
+    assert [problem.partition(": ")[2].partition(". ")[0] for problem in problems.values()] == [
+        "ConnectionResetError",
+        "OSError",
+        "RuntimeError",
     ]
 
 
@@ -472,7 +475,7 @@ def test_a_backup_is_not_overwritten_by_what_is_not_the_store_that_was_meant(run
     (config / "base.yaml").write_text("vector_stores: {default: {provider: memory}}")
     status, _, errors = run("export", "vector_store", "-o", str(file), *environment_given)
     assert (status, file.read_bytes()) == (1, before)
-    assert "does not persist" in errors or "Nothing was ever stored in" in errors
+    assert "does not persist" in errors or "nothing was ever stored in it. Check the environment" in errors
     assert not (config / "new").exists()
 
 
@@ -481,12 +484,12 @@ def test_an_empty_store_takes_no_file_s_place(run, config):
     run("stats", "--env", "new")  # which makes the stores
     assert run("export", "vector_store", "--env", "new", "-o", str(file))[0] == 0
     status, _, errors = run("export", "vector_store", "--env", "new", "-o", str(file))
-    assert (status, "is empty: the file that is there stays" in errors) == (1, True)
+    assert (status, f"is empty: {file} is kept" in errors) == (1, True)
 
 
 def test_nothing_is_replaced_by_a_source_that_was_never_there_or_is_empty(run, config):
     status, output, _ = run("migrate", "--from", "new", "--to", "old", "--replace")
-    assert (status, output.count("new: Nothing was ever stored in")) == (1, 3)
+    assert (status, output.count("is not there: nothing was ever stored in it")) == (1, 3)
     assert not (config / "new").exists()
     run("stats", "--env", "new")
     status, output, _ = run("migrate", "--from", "new", "--to", "old", "--replace")

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 from dependency_injector import containers, providers
+from pydantic import BaseModel
 
-from symphony_registry import BackendType, ServiceRegistry
+from symphony_registry import BackendProvider, BackendType, ServiceRegistry, StorageBackendFactory
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from symphony_registry.backends.lookup import ProviderTable
+from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
+from symphony_registry.backends.vector_store.base import VectorOptions
+from symphony_registry.checking import check
 from symphony_registry.containers import RegistryContainer, build_container
-from symphony_registry.errors import BackendNotFoundError, ConfigurationError, ProviderTypeError
+from symphony_registry.errors import BackendNotFoundError, ConfigurationError, InvalidValueError, ProviderTypeError
+from symphony_registry.providers import PRODUCTS
+from symphony_registry.settings import BackendSettings, RegistrySettings
+from symphony_registry.settings.layers import read_layers
+from tests.helpers.fakes import FakeStore
 
 
 def test_without_configuration_there_is_one_memory_backend_of_each_type() -> None:
@@ -123,6 +132,108 @@ class TestOverriding:
 def test_a_setting_that_does_not_exist_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="no key 'vector_store'"):
         build_container(settings={"vector_store": {}})
+
+
+class TestLookingUpOnce:
+    """The way from a provider's name in YAML to an open backend."""
+
+    YAML = """
+vector_stores:
+  default: {provider: memory, options: {dimension: 2}}
+  docs: {provider: "symphony_registry.backends.vector_store:InMemoryVectorStore", options: {dimension: 3}}
+knowledge_graphs:
+  default: {provider: file, options: {path: PATH}}
+"""
+
+    @pytest.fixture
+    def looked_up(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Return the names of providers that are looked up from now on."""
+        names: list[str] = []
+        find = ProviderTable.find
+
+        def counted(table: ProviderTable, backend_type: BackendType, name: str) -> BackendProvider:
+            names.append(name)
+            return find(table, backend_type, name)
+
+        monkeypatch.setattr(ProviderTable, "find", counted)
+        return names
+
+    @pytest.fixture
+    def validated(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Return the models that options are validated with from now on."""
+        models: list[str] = []
+
+        def counted(model: type[BaseModel], /, given: Any, **more: Any) -> BaseModel:
+            models.append(model.__name__)
+            return BaseModel.model_validate.__func__(model, given, **more)  # type: ignore[attr-defined,no-any-return]
+
+        monkeypatch.setattr(BackendOptions, "model_validate", classmethod(counted))
+        return models
+
+    @pytest.fixture
+    def directory(self, tmp_path: Path) -> Path:
+        (tmp_path / "base.yaml").write_text(self.YAML.replace("PATH", str(tmp_path / "graph")))
+        return tmp_path
+
+    async def test_each_provider_is_looked_up_and_its_options_are_validated_once(
+        self, directory: Path, looked_up: list[str], validated: list[str]
+    ) -> None:
+        async with ServiceRegistry.from_config(config_dir=directory) as registry:
+            assert registry.vector_store("docs").config == {"dimension": 3}
+            assert await registry.vector_store("docs").dimension() == 3
+            assert await registry.vector_store().dimension() == 2
+        assert sorted(looked_up) == ["file", "memory", "symphony_registry.backends.vector_store:InMemoryVectorStore"]
+        assert sorted(validated) == ["FileOptions", "VectorOptions", "VectorOptions"]
+
+    async def test_a_container_without_files_looks_up_once_too(
+        self, looked_up: list[str], validated: list[str]
+    ) -> None:
+        async with RegistryContainer(config={"vector_stores": {"a": {"provider": "memory"}}}).registry():
+            pass
+        assert (looked_up, validated) == (["memory"], ["VectorOptions"])
+
+    async def test_checking_a_configuration_looks_up_once_too(
+        self, directory: Path, looked_up: list[str], validated: list[str]
+    ) -> None:
+        assert {each.status for each in await check(read_layers(config_dir=directory))} == {"ok"}
+        assert (len(looked_up), len(validated)) == (3, 3)
+
+    def test_what_was_changed_since_is_validated_anew(self, directory: Path) -> None:
+        container = build_container(config_dir=directory)
+        container.config.set("vector_stores.docs.options.dimension", 0)
+        with pytest.raises(ConfigurationError, match=r"container\.config: vector_stores\.docs\.options\.dimension"):
+            container.vector_stores("docs")
+
+    def test_options_that_a_provider_changes_are_validated_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Provider:
+            Options = VectorOptions
+
+            @staticmethod
+            def create_backend(config: Any = None) -> InMemoryVectorStore:
+                config["dimension"] = "many"
+                return InMemoryVectorStore(config)
+
+        monkeypatch.setattr(StorageBackendFactory, "_providers", ProviderTable(PRODUCTS))
+        StorageBackendFactory.register_provider(BackendType.VECTOR_STORE, "changing", Provider)
+        settings = {"vector_stores": {"default": {"provider": "changing", "options": {"dimension": 3}}}}
+        with pytest.raises(InvalidValueError, match="dimension: input should be a valid integer"):
+            build_container(settings=settings).vector_store()
+
+    def test_a_factory_of_the_application_s_own_resolves_names_itself(self, directory: Path) -> None:
+        class Factory(StorageBackendFactory):
+            @classmethod
+            def get_provider(cls, backend_type: BackendType, provider_name: str) -> BackendProvider:
+                return super().get_provider(backend_type, "tests.helpers.fakes:FakeStore")
+
+        container = build_container(config_dir=directory)
+        with container.factory.override(Factory()):
+            assert isinstance(container.vector_store(), FakeStore)
+
+    def test_settings_that_override_those_of_the_files_count(self, directory: Path) -> None:
+        container = build_container(config_dir=directory)
+        settings = RegistrySettings(vector_stores={"default": BackendSettings(provider="tests.helpers.fakes:FakeStore")})
+        with container.settings.override(settings):
+            assert isinstance(container.vector_store(), FakeStore)
 
 
 class TestNesting:

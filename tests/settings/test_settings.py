@@ -180,7 +180,9 @@ class TestVariables:
 
     def test_where_a_mapping_belongs_anything_but_json_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT", "memory")
-        with pytest.raises(ConfigurationError, match=r"__DEFAULT: vector_stores\.default: here belongs a JSON object"):
+        with pytest.raises(
+            ConfigurationError, match=r"__DEFAULT: vector_stores\.default: a JSON object is expected here"
+        ):
             LayeredSettings()
 
 
@@ -268,9 +270,9 @@ class TestInterpolation:
         [
             ("${UNSET}", "the variable UNSET is not set"),
             ("${UNSET", "is not closed"),
-            ("${UNSET:-${HOME}}", "cannot stand inside another"),
-            ("${1x}", "is none of"),
-            ("${}", "is none of"),
+            ("${UNSET:-${HOME}}", "cannot be inside another"),
+            ("${1x}", "is not a reference"),
+            ("${}", "is not a reference"),
             ("${file:nowhere}", "nowhere cannot be read: No such file or directory"),
         ],
     )
@@ -302,12 +304,12 @@ class TestFiles:
             ("a: 1\n---\nb: 2\n", "base.yaml:2: this is not YAML"),
             ("\tx: 1", r"base.yaml:1: this is not YAML: found character '\t' that cannot start any token."),
             ("a: {b: 1", "base.yaml:1: this is not YAML: expected ',' or '}', but got '<stream end>'."),
-            ("timeouts:\n  open: 1\n  open: 2\n", "base.yaml:3: timeouts.open: this key stands in line 2 already"),
+            ("timeouts:\n  open: 1\n  open: 2\n", "base.yaml:3: timeouts.open: this key is already in line 2"),
             ("timeouts: !!python/object/apply:os.getcwd []", "base.yaml:1: timeouts: the tag !!python/object/apply"),
-            ("timeouts: {open: !secret x}", "base.yaml:1: timeouts.open: the word after !, a tag, is not allowed"),
+            ("timeouts: {open: !secret x}", "base.yaml:1: timeouts.open: the tag after ! is not allowed"),
             ("timeouts: {open: !!binary aGk=}", "base.yaml:1: timeouts.open: the tag !!binary is not allowed"),
             ("1: 2", "base.yaml:1: a key must be text: put 1 in quotes"),
-            ("a: &x [*x]", "base.yaml: the file stands for more than"),
+            ("a: &x [*x]", "base.yaml: the file expands to more than"),
             ("x" * 1_000_001, "base.yaml: the file has 1,000,001 bytes"),
         ],
     )
@@ -334,7 +336,7 @@ class TestFiles:
         text = "{x: 1}"
         for level in range(8):
             text = f"{{<<: [&a{level} {text}{f', *a{level}' * 8}]}}"
-        assert "stands for more than" in problems(write(base=f"a: {text}"))[0]
+        assert "expands to more than" in problems(write(base=f"a: {text}"))[0]
 
     def test_an_alias_to_a_mapping_with_a_merge_key_can_be_used_twice(self, write: Write) -> None:
         directory = write(
@@ -352,7 +354,7 @@ class TestFiles:
     def test_an_alias_bomb_is_refused(self, write: Write) -> None:
         lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
         lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-        assert "stands for more than 10,000 values" in problems(write(base="\n".join(lines)))[0]
+        assert "expands to more than 10,000 values" in problems(write(base="\n".join(lines)))[0]
 
     def test_bytes_that_are_not_text_are_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "base.yaml").write_bytes(b"a: \xff\xfe")
@@ -404,7 +406,7 @@ checkpoint_stores: 5
             'base.yaml:2: vector_stores.default.provider: the key "provider" is missing.',
             'base.yaml:2: vector_stores.default.provder: there is no key "provder". '
             'Did you mean "provider"? Known: options, provider.',
-            "base.yaml:12: checkpoint_stores: here belongs a mapping.",
+            "base.yaml:12: checkpoint_stores: a mapping is expected here.",
             "base.yaml:11: timeouts.open: input should be greater than 0.",
             "base.yaml:11: timeouts.close: input should be a valid number, unable to parse string as a number.",
             'base.yaml:10: knowledge_graph: there is no key "knowledge_graph". '

@@ -25,10 +25,10 @@ from symphony_registry.errors import (
 from symphony_registry.providers.embedded.replica import IN_MEMORY
 from symphony_registry.testing import Harness, run_conformance, sentences
 from symphony_registry.testing.adapters import adapt
+from tests.helpers.faults import checkpoints, common, event_loop, filters, graphs, vectors, writes  # noqa: F401 - filling FAULTS
+from tests.helpers.faults.planted import FAULTS
+from tests.helpers.faults.vectors import AlwaysDeleted, MissesTheBest
 from tests.helpers.plain import DictGraph
-from tests.testing.faults import checkpoints, common, event_loop, filters, graphs, vectors, writes  # noqa: F401 - filling FAULTS
-from tests.testing.faults.planted import FAULTS
-from tests.testing.faults.vectors import AlwaysDeleted, MissesTheBest
 
 
 def check(provider, directory, only=None, large=200):

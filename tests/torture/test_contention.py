@@ -7,6 +7,7 @@ from torture.subjects import SUBJECTS, Subject
 from torture.tally import Tally
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_who_comes_second_is_refused_or_right(subject: Subject) -> None:
     tally = Tally("contention")

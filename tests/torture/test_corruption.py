@@ -7,6 +7,7 @@ from torture.subjects import SUBJECTS, Subject
 from torture.tally import Tally
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_damage_is_refused_with_file_and_offset_and_never_read_as_data(subject: Subject) -> None:
     tally = Tally("corruption")

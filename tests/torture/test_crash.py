@@ -11,6 +11,7 @@ from torture.tally import Tally
 KILLS = int(os.environ.get("CRASH_TEST_KILLS", "200"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", STORES)
 def test_every_acknowledged_write_survives_and_no_other_is_there_in_part(subject: str) -> None:
     tally = Tally("crash")

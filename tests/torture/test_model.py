@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from torture import model
 from torture.tally import Tally
 
@@ -17,10 +19,12 @@ def agree(steps: int, server: dict[str, Any] | None = None) -> None:
     assert tally.tried > steps / 2
 
 
+@pytest.mark.slow
 def test_memory_and_files_give_the_answers_of_a_plain_model() -> None:
     agree(STEPS)
 
 
+@pytest.mark.slow
 def test_memory_files_and_postgresql_give_the_answers_of_a_plain_model(
     postgres_url: str, new_schema: Callable[[], str]
 ) -> None:

@@ -12,6 +12,7 @@ from torture.subjects import SUBJECTS, Subject
 from torture.tally import Tally
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 def test_every_state_that_a_power_loss_may_leave_holds_what_was_acknowledged(subject: Subject) -> None:
     tally = Tally("power loss")

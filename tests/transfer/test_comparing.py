@@ -108,8 +108,8 @@ async def test_relations_are_named_by_their_ends_and_type():
 async def test_checkpoints_in_another_order_differ():
     found = await compared(await saved("a", "b", "c"), await saved("a", "c", "b"))
     assert told(found) == [
-        "'c' stands in the target where the source has 'b'",
-        "'b' stands in the target where the source has 'c'",
+        "'c' is in the target where the source has 'b'",
+        "'b' is in the target where the source has 'c'",
     ]
 
 

@@ -6,6 +6,7 @@
 import json
 import tracemalloc
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from symphony_registry.errors import (
 )
 from symphony_registry.testing.expectations import assert_same
 from symphony_registry.transfer import Action, Existing, StoreContents, as_kept, compare, copy, plan_copy
-from symphony_registry.transfer.copying import _BYTES, _RECORDS
-from symphony_registry.transfer.sections import SECTIONS
+from symphony_registry.transfer.collection import COLLECTIONS
+from symphony_registry.transfer.copying import _BYTES, _ITEMS
 from tests.helpers.plain import DictCheckpointStore, DictGraph
 from tests.helpers.transfers import everything, filled, store_of
 
@@ -49,11 +50,11 @@ class BreaksOff(StoreContents):
         super().__init__(store)
         self.batches = batches
 
-    async def write(self, section, records):
-        if records and not self.batches:
+    async def write(self, collection, items):
+        if items and not self.batches:
             raise InterruptedCopyError
-        self.batches -= bool(records)
-        await super().write(section, records)
+        self.batches -= bool(items)
+        await super().write(collection, items)
 
 
 async def copied(source, target, existing=Existing.REFUSE):
@@ -94,7 +95,7 @@ async def test_an_empty_store_is_copied_as_nothing(kind, opened):
 @ALL
 async def test_a_copy_that_was_interrupted_after_any_batch_is_continued_to_the_same_end(kind, opened):
     source = await opened(store_of(kind))
-    await filled(source.store, more=_RECORDS * 2)
+    await filled(source.store, more=_ITEMS * 2)
     whole = await everything(source.store)
     batches = 0
     while True:
@@ -110,7 +111,7 @@ async def test_a_copy_that_was_interrupted_after_any_batch_is_continued_to_the_s
         assert (plan.target_items, plan.to_copy) == (held, len(whole) - held)
         assert_same(await everything(target.store), whole, f"the target, interrupted after {batches} batches,")
         batches += 1
-    assert batches == 3 * len(SECTIONS[kind])
+    assert batches == 3 * len(COLLECTIONS[kind])
 
 
 @ALL
@@ -254,20 +255,20 @@ async def test_nothing_is_deleted_for_an_empty_source(kind, opened):
 
 async def test_a_replacement_that_fails_says_that_the_rest_is_gone_and_can_be_continued(opened):
     source = await opened(store_of(BackendType.KNOWLEDGE_GRAPH))
-    await filled(source.store, more=_RECORDS)
+    await filled(source.store, more=_ITEMS)
 
     class FailsOnce(StoreContents):
         fails = True
 
-        async def write(self, section, records):
-            if section.name == "relations" and records and self.fails:
+        async def write(self, collection, items):
+            if collection.name == "relations" and items and self.fails:
                 self.fails = False
                 raise UnsupportedOperationError("not now.")
-            await super().write(section, records)
+            await super().write(collection, items)
 
     target = FailsOnce((await opened(store_of(BackendType.KNOWLEDGE_GRAPH))).store)
     await put(target.store, "another")
-    with pytest.raises(TransferError, match=r"not now\. What .* held before is deleted\. .*it continues"):
+    with pytest.raises(TransferError, match=r"not now\. What .* held before is deleted\. .*it resumes"):
         await copied(source, target, Existing.REPLACE)
     assert (await copied(source, target, Existing.REPLACE)).action is Action.CONTINUE
     assert (await compare(source, target)).equal
@@ -283,16 +284,29 @@ async def test_what_a_provider_raises_is_told_without_its_text(kind, opened):
         scan_entities = scan
 
     source, target = await opened(Fails()), await opened(store_of(kind))
-    with pytest.raises(BackendUnavailableError, match=r"failed: OSError\.$") as raised:
+    with pytest.raises(BackendUnavailableError, match=r"failed: OSError\. Its text may hold a secret") as raised:
         await compare(source, target)
+    assert "hunter2" not in str(raised.value)
     assert "hunter2" in str(raised.value.__cause__)
+
+
+async def test_a_bug_of_a_provider_is_not_called_unavailable_and_its_text_is_not_told(opened):
+    class Buggy(type(store_of(BackendType.VECTOR_STORE))):
+        async def count(self, metadata_filter=None):
+            return {}["hunter2"]
+
+    target = await opened(Buggy())
+    with pytest.raises(TransferError, match=r'The vector_store "default" \(Buggy\) failed: KeyError\.') as raised:
+        await plan_copy(await opened(store_of(BackendType.VECTOR_STORE)), target)
+    assert "hunter2" not in str(raised.value)
+    assert isinstance(raised.value.__cause__, KeyError)
 
 
 async def test_what_the_target_rounds_is_copied_rounded_and_compared_so(opened):
     source, target = [await opened(store_of(BackendType.VECTOR_STORE)) for _ in range(2)]
     await source.store.add("a", [0.1, 1.0])
     assert as_kept(source, target) is source
-    target.store.config = {"storage": "halfvec"}
+    target.store.guarantees = replace(target.store.guarantees, precision="float16")
     rounded = as_kept(source, target)
     await copied(rounded, target)
     assert (await compare(rounded, target)).equal
@@ -316,9 +330,9 @@ async def test_no_batch_is_larger_than_a_few_megabytes(opened):
     sizes = []
 
     class Measured(StoreContents):
-        async def write(self, section, records):
-            sizes.append(len(json.dumps(records)))
-            await super().write(section, records)
+        async def write(self, collection, items):
+            sizes.append(len(json.dumps(items)))
+            await super().write(collection, items)
 
     await copied(source, Measured(target.store))
     assert max(sizes) < 2 * _BYTES
@@ -337,7 +351,7 @@ async def test_planning_changes_nothing(kind, opened):
 
 
 @ALL
-async def test_progress_ends_at_the_number_of_records(kind, opened):
+async def test_progress_ends_at_the_number_of_items(kind, opened):
     source, target = await opened(store_of(kind)), await opened(store_of(kind))
     count = len(await everything(await filled(source.store, more=500)))
     seen = {}
@@ -355,10 +369,10 @@ class Endless:
     def __init__(self, count):
         self.length = count
 
-    async def count(self, section):
+    async def count(self, collection):
         return self.length
 
-    async def read(self, section):
+    async def read(self, collection):
         for number in range(self.length):
             yield {"id": f"{number:06}", "vector": [number + place / 7 for place in range(100)], "metadata": {}}
 
@@ -366,14 +380,14 @@ class Endless:
 class Forgets(StoreContents):
     """A target that takes everything and keeps nothing."""
 
-    async def write(self, section, records):
+    async def write(self, collection, items):
         pass
 
 
 async def test_memory_is_bounded_by_a_batch_and_not_by_the_store(opened):
     target = Forgets((await opened(store_of(BackendType.VECTOR_STORE))).store)
     peaks = []
-    for count in (_RECORDS * 2, _RECORDS * 6):
+    for count in (_ITEMS * 2, _ITEMS * 6):
         source = Endless(count)
         plan = await plan_copy(source, target)
         tracemalloc.start()

@@ -17,7 +17,7 @@ from symphony_registry.backends import BackendType
 from symphony_registry.errors import ExportFormatError
 from symphony_registry.testing.expectations import assert_same
 from symphony_registry.transfer import ExportFile, StoreContents, compare, copy, plan_copy, write_lines
-from symphony_registry.transfer.sections import Vectors
+from symphony_registry.transfer.collection import Vectors
 from tests.helpers.transfers import everything, filled, store_of
 
 VECTORS, GRAPH, CHECKPOINTS = BackendType
@@ -34,10 +34,10 @@ def read(text, kind, name="backup.jsonl"):
     return ExportFile(io.BytesIO(text if isinstance(text, bytes) else text.encode()), name, kind)
 
 
-def lines(kind, *records, **end):
+def lines(kind, *items, **end):
     """Return a file as somebody writes it by hand."""
     header = {"format": "symphony-registry", "version": 1, "type": kind}
-    every = [header, *records, {"count": len(records), **end}]
+    every = [header, *items, {"count": len(items), **end}]
     return "".join(json.dumps(each) + "\n" for each in every)
 
 
@@ -62,13 +62,13 @@ async def test_what_is_imported_is_what_was_exported(kind, tmp_path):
 @ALL
 async def test_a_line_is_what_the_store_gives_in_its_order(kind):
     async with store_of(kind) as store:
-        header, *records, end = map(json.loads, (await exported(await filled(store))).splitlines())
+        header, *items, end = map(json.loads, (await exported(await filled(store))).splitlines())
         assert header == {"format": "symphony-registry", "version": 1, "type": kind}
         if kind is VECTORS:
-            records = [{**each, "vector": np.float32(each["vector"]).tolist()} for each in records]
-        assert records == await everything(store)
+            items = [{**each, "vector": np.float32(each["vector"]).tolist()} for each in items]
+        assert items == await everything(store)
         found = await compare(StoreContents(store), StoreContents(store))
-        assert end == {"count": len(records), "digest": found.source.digest}
+        assert end == {"count": len(items), "digest": found.source.digest}
 
 
 @ALL
@@ -139,12 +139,12 @@ CHECKPOINT = {"checkpoint_id": "a", "data": {}, "metadata": {"timestamp": 1.5, "
 
 
 async def test_a_file_written_by_hand_needs_no_digest():
-    for kind, *records in ((VECTORS, ITEM), (GRAPH, ENTITY, RELATION), (CHECKPOINTS, CHECKPOINT)):
-        source = read(lines(kind, *records), kind)
+    for kind, *items in ((VECTORS, ITEM), (GRAPH, ENTITY, RELATION), (CHECKPOINTS, CHECKPOINT)):
+        source = read(lines(kind, *items), kind)
         async with store_of(kind) as store:
             target = StoreContents(store)
             await copy(source, target, await plan_copy(source, target))
-            assert await everything(store) == records
+            assert await everything(store) == items
 
 
 WRONG = [
@@ -165,19 +165,19 @@ WRONG = [
     (lines(VECTORS, {**ITEM, "metadata": None}), VECTORS, 2, "metadata must be a dict"),
     (lines(VECTORS, {**ITEM, "metadata": {"a": [2**63]}}), VECTORS, 2, r"metadata\.a\[0\]: an int must fit 64 bits"),
     (lines(VECTORS, ITEM, {**ITEM, "id": "b", "vector": [1]}), VECTORS, 3, "dimension 1, those before it 2"),
-    (lines(VECTORS, {**ITEM, "id": "b"}, ITEM), VECTORS, 3, "'a' stands after 'b'"),
+    (lines(VECTORS, {**ITEM, "id": "b"}, ITEM), VECTORS, 3, "'a' comes after 'b'"),
     (lines(VECTORS, ITEM, ITEM), VECTORS, 3, "each once"),
-    (lines(GRAPH, ENTITY, RELATION, {**ENTITY, "id": "b"}), GRAPH, 4, "entities stand before the relations"),
+    (lines(GRAPH, ENTITY, RELATION, {**ENTITY, "id": "b"}), GRAPH, 4, "entities come before the relations"),
     (lines(GRAPH, ENTITY, {**RELATION, "type": ""}), GRAPH, 3, "type is empty"),
     (lines(CHECKPOINTS, {**CHECKPOINT, "data": []}), CHECKPOINTS, 2, "data must be a dict"),
     (lines(CHECKPOINTS, {**CHECKPOINT, "metadata": {"checkpoint_id": "a"}}), CHECKPOINTS, 2, "must be a float"),
     (lines(CHECKPOINTS, {**CHECKPOINT, "checkpoint_id": "b"}), CHECKPOINTS, 2, "must be the checkpoint_id"),
     (lines(CHECKPOINTS, CHECKPOINT, CHECKPOINT), CHECKPOINTS, 3, "the checkpoint 'a' is there twice"),
-    (lines(GRAPH, ENTITY, {**RELATION, "to_id": "b"}), GRAPH, 3, "no entity 'b' stands before the relation"),
+    (lines(GRAPH, ENTITY, {**RELATION, "to_id": "b"}), GRAPH, 3, "no entity 'b' comes before the relation"),
     (lines(VECTORS, {**ITEM, "metadata": {"n": 10**29}}), VECTORS, 2, r"0 does not fit 64 bits: write 1e\+29 if"),
     (lines(VECTORS, ITEM).replace('"id": "a"', '"id": "b", "id": "a"'), VECTORS, 2, "the key 'id' is there twice"),
     (lines(VECTORS, ITEM) + "{}\n", VECTORS, 4, "something after the last line"),
-    (lines(VECTORS, ITEM, count=2), VECTORS, 3, "written with 2 records, and holds 1"),
+    (lines(VECTORS, ITEM, count=2), VECTORS, 3, "written with 2 items, but has 1"),
     (lines(VECTORS, ITEM, digest="sha256:0"), VECTORS, 3, "digest"),
 ]  # fmt: skip
 

@@ -84,10 +84,6 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         """Delete the relation; say whether it was there."""
 
     @abstractmethod
-    async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
-        """Return the distinct entities at the end of the path, by id."""
-
-    @abstractmethod
     async def _clear(self) -> None:
         """Delete everything."""
 
@@ -96,6 +92,9 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         """Yield all entities by id, some at a time."""
 
     # What an engine may leave to the abstract class.
+
+    async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
+        return await super().query(start_id, path, limit)
 
     async def _neighbors(
         self, entity_id: str, relation_type: str | None, direction: Direction, depth: int, limit: int
@@ -227,7 +226,7 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         check_id(entity_id, "entity_id")
         check_optional_id(relation_type, "relation_type")
         check_direction(direction)
-        check_limit(depth, "depth")
+        depth = check_limit(depth, "depth")
         return await self._neighbors(entity_id, relation_type, direction, depth, check_limit(limit))
 
     @override
@@ -275,6 +274,7 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
             async for entities in batches:
                 for entity in entities:
                     yield entity
+                entities.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()
 
@@ -286,5 +286,6 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
             async for relations in batches:
                 for relation in relations:
                     yield relation
+                relations.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()

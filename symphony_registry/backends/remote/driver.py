@@ -5,16 +5,19 @@ from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar, Generic, TypeVar
 
-from symphony_registry.errors import RegistryError
+from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError, RegistryError
 
 PoolT = TypeVar("PoolT")
 ConnectionT = TypeVar("ConnectionT")
 
 
 class Driver(ABC, Generic[PoolT, ConnectionT]):
-    """The way to a server. Backends whose drivers have equal keys share a pool of connections."""
+    """The way to a server. Backends whose drivers have equal keys share a pool of connections.
 
-    errors: ClassVar[tuple[type[Exception], ...]]
+    What is not abstract fits a plain socket whose `connection` closes it in any case.
+    """
+
+    errors: ClassVar[tuple[type[Exception], ...]] = (OSError, EOFError)
     """What the driver raises; anything else is a bug, and is not caught."""
 
     key: Hashable
@@ -28,32 +31,36 @@ class Driver(ABC, Generic[PoolT, ConnectionT]):
         """Return a pool that has reached the server once."""
 
     @abstractmethod
-    async def close(self, pool: PoolT) -> None:
-        """Close a pool in order."""
-
-    @abstractmethod
-    def abort(self, pool: PoolT) -> None:
-        """Close a pool at once."""
-
-    @abstractmethod
     def connection(self, pool: PoolT) -> AbstractAsyncContextManager[ConnectionT]:
         """Return a context in which a connection is lent."""
 
-    @abstractmethod
+    async def close(self, pool: PoolT) -> None:
+        """Close a pool in order."""
+
+    def abort(self, pool: PoolT) -> None:
+        """Close a pool at once."""
+
     def drop(self, connection: ConnectionT) -> None:
         """Close a connection whose answer nobody waits for."""
 
-    @abstractmethod
     def is_transient(self, error: BaseException) -> bool:
         """Say whether the same work may succeed in a while."""
+        return isinstance(error, self.errors) and not isinstance(error, TimeoutError | RegistryError)
 
-    @abstractmethod
-    def was_not_done(self, error: BaseException) -> bool:
+    def was_not_done(self, error: BaseException) -> bool:  # noqa: ARG002
         """Say whether work that ended in this error certainly changed nothing."""
+        return False
 
-    @abstractmethod
     def explained(self, error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
         """Return the error that says what is wrong with the server, and what to do.
 
         `sent` says that work was sent, and that nobody knows what became of it.
         """
+        unknown = "If this was a write, it may have been made. " if sent and not self.was_not_done(error) else ""
+        if isinstance(error, TimeoutError):
+            advice = "Look at its load, or raise the timeout."
+            return BackendTimeoutError(f"{where}: it did not answer in time. {unknown}{advice}")
+        said = f"{where}: the connection failed ({type(error).__name__}). {unknown}"
+        if self.is_transient(error):
+            return BackendUnavailableError(f"{said}Check that the server runs, then try again.")
+        return BackendSetupError(f"{said}The cause has the details.")

@@ -1,7 +1,7 @@
 """What an engine behind a server holds while it is open."""
 
 import asyncio
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from symphony_registry.backends.operations import OPERATIONS
@@ -13,7 +13,7 @@ from symphony_registry.errors import BackendNotOpenError
 T = TypeVar("T")
 
 
-class RemoteResource(Generic[PoolT, ConnectionT]):
+class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
     """The way to the data of one backend: leased connections, and attempts by what an operation does."""
 
     def __init__(self, owner: StorageBackend, driver: Driver[PoolT, ConnectionT]) -> None:
@@ -22,12 +22,19 @@ class RemoteResource(Generic[PoolT, ConnectionT]):
         self._connections: Connections[PoolT, ConnectionT] | None = None
 
     @abstractmethod
+    async def probe(self, connection: ConnectionT) -> bool:
+        """Say whether what the backend needs is there."""
+
+    async def version(self) -> str | None:
+        """Return the server's name and version; as defined here, the package is named instead."""
+        return None
+
     async def prepare(self, connection: ConnectionT) -> None:
         """Make what the backend needs on the server, or check it; may be called again."""
 
-    @abstractmethod
-    async def probe(self, connection: ConnectionT) -> bool:
-        """Say whether what the backend needs is there."""
+    async def exists(self) -> bool:
+        """Say yes, since nobody asks the server before `open`."""
+        return True
 
     async def open(self) -> None:
         """Lease connections, and prepare."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+import orjson
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
@@ -28,13 +29,16 @@ from symphony_registry.backends.vector_store.base import (
     check_vector,
 )
 from symphony_registry.backends.vector_store.block import Block, checked_documents, checked_rows
-from symphony_registry.errors import InvalidTypeError, InvalidValueError
+from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
+from symphony_registry.backends.vector_store.scoring import Query
+from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
 
 _NUMBER_BYTES = 4
+_BATCH = 1_000
 
 
 class VectorStoreEngine(Engine, VectorStoreBackend):
-    """A vector store that checks what it is asked, and leaves the rest to eight hooks.
+    """A vector store that checks what it is asked, and leaves the rest to hooks.
 
     A `Block` is ids, a float32 matrix with a row for each, and their metadata.
     """
@@ -63,16 +67,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         """Delete distinct ids, all or none, and return how many were there."""
 
     @abstractmethod
-    async def _search(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
-    ) -> list[list[SearchResult]]:
-        """Return the results for each query, the best first, equals by id."""
-
-    @abstractmethod
-    async def _count(self, condition: Condition) -> int:
-        """Return how many vectors match."""
-
-    @abstractmethod
     async def _clear(self) -> None:
         """Delete everything, and free the dimension unless the option fixes it."""
 
@@ -83,6 +77,42 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @abstractmethod
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
         """Yield all items by id, at most `size` at a time."""
+
+    # What an engine may leave to the spine, which then reads everything.
+
+    async def _search(
+        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
+    ) -> list[list[SearchResult]]:
+        """Return the results for each query, the best first, equals by id."""
+        dimension = await self._dimension()
+        for query in queries:
+            if dimension not in (None, query.size):
+                raise DimensionError(dimension or 0, query.size, "query vector")
+        candidates: list[Candidate] = []
+        vectors: list[Float32s] = []
+        async with aclosing(self._batches(_BATCH)) as batches:
+            async for items in batches:
+                for item in items:
+                    if condition.matches(item["metadata"]):
+                        candidates.append(Candidate(item["id"], orjson.dumps(item["metadata"]), None))
+                        vectors.append(np.array(item["vector"], np.float32))
+        if not candidates:
+            return [[] for _ in queries]
+
+        def ranked() -> list[list[SearchResult]]:
+            rows = np.array(vectors)
+            rankings = (Ranking(Query(query, self._options.metric), candidates, rows) for query in queries)
+            return [ranking.results(limit, include_vectors=include_vectors) for ranking in rankings]
+
+        return await here_or_in_thread(ranked, len(queries) * len(candidates) * ITEM)
+
+    async def _count(self, condition: Condition) -> int:
+        """Return how many vectors match."""
+        count = 0
+        async with aclosing(self._batches(_BATCH)) as batches:
+            async for items in batches:
+                count += sum(condition.matches(item["metadata"]) for item in items)
+        return count
 
     def _check_rows(self, rows: Float32s, what: str = "vector") -> None:
         """Raise `InvalidValueError` for vectors that the engine cannot hold although the contract allows them."""
@@ -201,7 +231,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     ) -> list[list[SearchResult]]:
         self.ensure_open()
         given = collected(query_vectors)
-        check_limit(limit)
+        limit = check_limit(limit)
         dimension, metric = self._known_dimension, self._options.metric
         queries = await here_or_in_thread(
             lambda: [check_vector(query, dimension, metric, "query vector") for query in given], len(given) * ITEM
@@ -227,11 +257,11 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @override
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
         self.ensure_open()
-        check_limit(batch_size, "batch_size")
         turns = Turns()
-        async with aclosing(self._batches(batch_size)) as batches:
+        async with aclosing(self._batches(check_limit(batch_size, "batch_size"))) as batches:
             async for items in batches:
                 for item in items:
                     yield item
+                items.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()

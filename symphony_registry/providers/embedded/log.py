@@ -14,6 +14,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageCorruptedError
 from symphony_registry.providers.embedded.journal import Durability, Journal, Record
+from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, RESCUE
 from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
 
 StateT = TypeVar("StateT", bound=State)
@@ -113,6 +114,10 @@ class JournalLog(Generic[StateT]):
         assert self._journal is not None
         return self._journal
 
+    def exists(self) -> bool:
+        """Say whether the directory has a journal."""
+        return (self._options.path / JOURNAL_NAME).exists()
+
     def open(self) -> StateT:
         """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""
         journal = Journal(self._options.path, self._backend_type, self._options.durability)
@@ -137,7 +142,7 @@ class JournalLog(Generic[StateT]):
             except (KeyError, TypeError, ValueError) as error:
                 raise StorageCorruptedError(
                     f"{self.journal.path} holds a change that does not fit, before line {self.journal.lines + 1}: "
-                    f"{type(error).__name__}: {error}.",
+                    f"{type(error).__name__}: {error}. {RESCUE}",
                     self.journal.path,
                     self.journal.end,
                 ) from error

@@ -52,6 +52,10 @@ StateT = TypeVar("StateT", bound=State)
 class Log(Protocol[StateT]):
     """Where changes are kept, each with a number. Its calls block: they are made on threads."""
 
+    def exists(self) -> bool:
+        """Say whether anything was ever kept; before `open`."""
+        ...
+
     def open(self) -> StateT:
         """Take hold of what is kept, and return the state to begin with: empty, or as it once was."""
         ...
@@ -115,6 +119,10 @@ class Replica(Generic[StateT]):
         self.gate = Gate()
         self._waiting: deque[_Write] = deque()
         self._writing: asyncio.Task[None] | None = None
+
+    async def exists(self) -> bool:
+        """Say whether there is a log with something in it, or none at all."""
+        return self._log is None or await in_thread(self._log.exists)
 
     async def open(self) -> None:
         """Load what the log keeps."""

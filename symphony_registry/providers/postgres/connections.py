@@ -8,8 +8,8 @@ import asyncpg
 from typing_extensions import override
 
 from symphony_registry.backends.remote.driver import Driver
-from symphony_registry.errors import BackendTimeoutError, InvalidValueError
-from symphony_registry.providers.postgres.failures import ERRORS, may_go_through, unavailable, was_not_done
+from symphony_registry.errors import BackendTimeoutError, InvalidValueError, RegistryError
+from symphony_registry.providers.postgres.failures import ERRORS, explained, may_go_through, was_not_done
 from symphony_registry.providers.postgres.options import PostgresOptions
 
 # asyncpg rather than psycopg 3: in one run over the 19,611 packages of the benchmarks, get took 113 µs against 156,
@@ -73,7 +73,8 @@ class PostgresDriver(Driver[Pool, Connection]):
             # without the cause, whose text may hold a part of the password
             raise InvalidValueError(
                 f"{options.server}: the driver cannot use the dsn. Check its host, its port, sslmode and the "
-                "certificates, and write special characters as %40 and the like."
+                "certificates, and write special characters as %40 and the like.",
+                options=("dsn",),
             ) from None
 
     @override
@@ -92,7 +93,8 @@ class PostgresDriver(Driver[Pool, Connection]):
         except TimeoutError as error:
             raise BackendTimeoutError(
                 f"{self._options.server}: there was no connection within {self._options.statement_timeout:g} s. Raise "
-                "pool_max_size, look for what keeps the others busy, or for what keeps the server from answering."
+                "pool_max_size, look for what keeps the others busy, or for what keeps the server from answering.",
+                options=("pool_max_size", "dsn"),
             ) from error
         try:
             yield connection  # type: ignore[misc] # the pool makes them of this class
@@ -111,4 +113,6 @@ class PostgresDriver(Driver[Pool, Connection]):
     def was_not_done(self, error: BaseException) -> bool:
         return was_not_done(error)
 
-    explained = staticmethod(unavailable)
+    @override
+    def explained(self, error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
+        return explained(error, where, sent=sent)

@@ -9,7 +9,7 @@ from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.resource import RemoteResource
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.errors import BackendUnavailableError
+from symphony_registry.errors import BackendSetupError
 from symphony_registry.providers.postgres.connections import Connection, Pool, PostgresDriver, Record
 from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.tables import Layout, Tables, prepare
@@ -17,7 +17,6 @@ from symphony_registry.providers.postgres.tables import Layout, Tables, prepare
 GUARANTEES = Guarantees(
     survives="power loss", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
 )
-_LARGEST_INTEGER = 2**31 - 1
 _VERSION = """
     SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
     || coalesce((SELECT ', pgvector ' || extversion FROM pg_extension WHERE extname = 'vector'), '')
@@ -38,9 +37,10 @@ class Database(RemoteResource[Pool, Connection]):
     async def prepare(self, connection: Connection) -> None:
         encoding = await connection.fetchval("SHOW server_encoding")
         if encoding != "UTF8":
-            raise BackendUnavailableError(
+            raise BackendSetupError(
                 f"{self.options.server}: its encoding is {encoding}, which cannot hold every text. "
-                "Create a database with ENCODING 'UTF8'."
+                "Create a database with ENCODING 'UTF8'.",
+                options=("dsn",),
             )
         names = await self.names(connection)
         self.tables = await prepare(connection, self._layout, self.options, self.owner.name, names)
@@ -100,11 +100,6 @@ async def send(
         return await parts.send(work)
     async with connection.transaction():
         return await parts.send(work)
-
-
-def bounded(number: int) -> int:
-    """Return a limit or a depth that the server can take."""
-    return min(number, _LARGEST_INTEGER)
 
 
 def touched(status: str) -> int:

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError, RegistryError
+from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError, RegistryError
 
 # The work was not done, or nobody knows: it may go through when it is tried again.
 _AGAIN = (
@@ -31,20 +31,24 @@ def was_not_done(error: BaseException) -> bool:
     return isinstance(error, _NOT_DONE)
 
 
-def unavailable(error: BaseException, where: str, *, sent: bool = False) -> BackendUnavailableError:
+def explained(error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
     """Return the error that says what is wrong with the server, and what to do.
 
-    `sent` says that work was sent, and that nobody knows what became of it.
+    It is a `BackendUnavailableError` where waiting may help, else a
+    `BackendSetupError`. `sent` says that work was sent, and that nobody knows what
+    became of it.
     """
     if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
-        kind: type[BackendUnavailableError] = BackendTimeoutError
+        kind: type[RegistryError] = BackendTimeoutError
         said = "it did not answer in time"
         advice = "Look at its load and its locks (pg_stat_activity), or raise statement_timeout or connect_timeout."
     else:
-        kind, said, advice = BackendUnavailableError, _said(error), _advice(error)
+        has_no_room = isinstance(error, asyncpg.InsufficientResourcesError)
+        kind = BackendUnavailableError if may_go_through(error) or has_no_room else BackendSetupError
+        said, advice = _said(error), _advice(error)
     refused = isinstance(error, asyncpg.PostgresError) and (was_not_done(error) or not may_go_through(error))
-    unknown = sent and not refused
-    return kind(f"{where}: {said}. " + ("If this was a write, it may have been made. " if unknown else "") + advice)
+    unknown = "If this was a write, it may have been made. " if sent and not refused else ""
+    return kind(f"{where}: {said}. {unknown}{advice}", options=("dsn",))
 
 
 def _said(error: BaseException) -> str:
@@ -67,7 +71,7 @@ def _advice(error: BaseException) -> str:
             return "Check the database in the dsn, or create it."
         case asyncpg.TooManyConnectionsError():
             return "Lower pool_max_size, close other clients, or raise max_connections."
-        case asyncpg.DiskFullError() | asyncpg.OutOfMemoryError() | asyncpg.InsufficientResourcesError():
+        case asyncpg.InsufficientResourcesError():  # a full disk, no memory
             return "Nothing was written. Make room on the server, then try again."
         case asyncpg.InsufficientPrivilegeError():
             return "Grant the role what the documentation's page on PostgreSQL lists."

@@ -19,7 +19,7 @@ from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection, Record
-from symphony_registry.providers.postgres.database import GUARANTEES, Database, bounded, executing, send
+from symphony_registry.providers.postgres.database import GUARANTEES, Database, executing, send
 from symphony_registry.providers.postgres.documents import texts
 from symphony_registry.providers.postgres.filters import where
 from symphony_registry.providers.postgres.graph_sql import (
@@ -127,7 +127,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
-        return await _entities(await self._data.fetch(QUERY, start_id, path, bounded(limit)))
+        return await _entities(await self._data.fetch(QUERY, start_id, path, limit))
 
     @override
     async def _neighbors(
@@ -135,7 +135,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
     ) -> list[Entity]:
         sides = STEPS.values() if direction == "both" else [STEPS[direction]]
         of_type = "" if relation_type is None else " AND type = $4"
-        arguments: list[Any] = [entity_id, bounded(depth), bounded(limit)]
+        arguments: list[Any] = [entity_id, depth, limit]
         if relation_type is not None:
             arguments.append(relation_type)
         steps = self._data.tables.sql(" UNION ALL ".join(sides), of_type=of_type)
@@ -145,7 +145,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
     async def _shortest_path(
         self, from_id: str, to_id: str, relation_types: list[str] | None, max_depth: int
     ) -> list[Entity] | None:
-        arguments: list[Any] = [from_id, to_id, bounded(max_depth)]
+        arguments: list[Any] = [from_id, to_id, max_depth]
         if relation_types is not None:
             arguments.append(relation_types)
         of_type = "" if relation_types is None else " AND relation.type = ANY($4::text[])"
@@ -154,7 +154,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _find(self, entity_type: str | None, condition: Condition, limit: int) -> list[Entity]:
-        arguments: list[Any] = [bounded(limit)]
+        arguments: list[Any] = [limit]
         matches = where(condition, "comparable", arguments)
         if entity_type is not None:
             arguments.append(entity_type)

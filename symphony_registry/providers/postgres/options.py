@@ -16,7 +16,7 @@ MAX_NAME_BYTES = 63
 class PostgresOptions(BackendOptions):
     """Where the server is, how to speak to it, and which tables are ours."""
 
-    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database", examples=["${DATABASE_URL}"])
     schema_name: str = Field(
         default="symphony", alias="schema", min_length=1, description="The schema of the tables; made where missing."
     )

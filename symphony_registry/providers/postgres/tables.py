@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from symphony_registry.errors import BackendUnavailableError, InvalidValueError
+from symphony_registry.errors import BackendSetupError, InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection
 from symphony_registry.providers.postgres.options import MAX_NAME_BYTES, PostgresOptions
 
@@ -54,8 +54,8 @@ async def prepare(
 ) -> Tables:
     """Return the names of the tables, after making, migrating or checking them.
 
-    `more` has further names for the statements. Raises `BackendUnavailableError`
-    for what is missing with `create: false`, or of a newer version.
+    `more` has further names for the statements. Raises `BackendSetupError` for
+    what is missing with `create: false`, or of a newer version.
     """
     tables = await _named(connection, layout, options, backend_name, more)
     version = await _known_version(connection, layout, options, tables)
@@ -63,10 +63,11 @@ async def prepare(
         return tables
     if not options.create:
         found = "not there" if version is None else f"of the older version {version}"
-        raise BackendUnavailableError(
+        raise BackendSetupError(
             f"{options.server}: the tables of {tables.key!r} in the schema {options.schema_name!r} are {found}, and "
             "create is false. Open the backend once with create: true as a role that may create, and grant this one "
-            "what the documentation's page on PostgreSQL lists."
+            "what the documentation's page on PostgreSQL lists.",
+            options=("create",),
         )
     async with connection.transaction():
         await connection.execute(TURN)
@@ -87,7 +88,8 @@ async def _named(
         if len(name.encode()) > MAX_NAME_BYTES:
             raise InvalidValueError(
                 f"The table {name!r} would have a name of more than {MAX_NAME_BYTES} bytes, which PostgreSQL cuts. "
-                "Set table_prefix to something shorter."
+                "Set table_prefix to something shorter.",
+                options=("table_prefix",),
             )
     quoted = await connection.fetchval(
         "SELECT array_agg(format('%I.%I', $1::text, name) ORDER BY number) "
@@ -117,9 +119,10 @@ async def _version(connection: Connection, options: PostgresOptions, tables: Tab
     if version is None or not missing:
         return version
     if found:
-        raise BackendUnavailableError(
+        raise BackendSetupError(
             f"{options.server}: of the tables of {tables.key!r}, {', '.join(missing)} in the schema "
-            f"{options.schema_name!r} is gone. Restore it from a backup, or drop the others too."
+            f"{options.schema_name!r} is gone. Restore it from a backup, or drop the others too.",
+            options=("schema", "dsn"),
         )
     return None
 
@@ -130,9 +133,10 @@ async def _known_version(
     """Return the version of the tables, and raise for one that a newer release made."""
     version = await _version(connection, options, tables)
     if version is not None and version > layout.version:
-        raise BackendUnavailableError(
+        raise BackendSetupError(
             f"{options.server}: the tables of {tables.key!r} are of version {version}; this release knows versions "
-            f"up to {layout.version}. Upgrade symphony-registry here, too."
+            f"up to {layout.version}. Upgrade symphony-registry here, too.",
+            options=("schema", "dsn"),
         )
     return version
 

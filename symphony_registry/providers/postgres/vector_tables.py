@@ -6,7 +6,7 @@ from typing import TypeVar
 from typing_extensions import override
 
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.errors import BackendUnavailableError, DimensionError, InvalidValueError
+from symphony_registry.errors import BackendSetupError, DimensionError, InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection
 from symphony_registry.providers.postgres.database import Database, touched
 from symphony_registry.providers.postgres.tables import TABLE_TURN
@@ -55,7 +55,8 @@ class VectorDatabase(Database):
         if stored != self.options.storage:
             raise InvalidValueError(
                 f"{self.owner}: the option storage is {self.options.storage}, but its table keeps a {stored}. Say so, "
-                "or choose another table_prefix and copy the vectors."
+                "or choose another table_prefix and copy the vectors.",
+                options=("storage",),
             )
         if self.options.index == "hnsw":
             await self._make_index(connection, is_sized=size > 0)
@@ -66,10 +67,11 @@ class VectorDatabase(Database):
         if await connection.fetchval(HAS_INDEX, sql("{vectors}"), operators):
             return
         if not options.create:
-            raise BackendUnavailableError(
+            raise BackendSetupError(
                 f"{self.owner}: {options.server}: the option index is hnsw, but {sql('{vectors}')} has none for the "
                 f"metric {options.metric}, and create is false. Have its owner make it: the documentation's page "
-                "on PostgreSQL says how."
+                "on PostgreSQL says how.",
+                options=("index",),
             )
         async with connection.transaction():
             # not everybody's turn: it may take long
@@ -104,7 +106,8 @@ class VectorDatabase(Database):
         except DimensionError as error:
             raise InvalidValueError(
                 f"The option dimension is {size}, but what is stored has dimension {error.expected}. "
-                "Set it to that, or choose another table_prefix."
+                "Set it to that, or choose another table_prefix.",
+                options=("dimension",),
             ) from None
 
     async def fix_dimension(self, connection: Connection, size: int) -> None:
@@ -121,7 +124,7 @@ class VectorDatabase(Database):
                     dimension = size
                     update = sql("UPDATE {registry} SET dimension = $2 WHERE tables = $1")
                     if not touched(await connection.execute(update, key, size)):
-                        raise BackendUnavailableError(
+                        raise BackendSetupError(
                             f"{self.owner}: {self.options.server}: the row of {key!r} in {sql('{registry}')} is gone. "
                             "Close the backend and open it again with create: true."
                         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from symphony_registry.errors import BackendUnavailableError
+from symphony_registry.errors import BackendSetupError
 from symphony_registry.providers.postgres.connections import Connection
 from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.tables import TURN
@@ -29,15 +29,17 @@ async def extension_schema(connection: Connection, options: PostgresOptions) -> 
             await connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         schema = await connection.fetchrow(_WHERE)
     if schema is None:
-        raise BackendUnavailableError(
-            f"{options.server}: the extension pgvector is not installed. Have somebody who may run "
-            "CREATE EXTENSION vector in this database, or open the backend once with create: true as such a role."
+        raise BackendSetupError(
+            f"{options.server}: the extension pgvector is not installed. Ask a role that may do so to run CREATE "
+            "EXTENSION vector in this database, or open the backend once with create: true as such a role.",
+            options=("create", "dsn"),
         )
     name, quoted, version = schema
     if tuple(map(int, version.split(".")[:2])) < _OLDEST:
-        raise BackendUnavailableError(
+        raise BackendSetupError(
             f"{options.server}: its pgvector {version} is too old; iterative scans came with "
-            f"{'.'.join(map(str, _OLDEST))}. Install a newer one, and run ALTER EXTENSION vector UPDATE."
+            f"{'.'.join(map(str, _OLDEST))}. Install a newer one, and run ALTER EXTENSION vector UPDATE.",
+            options=("dsn",),
         )
     return name, quoted
 

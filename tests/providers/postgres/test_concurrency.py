@@ -64,6 +64,7 @@ class CheckpointStoreByTurns(ByTurns, PostgresCheckpointStore):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [VectorStoreByTurns, KnowledgeGraphByTurns, CheckpointStoreByTurns])
 async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with_two_pools(
     kind: type[ByTurns], tmp_path: Path, postgres_url: str, new_schema: Callable[[], str]

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError
+from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 from symphony_registry.testing.adapters import adapt
 from tests.helpers.postgres_cases import KINDS, each_type
@@ -118,7 +118,7 @@ async def test_a_health_check_notices_that_the_tables_are_gone(server: Server, o
     async with PostgresCheckpointStore(options) as store:
         await execute(server.url, f"DROP SCHEMA {options['schema']} CASCADE")
         assert not await store.health_check()
-        with pytest.raises(BackendUnavailableError, match="open it again"):
+        with pytest.raises(BackendSetupError, match="open it again"):
             await store.count()
         await store.disconnect()
         await store.connect()
@@ -159,7 +159,7 @@ async def test_a_replica_is_read_from_and_says_where_writes_belong(
     async with kind({**options, "dsn": read_only}) as backend:
         assert await backend.health_check()
         assert await adapt(backend).get("a") == {"x": 1}
-        with pytest.raises(BackendUnavailableError, match="primary"):
+        with pytest.raises(BackendSetupError, match="primary"):
             await adapt(backend).put("b")
 
 

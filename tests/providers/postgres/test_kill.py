@@ -10,6 +10,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
@@ -22,6 +24,7 @@ WRITES_A_LIFE = 50
 Write = Callable[[str], Awaitable[None]]
 
 
+@pytest.mark.slow
 async def test_every_acknowledged_write_survives_and_no_write_fails(server: Server) -> None:
     options = {"dsn": server.url, "schema": "killed", "connect_timeout": 30}
     vectors, graph, checkpoints = (

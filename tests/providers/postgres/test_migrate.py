@@ -70,6 +70,7 @@ async def some_arrived(url, schema, process):
         await connection.close()
 
 
+@pytest.mark.slow
 def test_files_go_to_postgresql_and_back_and_a_kill_in_the_middle_changes_nothing(config):
     directory, url, schema = config
     process = migrating(config, "files", "postgres")

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError
+from symphony_registry.errors import (
+    BackendSetupError,
+    BackendTimeoutError,
+    BackendUnavailableError,
+    RegistryError,
+)
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 from symphony_registry.testing.adapters import adapt
 from tests.helpers.postgres_cases import KINDS, each_type
@@ -38,12 +43,13 @@ def silent_port() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-async def refused(kind: Any, dsn: str, **options: Any) -> BackendUnavailableError:
+async def refused(kind: Any, dsn: str, **options: Any) -> RegistryError:
     """Return the error of opening a backend; all that it can show has no password in it."""
     backend = kind({"dsn": dsn, "connect_timeout": 0.5, **options})
-    with pytest.raises(BackendUnavailableError) as caught:
+    with pytest.raises(RegistryError) as caught:
         async with asyncio.timeout(20):
             await backend.connect()
+    assert caught.value.options == ("dsn",)
     shown = "".join(traceback.format_exception(caught.value)) + repr(backend) + repr(caught.value)
     assert PASSWORD not in shown
     assert "%3A%2540" not in shown  # the password in a URL
@@ -54,25 +60,33 @@ async def refused(kind: Any, dsn: str, **options: Any) -> BackendUnavailableErro
 @each_type
 async def test_a_server_that_is_down_is_named_with_the_database(kind: Any, stopped: Server) -> None:
     error = await refused(kind, stopped.tcp_url(database="postgres"))
+    assert isinstance(error, BackendUnavailableError)
     assert f"127.0.0.1:{stopped.port}" in str(error)
     assert "database postgres" in str(error)
 
 
 @pytest.mark.parametrize(
-    ("dsn", "host", "advice"),
+    ("dsn", "host", "advice", "kind"),
     [
-        (lambda server: server.tcp_url(password="wrong"), "127.0.0.1", "password authentication failed"),
-        (lambda server: server.tcp_url(user="nobody_knows"), "127.0.0.1", "password"),
-        (lambda server: server.tcp_url(database="nowhere"), "database nowhere", "create it"),
-        (lambda server: server.tcp_url().replace("127.0.0.1", "nowhere.invalid"), "nowhere.invalid", "reached"),
-        (lambda _: "postgresql:///postgres?host=/nowhere", "/nowhere", "reached"),
+        (lambda server: server.tcp_url(password="wrong"), "127.0.0.1", "password auth", BackendSetupError),
+        (lambda server: server.tcp_url(user="nobody_knows"), "127.0.0.1", "password", BackendSetupError),
+        (lambda server: server.tcp_url(database="nowhere"), "database nowhere", "create it", BackendSetupError),
+        (
+            lambda server: server.tcp_url().replace("127.0.0.1", "no.invalid"),
+            "no.inv",
+            "reach",
+            BackendUnavailableError,
+        ),
+        (lambda _: "postgresql:///postgres?host=/nowhere", "/nowhere", "reached", BackendUnavailableError),
     ],
     ids=["wrong password", "unknown user", "unknown database", "unknown host", "no socket"],
 )
 async def test_what_is_wrong_with_the_dsn_is_said(
-    server: Server, dsn: Callable[[Server], str], host: str, advice: str
+    server: Server, dsn: Callable[[Server], str], host: str, advice: str, kind: type[RegistryError]
 ) -> None:
     error = await refused(PostgresCheckpointStore, dsn(server))
+    assert type(error) is kind
+    assert error.transient == (kind is BackendUnavailableError)
     assert host in str(error)
     assert advice in str(error)
 
@@ -91,6 +105,7 @@ async def test_the_password_opens_the_door_over_tcp(server: Server, options: dic
 async def test_a_server_without_a_free_connection_is_unavailable(server: Server, options: dict[str, Any]) -> None:
     await execute(server.url, "CREATE ROLE crowded LOGIN PASSWORD 'x' CONNECTION LIMIT 0")
     error = await refused(PostgresCheckpointStore, server.tcp_url("crowded", "x"))
+    assert isinstance(error, BackendUnavailableError)
     assert "too many connections" in str(error)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from symphony_registry.errors import BackendUnavailableError, InvalidValueError
+from symphony_registry.errors import BackendSetupError, InvalidValueError
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
@@ -62,11 +62,11 @@ class TestRoles:
         admin = server.url.replace("/postgres?", f"/{database}?")
         await execute(admin, "CREATE EXTENSION vector")
         backend = kind({"dsn": server.tcp_url(role, "x", database), "create": False})
-        with pytest.raises(BackendUnavailableError, match=r"tables .* are not there, and create is false") as caught:
+        with pytest.raises(BackendSetupError, match=r"tables .* are not there, and create is false") as caught:
             await backend.connect()
         assert f"database {database}" in str(caught.value)
         forbidden = kind({"dsn": server.tcp_url(role, "x", database)})
-        with pytest.raises(BackendUnavailableError, match=r"permission denied.*Grant"):
+        with pytest.raises(BackendSetupError, match=r"permission denied.*Grant"):
             await forbidden.connect()
         assert await value(admin, "SELECT count(*) FROM pg_namespace WHERE nspname = 'symphony'") == 0
 
@@ -96,7 +96,7 @@ class TestRoles:
             assert await backend.health_check()
             for read in adapt(backend).reads().values():
                 assert await read()
-            with pytest.raises(BackendUnavailableError, match=r"permission denied.*Grant"):
+            with pytest.raises(BackendSetupError, match=r"permission denied.*Grant"):
                 await adapt(backend).put("a")
 
     @each_type
@@ -104,16 +104,16 @@ class TestRoles:
         admin = server.url.replace("/postgres?", f"/{database}?")
         async with kind({"dsn": admin}):
             pass
-        with pytest.raises(BackendUnavailableError, match=r"permission denied.*Grant"):
+        with pytest.raises(BackendSetupError, match=r"permission denied.*Grant"):
             await kind({"dsn": server.tcp_url(role, "x", database), "create": False}).connect()
 
     async def test_a_database_without_pgvector_is_told_from_others(
         self, server: Server, database: str, role: str
     ) -> None:
         dsn = server.tcp_url(role, "x", database)
-        with pytest.raises(BackendUnavailableError, match=f"{database}.*CREATE EXTENSION vector"):
+        with pytest.raises(BackendSetupError, match=f"{database}.*CREATE EXTENSION vector"):
             await PostgresVectorStore({"dsn": dsn, "create": False}).connect()
-        with pytest.raises(BackendUnavailableError, match="permission denied to create extension"):
+        with pytest.raises(BackendSetupError, match="permission denied to create extension"):
             await PostgresVectorStore({"dsn": dsn}).connect()
 
     async def test_an_extension_in_a_schema_of_its_own_is_found(self, server: Server, database: str) -> None:
@@ -127,7 +127,7 @@ class TestRoles:
     async def test_a_database_of_another_encoding_is_refused(self, server: Server) -> None:
         name = f"latin_{next(_numbers)}"
         await execute(server.url, f"CREATE DATABASE {name} ENCODING 'LATIN1' TEMPLATE template0")
-        with pytest.raises(BackendUnavailableError, match=r"LATIN1.*UTF8"):
+        with pytest.raises(BackendSetupError, match=r"LATIN1.*UTF8"):
             await PostgresCheckpointStore({"dsn": server.tcp_url(database=name)}).connect()
 
 
@@ -137,7 +137,7 @@ class TestVersions:
             pass
         await execute(options["dsn"], f"UPDATE {options['schema']}.symphony_registry SET version = 99")
         store = PostgresCheckpointStore(options)
-        with pytest.raises(BackendUnavailableError, match=r"version 99.*Upgrade symphony-registry"):
+        with pytest.raises(BackendSetupError, match=r"version 99.*Upgrade symphony-registry"):
             await store.connect()
         assert not store.is_open
 
@@ -154,7 +154,7 @@ class TestVersions:
         async with PostgresCheckpointStore(options) as store:
             await store.save_checkpoint("a", {"x": 1})
         newer = self.newer("ALTER TABLE {checkpoints} ADD COLUMN note text", "UPDATE {checkpoints} SET note = 'new'")
-        with pytest.raises(BackendUnavailableError, match="older version 1"):
+        with pytest.raises(BackendSetupError, match="older version 1"):
             await newer({**options, "create": False}).connect()
         stores = [newer(options) for _ in range(5)]
         await asyncio.gather(*(store.connect() for store in stores))
@@ -163,14 +163,14 @@ class TestVersions:
         assert [each and each["data"] for each in found] == [{"x": 1}] * 5
         assert await value(options["dsn"], f"SELECT note FROM {options['schema']}.default_checkpoints") == "new"
         assert await value(options["dsn"], f"SELECT version FROM {options['schema']}.symphony_registry") == 2
-        with pytest.raises(BackendUnavailableError, match="version 2"):
+        with pytest.raises(BackendSetupError, match="version 2"):
             await PostgresCheckpointStore(options).connect()
 
     async def test_a_migration_that_fails_leaves_everything_as_it_was(self, options: dict[str, Any]) -> None:
         async with PostgresCheckpointStore(options) as store:
             await store.save_checkpoint("a", {"x": 1})
         failing = self.newer("ALTER TABLE {checkpoints} DROP COLUMN data", "SELECT 1 / 0")
-        with pytest.raises(BackendUnavailableError, match="division by zero"):
+        with pytest.raises(BackendSetupError, match="division by zero"):
             await failing(options).connect()
         async with PostgresCheckpointStore(options) as store:
             found = await store.get_checkpoint("a")
@@ -276,5 +276,5 @@ class TestLoss:
         async with PostgresKnowledgeGraph(options):
             pass
         await execute(options["dsn"], f"DROP TABLE {options['schema']}.default_relations")
-        with pytest.raises(BackendUnavailableError, match=r"default_relations .* is gone"):
+        with pytest.raises(BackendSetupError, match=r"default_relations .* is gone"):
             await PostgresKnowledgeGraph(options).connect()

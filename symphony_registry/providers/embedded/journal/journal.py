@@ -22,7 +22,7 @@ from symphony_registry.providers.embedded.journal.lines import (
     header,
 )
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
-from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, LOCK_NAME, NEW, SNAPSHOT_NAME
+from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, LOCK_NAME, NEW, RESCUE, SNAPSHOT_NAME
 from symphony_registry.providers.embedded.journal.segment import BLANK, PAD, SECTOR, Segment
 from symphony_registry.providers.embedded.journal.tail import unfinished_write
 
@@ -165,7 +165,7 @@ class Journal:
 
     def _corrupted(self, reason: str, offset: int = 0, lines: int = 0) -> StorageCorruptedError:
         return StorageCorruptedError(
-            f"{self.path} is damaged at byte {offset} (line {lines + 1}): {reason}. Nothing was changed.",
+            f"{self.path} is damaged at byte {offset} (line {lines + 1}): {reason}. Nothing was changed. {RESCUE}",
             self.path,
             offset,
         )

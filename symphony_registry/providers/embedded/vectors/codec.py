@@ -6,6 +6,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 import orjson
+from typing_extensions import override
 
 from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.providers.embedded.journal import Journal, Record, Snapshot, read_snapshot, write_snapshot
@@ -35,7 +36,8 @@ class VectorCodec(Codec):
             }
         )
 
-    def encode(self, change: Change) -> Iterable[Record]:  # noqa: D102
+    @override
+    def encode(self, change: Change) -> Iterable[Record]:
         if change["op"] != "put":
             return (change,)
         items = zip(change["ids"], change["vectors"], change["metadata"], strict=True)
@@ -44,6 +46,7 @@ class VectorCodec(Codec):
             for id, vector, metadata in items
         )
 
+    @override
     def _changes(self, records: list[Record]) -> Iterable[Change]:
         """Return the changes; vectors of one length that stand together are put as one block."""
         for (op, _), group in groupby(records, lambda record: (record["op"], len(record.get("vector", "")))):

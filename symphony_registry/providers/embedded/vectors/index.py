@@ -111,7 +111,8 @@ class VectorIndex:
         elif dimension != self.dimension:  # other options than when it was stored
             raise InvalidValueError(
                 f"The option dimension is {self.dimension}, but what is stored has dimension {dimension}. "
-                "Leave the option out, or name another place."
+                "Leave the option out, or name another place.",
+                options=("dimension",),
             )
 
     def _put(self, ids: Sequence[str], vectors: Float32s, metadata: Sequence[JSONObject]) -> None:
@@ -137,7 +138,8 @@ class VectorIndex:
         if self._metric == "cosine" and not lengths.all():  # another metric than when it was stored
             raise InvalidValueError(
                 f"The option metric is cosine, but the vector stored under {ids[int(lengths.argmin())]!r} has length "
-                "zero. Choose dot or euclidean."
+                "zero. Choose dot or euclidean.",
+                options=("metric",),
             )
         self._extreme = self._extreme or not are_safe(lengths)
 

@@ -14,8 +14,8 @@ from symphony_registry.errors import (
     InvalidValueError,
 )
 from symphony_registry.providers.embedded.replica import IN_MEMORY
+from tests.helpers.faults.planted import fault
 from tests.helpers.plain import DictVectorStore
-from tests.testing.faults.planted import fault
 
 
 @fault("filters")

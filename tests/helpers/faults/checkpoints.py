@@ -7,8 +7,8 @@ import time
 
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.guarantees import Guarantees
+from tests.helpers.faults.planted import fault
 from tests.helpers.plain import DictCheckpointStore
-from tests.testing.faults.planted import fault
 
 
 @fault("saving")

@@ -8,7 +8,7 @@ import time
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 from symphony_registry.backends.vector_store import InMemoryVectorStore
-from tests.testing.faults.planted import fault
+from tests.helpers.faults.planted import fault
 
 _BLOCK = 0.3  # seconds, of which a loaded machine notices a part
 

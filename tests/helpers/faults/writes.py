@@ -14,8 +14,8 @@ from symphony_registry.errors import (
     StorageLockedError,
 )
 from symphony_registry.providers.embedded.replica import IN_MEMORY
-from tests.testing.faults.common import SharesData
-from tests.testing.faults.planted import fault
+from tests.helpers.faults.common import SharesData
+from tests.helpers.faults.planted import fault
 
 
 @fault("durability")

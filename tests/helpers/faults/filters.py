@@ -5,8 +5,8 @@
 
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from tests.helpers.faults.planted import fault
 from tests.helpers.plain import DictVectorStore
-from tests.testing.faults.planted import fault
 
 
 @fault("filters")

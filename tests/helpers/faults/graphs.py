@@ -7,8 +7,8 @@ import asyncio
 
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from tests.helpers.faults.planted import fault
 from tests.helpers.plain import DictGraph
-from tests.testing.faults.planted import fault
 
 
 @fault("entities")
