@@ -3,6 +3,7 @@
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing.contract import (
     atomicity,
+    checkpoint_listing,
     checkpoints,
     durability,
     errors,
@@ -54,7 +55,7 @@ _GROUPS = (
     graph_walks.shortest_path,
     checkpoints.saving,
     checkpoints.sequence,
-    checkpoints.listing,
+    checkpoint_listing.listing,
     restoring.restoring,
 )
 

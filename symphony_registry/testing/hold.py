@@ -64,7 +64,8 @@ class _Clock:
     """Counts short sleeps of a thread, and so stands still while the whole process does.
 
     While only the loop's thread waits for a processor it goes on, but Linux tells how
-    long that was. Elsewhere, it does not go at all.
+    long that was. Elsewhere, it does not go at all. It has to wait for a processor
+    itself, so that on a loaded machine it goes slow: only longer blocks are noticed there.
     """
 
     def __init__(self) -> None:

@@ -10,13 +10,15 @@ from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from tests.helpers.faults.planted import fault
 
+_BLOCK = 0.3  # seconds, of which a loaded machine notices a part
+
 
 @fault("event_loop.reads")
 class BlocksTheLoop(InMemoryVectorStore):
     """Waits on the event loop when it searches."""
 
     async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
-        time.sleep(0.06)  # noqa: ASYNC251
+        time.sleep(_BLOCK)  # noqa: ASYNC251
         return await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
 
 
@@ -29,7 +31,7 @@ class BlocksOnce(InMemoryCheckpointStore):
     async def _get(self, checkpoint_id):
         self.calls += 1
         if self.calls == 1_500:
-            time.sleep(0.06)  # noqa: ASYNC251
+            time.sleep(_BLOCK)  # noqa: ASYNC251
         return await super()._get(checkpoint_id)
 
 
