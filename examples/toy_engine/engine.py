@@ -112,8 +112,7 @@ class ToyTables(RemoteResource[None, Connection]):
         answer = orjson.loads(await exchange)
         if "refused" in answer:
             raise refusal(*answer["refused"])
-        result: int = answer["results"][0]
-        return result
+        return int(answer["results"][0] or 0)
 
     def _line(self, commands: Sequence[Command]) -> bytes:
         return orjson.dumps([(name, self._options.prefix + table, *rest) for name, table, *rest in commands]) + b"\n"
