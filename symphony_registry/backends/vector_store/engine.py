@@ -11,7 +11,7 @@ import orjson
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
-from symphony_registry.backends.cost import ITEM
+from symphony_registry.backends.cost import ITEM, SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.filters import Condition, parse_filter
 from symphony_registry.backends.options import BackendOptions
@@ -195,7 +195,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @override
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
         self.ensure_open()
-        checked = [check_id(id) for id in collected(ids)]
+        checked = await _checked_ids(ids)
         return await self._get(checked) if checked else []
 
     @override
@@ -205,8 +205,8 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @override
     async def delete_many(self, ids: Iterable[str]) -> int:
         self.ensure_open()
-        checked = dict.fromkeys(check_id(id) for id in collected(ids))
-        return await self._delete(list(checked)) if checked else 0
+        checked = list(dict.fromkeys(await _checked_ids(ids)))
+        return await self._delete(checked) if checked else 0
 
     @override
     async def search(
@@ -265,3 +265,8 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
                 items.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()
+
+
+async def _checked_ids(ids: Iterable[str]) -> list[str]:
+    given = collected(ids)
+    return await here_or_in_thread(lambda: [check_id(id) for id in given], len(given) * SMALL)

@@ -9,8 +9,8 @@ from symphony_registry.testing.hold import longest_hold
 from symphony_registry.testing.sentence import Group
 
 event_loop = Group("event_loop")
-# The contract says about 10 ms; another machine may be half as fast.
-_LONGEST_HOLD = 0.025
+# The contract says about 10 ms; another machine may be half as fast, and measuring coverage takes as much again.
+_LONGEST_HOLD = 0.05
 
 
 async def _assert_short_hold(name: str, work: Callable[[], Awaitable[object]]) -> None:

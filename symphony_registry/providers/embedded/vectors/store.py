@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from typing_extensions import override
 
-from symphony_registry.backends.cost import FLOATS, ITEM, LONG, NUMBERS, SEARCH
+from symphony_registry.backends.cost import FLOATS, ITEM, LONG, NUMBERS, SEARCH, SMALL
 from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
@@ -70,7 +70,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     @override
     async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        cost = len(ids) * (self._data.state.dimension or 0) / FLOATS
+        cost = len(ids) * (SMALL + (self._data.state.dimension or 0) / FLOATS)
         return await self._data.read(lambda: self._items(ids), cost)
 
     def _items(self, ids: list[str]) -> list[VectorItem | None]:
