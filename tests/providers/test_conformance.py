@@ -93,7 +93,7 @@ class OnDictionaries:
 
 class TestExampleVectorStore(VectorStoreConformance):
     provider = "custom_provider:MyCustomVectorStore"
-    large = 1_000  # it compares in Python, on the event loop
+    large = 200  # it compares in Python, on the event loop
 
 
 class TestCustomVectorStore(OnDictionaries, VectorStoreConformance):
