@@ -15,6 +15,7 @@ T = TypeVar("T")
 JSONObject: TypeAlias = dict[str, Any]
 
 MAX_ID_BYTES = 512
+MAX_LIMIT = 2**31 - 1
 MAX_DEPTH = 100
 _MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 _SHOWN_STEPS = 8
@@ -47,12 +48,16 @@ def check_id(value: object, what: str = "id") -> str:
 
 
 def check_limit(value: object, what: str = "limit", least: int = 1) -> int:
-    """Return `value` if it is an `int` of at least `least`, else raise."""
+    """Return `value` if it is an `int` of at least `least`, else raise.
+
+    Where it is larger than `MAX_LIMIT`, that is returned: it is the same to a
+    store, and drivers take no larger numbers.
+    """
     if type(value) is not int:
         raise InvalidTypeError(f"{what} must be an int of at least {least}, not {reprlib.repr(value)}.")
     if value < least:
         raise InvalidValueError(f"{what} must be at least {least}, not {value}.")
-    return value
+    return min(value, MAX_LIMIT)
 
 
 def check_direction(value: object) -> Direction:

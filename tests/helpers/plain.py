@@ -11,7 +11,7 @@ from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
-from symphony_registry.backends.knowledge_graph.checks import check_optional_id, check_path
+from symphony_registry.backends.knowledge_graph.checks import check_optional_id
 from symphony_registry.backends.values import check_direction, check_id, check_limit, checked_object, copied
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import check_vector
@@ -130,14 +130,6 @@ class DictGraph(KnowledgeGraphBackend):
         self.ensure_open()
         key = check_id(from_entity_id), check_id(to_entity_id), check_id(relation_type)
         return self.relations.pop(key, None) is not None
-
-    async def query(self, start_entity_id, relation_path, limit=100):
-        self.ensure_open()
-        check_limit(limit)
-        ends = {check_id(start_entity_id)} & self.entities.keys()
-        for step in check_path(relation_path):
-            ends = {to_id for from_id, to_id, kind in self.relations if from_id in ends and kind == step}
-        return [await self.get_entity(id) for id in sorted(ends)[:limit]]
 
 
 class DictGraphWithListing(DictGraph):

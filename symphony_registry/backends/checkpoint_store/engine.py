@@ -20,7 +20,7 @@ from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, 
 from symphony_registry.backends.concurrency import Turns, delaying_cancellation, in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG
 from symphony_registry.backends.engine import Engine
-from symphony_registry.backends.filters import Condition, parse_filter
+from symphony_registry.backends.filters import ANYTHING, Condition, parse_filter
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, collected
 
@@ -58,17 +58,21 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
     async def _prune(self, keep_last: int) -> int:
         """Delete all but the newest, all or none, and return how many were deleted."""
 
-    @abstractmethod
+    # What an engine may leave to the spine.
+
     async def _count(self) -> int:
         """Return how many checkpoints there are."""
+        return len(await self._list(ANYTHING, None, newest_first=False))
 
-    @abstractmethod
     async def _clear(self) -> None:
         """Delete everything."""
+        await self._prune(0)
 
-    @abstractmethod
-    def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
+    async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
         """Yield all checkpoints in the order saved, one read at a time."""
+        for info in await self._list(ANYTHING, None, newest_first=False):
+            if (saved := await self._get(info["checkpoint_id"])) is not None:
+                yield saved
 
     @override
     async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:
@@ -124,7 +128,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         self.ensure_open()
         condition = parse_filter(metadata_filter)
         if limit is not None:
-            check_limit(limit)
+            limit = check_limit(limit)
         return await self._list(condition, limit, newest_first=newest_first)
 
     @override

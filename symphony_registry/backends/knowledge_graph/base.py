@@ -91,14 +91,6 @@ class KnowledgeGraphBackend(StorageBackend):
     async def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:
         """Delete the relation and say whether it was there."""
 
-    @abstractmethod
-    async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:
-        """Return the distinct entities at the end of a path of outgoing relation types, by id.
-
-        An empty path gives the start. Costs as much as the edges it touches,
-        never as the number of paths.
-        """
-
     async def add_entities(self, items: Iterable[EntityInput]) -> None:
         """Store `(id, type, properties)` items, all or none; the last of equal ids wins.
 
@@ -135,6 +127,18 @@ class KnowledgeGraphBackend(StorageBackend):
                 if len(found) == limit:
                     break
         return found
+
+    async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:
+        """Return the distinct entities at the end of a path of outgoing relation types, by id.
+
+        An empty path gives the start. Costs as much as the edges it touches,
+        never as the number of paths.
+        """
+        check_id(start_entity_id, "start_entity_id")
+        path = check_path(relation_path)
+        check_limit(limit)
+        ids = await fallback.query(self, start_entity_id, path)
+        return await fallback.entities(self, ids[:limit])
 
     async def neighbors(
         self,

@@ -51,6 +51,19 @@ async def add_relations(graph: "KnowledgeGraphBackend", items: list[tuple[str, s
         raise
 
 
+async def query(graph: "KnowledgeGraphBackend", start: str, path: list[str]) -> list[str]:
+    """Return the ids at the end of a path of outgoing relation types, in order."""
+    frontier = [start]
+    turns = Turns()
+    for relation_type in path:
+        reached: set[str] = set()
+        for near in frontier:
+            await turns.give()
+            reached.update(relation["to_id"] for relation in await graph.get_relations(near, relation_type))
+        frontier = sorted(reached)
+    return frontier
+
+
 async def neighbors(
     graph: "KnowledgeGraphBackend", start: str, relation_type: str | None, direction: Direction, depth: int
 ) -> list[str]:

@@ -3,12 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from symphony_registry.errors import RegistryError
+from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError, RegistryError
 
 PoolT = TypeVar("PoolT")
 ConnectionT = TypeVar("ConnectionT")
+
+
+class Explanation(NamedTuple):
+    """What an error of a driver means: the class of ours, what happened, and what to do; without a secret."""
+
+    kind: type[RegistryError]
+    said: str
+    advice: str
 
 
 class Driver(ABC, Generic[PoolT, ConnectionT]):
@@ -16,6 +24,8 @@ class Driver(ABC, Generic[PoolT, ConnectionT]):
 
     errors: ClassVar[tuple[type[Exception], ...]]
     """What the driver raises; anything else is a bug, and is not caught."""
+    options: ClassVar[tuple[str, ...]]
+    """The options that lead to the server, which errors name."""
 
     key: Hashable
     server: str
@@ -31,29 +41,27 @@ class Driver(ABC, Generic[PoolT, ConnectionT]):
     async def close(self, pool: PoolT) -> None:
         """Close a pool in order."""
 
-    @abstractmethod
     def abort(self, pool: PoolT) -> None:
-        """Close a pool at once."""
+        """Close a pool at once, if `close` may take long."""
 
     @abstractmethod
     def connection(self, pool: PoolT) -> AbstractAsyncContextManager[ConnectionT]:
         """Return a context in which a connection is lent."""
 
-    @abstractmethod
     def drop(self, connection: ConnectionT) -> None:
-        """Close a connection whose answer nobody waits for."""
+        """Close a connection whose answer nobody waits for, if leaving `connection` with an error does not."""
 
     @abstractmethod
-    def is_transient(self, error: BaseException) -> bool:
-        """Say whether the same work may succeed in a while."""
+    def is_worth_retrying(self, error: Exception) -> bool:
+        """Say of one of `errors` whether the same work may succeed within the `patience`."""
 
-    @abstractmethod
-    def was_not_done(self, error: BaseException) -> bool:
-        """Say whether work that ended in this error certainly changed nothing."""
+    def was_not_done(self, error: Exception) -> bool:  # noqa: ARG002
+        """Say of one of `errors` whether work that ended in it certainly changed nothing; if not, nobody knows."""
+        return False
 
-    @abstractmethod
-    def explained(self, error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
-        """Return the error that says what is wrong with the server, and what to do.
-
-        `sent` says that work was sent, and that nobody knows what became of it.
-        """
+    def explain(self, error: Exception) -> Explanation:
+        """Return what one of `errors` means. As defined here, that the server does not answer, or cannot be reached."""
+        if isinstance(error, TimeoutError):
+            return Explanation(BackendTimeoutError, "it did not answer in time", "Look at its load, then try again.")
+        said = f"it cannot be reached ({type(error).__name__})"
+        return Explanation(BackendUnavailableError, said, "Check that the server runs, then try again.")

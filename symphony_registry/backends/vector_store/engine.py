@@ -10,12 +10,21 @@ import numpy as np
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
-from symphony_registry.backends.cost import ITEM
+from symphony_registry.backends.cost import ITEM, SMALL
 from symphony_registry.backends.engine import Engine
-from symphony_registry.backends.filters import Condition, parse_filter
+from symphony_registry.backends.filters import Condition, comparisons, parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
+from symphony_registry.backends.values import (
+    MAX_LIMIT,
+    JSONObject,
+    check_id,
+    check_items,
+    check_limit,
+    checked_object,
+    collected,
+)
+from symphony_registry.backends.vector_store import exhaustive
 from symphony_registry.backends.vector_store.base import (
     ITEM_PARTS,
     Float32s,
@@ -28,13 +37,14 @@ from symphony_registry.backends.vector_store.base import (
     check_vector,
 )
 from symphony_registry.backends.vector_store.block import Block, checked_documents, checked_rows
+from symphony_registry.backends.vector_store.scoring import Query
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 _NUMBER_BYTES = 4
 
 
 class VectorStoreEngine(Engine, VectorStoreBackend):
-    """A vector store that checks what it is asked, and leaves the rest to eight hooks.
+    """A vector store that checks what it is asked, and leaves the rest to hooks.
 
     A `Block` is ids, a float32 matrix with a row for each, and their metadata.
     """
@@ -63,16 +73,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         """Delete distinct ids, all or none, and return how many were there."""
 
     @abstractmethod
-    async def _search(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
-    ) -> list[list[SearchResult]]:
-        """Return the results for each query, the best first, equals by id."""
-
-    @abstractmethod
-    async def _count(self, condition: Condition) -> int:
-        """Return how many vectors match."""
-
-    @abstractmethod
     async def _clear(self) -> None:
         """Delete everything, and free the dimension unless the option fixes it."""
 
@@ -83,6 +83,25 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @abstractmethod
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
         """Yield all items by id, at most `size` at a time."""
+
+    # What an engine may leave to the spine, which reads all items in the largest batches that the engine gives.
+
+    async def _search(
+        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
+    ) -> list[list[SearchResult]]:
+        """Return the results for each query, the best first, equals by id."""
+        prepared = [Query(vector, self._options.metric) for vector in queries]
+        everything = self._batches(MAX_LIMIT)
+        return await exhaustive.search(everything, prepared, limit, condition, include_vectors=include_vectors)
+
+    async def _count(self, condition: Condition) -> int:
+        """Return how many vectors match."""
+        count = 0
+        async with aclosing(self._batches(MAX_LIMIT)) as batches:
+            async for items in batches:
+                matching = partial(sum, (condition.matches(item["metadata"]) for item in items))
+                count += await here_or_in_thread(matching, len(items) * SMALL * comparisons(condition))
+        return count
 
     def _check_rows(self, rows: Float32s, what: str = "vector") -> None:
         """Raise `InvalidValueError` for vectors that the engine cannot hold although the contract allows them."""
@@ -201,7 +220,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     ) -> list[list[SearchResult]]:
         self.ensure_open()
         given = collected(query_vectors)
-        check_limit(limit)
+        limit = check_limit(limit)
         dimension, metric = self._known_dimension, self._options.metric
         queries = await here_or_in_thread(
             lambda: [check_vector(query, dimension, metric, "query vector") for query in given], len(given) * ITEM
@@ -227,9 +246,8 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     @override
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
         self.ensure_open()
-        check_limit(batch_size, "batch_size")
         turns = Turns()
-        async with aclosing(self._batches(batch_size)) as batches:
+        async with aclosing(self._batches(check_limit(batch_size, "batch_size"))) as batches:
             async for items in batches:
                 for item in items:
                     yield item

@@ -16,7 +16,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.remote.packing import packed, unpacked
 from symphony_registry.providers.postgres.connections import Record
-from symphony_registry.providers.postgres.database import GUARANTEES, Database, bounded
+from symphony_registry.providers.postgres.database import GUARANTEES, Database
 from symphony_registry.providers.postgres.documents import comparable_text, texts
 from symphony_registry.providers.postgres.filters import where
 from symphony_registry.providers.postgres.options import PostgresOptions
@@ -92,7 +92,7 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        arguments: list[Any] = [None if limit is None else bounded(limit)]
+        arguments: list[Any] = [limit]
         matches = where(condition, "comparable", arguments)
         records = await self._data.fetch(
             "SELECT id, timestamp, metadata FROM {checkpoints} WHERE {where} ORDER BY number {direction} LIMIT $1",
@@ -109,7 +109,7 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _prune(self, keep_last: int) -> int:
-        return await self._data.execute("prune", _PRUNE, bounded(keep_last))
+        return await self._data.execute("prune", _PRUNE, keep_last)
 
     @override
     async def _count(self) -> int:

@@ -17,7 +17,6 @@ from symphony_registry.providers.postgres.tables import Layout, Tables, prepare
 GUARANTEES = Guarantees(
     survives="power loss", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
 )
-_LARGEST_INTEGER = 2**31 - 1
 _VERSION = """
     SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
     || coalesce((SELECT ', pgvector ' || extversion FROM pg_extension WHERE extname = 'vector'), '')
@@ -76,12 +75,12 @@ class Database(RemoteResource[Pool, Connection]):
     async def execute(self, operation: str, template: str, *arguments: Any) -> int:
         """Execute the statement of an operation and return the number of rows that it touched."""
         sql = self.tables.sql(template)
-        return touched(await self.write(operation, lambda connection: connection.execute(sql, *arguments)))
+        return touched(await self.run(operation, lambda connection: connection.execute(sql, *arguments)))
 
     async def execute_parts(self, operation: str, template: str, parts: Parts[Sequence[Any]]) -> int:
         """Execute the statement of an operation with the arguments of each part, all or none."""
         sql = self.tables.sql(template)
-        return await self.write(operation, lambda connection: send(connection, parts, executing(connection, sql)))
+        return await self.run(operation, lambda connection: send(connection, parts, executing(connection, sql)))
 
 
 def executing(connection: Connection, sql: str) -> Callable[[Sequence[Any]], Awaitable[int]]:
@@ -101,11 +100,6 @@ async def send(
         return await parts.send(work)
     async with connection.transaction():
         return await parts.send(work)
-
-
-def bounded(number: int) -> int:
-    """Return a limit or a depth that the server can take."""
-    return min(number, _LARGEST_INTEGER)
 
 
 def touched(status: str) -> int:

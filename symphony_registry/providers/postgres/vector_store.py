@@ -23,7 +23,7 @@ from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
 from symphony_registry.errors import BackendSetupError, DimensionError, InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection, Record
-from symphony_registry.providers.postgres.database import GUARANTEES, bounded, touched
+from symphony_registry.providers.postgres.database import GUARANTEES, touched
 from symphony_registry.providers.postgres.documents import texts
 from symphony_registry.providers.postgres.filters import where
 from symphony_registry.providers.postgres.vector_sql import (
@@ -106,7 +106,7 @@ class PostgresVectorStore(VectorStoreEngine):
                 return await columns.send(put) == 0
 
         for _ in range(_ATTEMPTS):  # somebody may clear the store in between
-            if await self._data.write("add_many", work):
+            if await self._data.run("add_many", work):
                 return
         raise BackendSetupError(
             f"{self}: {self._options.server} takes the rows and does not store them. Look for triggers and row "
@@ -144,7 +144,7 @@ class PostgresVectorStore(VectorStoreEngine):
                 await connection.execute(empty)
                 await connection.execute(free, self._data.tables.key, self._options.dimension, table)
 
-        await self._data.write("clear", work)
+        await self._data.run("clear", work)
 
     @override
     async def _search(
@@ -162,7 +162,7 @@ class PostgresVectorStore(VectorStoreEngine):
     ) -> list[SearchResult]:
         query = Query(vector, self._options.metric)
         by_index = self._options.index == "hnsw"
-        wanted = bounded(limit if by_index else limit + _SPARE)
+        wanted = limit if by_index else limit + _SPARE
         while True:
             records = await self._nearest(query, wanted, condition)
             if not records:
@@ -170,7 +170,7 @@ class PostgresVectorStore(VectorStoreEngine):
             ranked = await here_or_in_thread(partial(_ranked, query, records), _cost(records))
             if by_index or ranked.is_final(limit, wanted):
                 break
-            wanted = bounded(wanted * 4)
+            wanted *= 4
         results = partial(ranked.results, limit, include_vectors=include_vectors)
         return await here_or_in_thread(results, _cost(records[:limit]))
 
@@ -229,7 +229,7 @@ class PostgresVectorStore(VectorStoreEngine):
         async def read(after: str, size: int) -> list[VectorItem]:
             return await _items(await self._records("WHERE id > $1 ORDER BY id LIMIT $2", after, size))
 
-        return pages(read, "", lambda item: item["id"], bounded(size))
+        return pages(read, "", lambda item: item["id"], size)
 
 
 def _columns(block: Block) -> _Columns:
