@@ -1,0 +1,266 @@
+"""The engine: the driver of the toy server, the table of a backend, and the three stores over it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import islice
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+import numpy as np
+import orjson
+from pydantic import Field
+from typing_extensions import override
+
+from symphony_registry.backends.checkpoint_store.base import CheckpointInfo, described
+from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
+from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM, JSON_BYTES
+from symphony_registry.backends.engine import Engine, pages
+from symphony_registry.backends.filters import Condition
+from symphony_registry.backends.guarantees import Guarantees
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation
+from symphony_registry.backends.knowledge_graph.checks import missing_end
+from symphony_registry.backends.knowledge_graph.engine import EntityRow, KnowledgeGraphEngine, RelationRow
+from symphony_registry.backends.options import BackendOptions, Seconds
+from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.remote.driver import Driver
+from symphony_registry.backends.remote.resource import RemoteResource
+from symphony_registry.backends.values import Direction, JSONObject
+from symphony_registry.backends.vector_store.base import VectorItem, VectorOptions
+from symphony_registry.backends.vector_store.block import Block
+from symphony_registry.backends.vector_store.engine import VectorStoreEngine
+from symphony_registry.errors import DimensionError
+
+T = TypeVar("T")
+Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+_LONGEST_LINE = 2**30
+_JSON_LINE = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+
+
+class ToyOptions(BackendOptions):
+    """Where the server is, and which tables are ours."""
+
+    host: str = Field(default="127.0.0.1", description="The server's host.")
+    port: int = Field(ge=1, le=65535, description="The server's port.")
+    prefix: str = Field(default="", description="What the names of the tables begin with.")
+    timeout: Seconds = Field(default=10.0, description="Seconds to wait for the server, also when it restarts.")
+
+
+class ToyVectorOptions(ToyOptions, VectorOptions):
+    """The options of the vector store."""
+
+
+class ToyDriver(Driver[None, Connection]):
+    """asyncio's streams. Each operation has a connection of its own, so there is no pool."""
+
+    errors: ClassVar = (OSError, EOFError)
+    options: ClassVar = ("port", "host")
+
+    def __init__(self, options: ToyOptions) -> None:
+        self.key = self._address = options.host, options.port
+        self.server = f"the toy server at {options.host}:{options.port}"
+        self.patience = options.timeout
+
+    @override
+    async def open(self) -> None:
+        async with self.connection(None):
+            pass
+
+    @override
+    async def close(self, pool: None) -> None:
+        pass
+
+    @asynccontextmanager
+    async def connection(self, pool: None) -> AsyncIterator[Connection]:  # noqa: ARG002
+        """Connect, and hang up whatever happens: an answer that comes late is nobody else's."""
+        async with asyncio.timeout(self.patience):
+            reader, writer = await asyncio.open_connection(*self._address, limit=_LONGEST_LINE)
+            try:
+                yield reader, writer
+            finally:
+                writer.transport.abort()
+
+    @override
+    def is_worth_retrying(self, error: Exception) -> bool:
+        return not isinstance(error, TimeoutError)
+
+
+async def exchange(line: bytes, connection: Connection) -> bytes:
+    """Send a line, and return the line that answers it."""
+    reader, writer = connection
+    writer.write(line)
+    return await reader.readuntil()
+
+
+class ToyServer(RemoteResource[None, Connection]):
+    """The way to the server, where nothing has to be prepared: it makes a table when it is used."""
+
+    @override
+    async def probe(self, connection: Connection) -> bool:
+        return b"result" in await exchange(b'["", "kind"]\n', connection)
+
+    @override
+    async def version(self) -> str:
+        return "toy server 1"
+
+
+class RefusedError(Exception):
+    """What the server found wrong with a write, and did not do."""
+
+
+class OnToy(Engine):
+    """What the three stores have in common: where their rows are, and how to ask for them."""
+
+    Options: ClassVar[type[BackendOptions]] = ToyOptions
+    guarantees = Guarantees(
+        survives="crash", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
+    )
+
+    @override
+    def _configure(self) -> None:
+        super()._configure()
+        self._server = self._hold(ToyServer(self, ToyDriver(self._options)))
+
+    async def _ask(self, operation: str, command: str, *arguments: Any, cost: float = 0) -> Any:
+        """Return what the server answers to the command of an operation; raises `RefusedError`."""
+        request = [f"{self._options.prefix}{self.name}.{self.backend_type}", command, *arguments]
+        line = await here_or_in_thread(lambda: orjson.dumps(request, option=_JSON_LINE), cost)
+        text = await self._server.run(operation, partial(exchange, line))
+        answer = await here_or_in_thread(lambda: orjson.loads(text), len(text) / JSON_BYTES)
+        if "refused" in answer:
+            raise RefusedError(answer["refused"])
+        return answer["result"]
+
+    async def _clear(self) -> None:
+        await self._ask("clear", "keep", 0)
+
+
+class ToyVectorStore(OnToy, VectorStoreEngine):
+    """A vector store. A row is (id, vector, metadata); the kind of the rows is their dimension."""
+
+    Options: ClassVar[type[BackendOptions]] = ToyVectorOptions
+
+    async def _put(self, parts: Parts[Block]) -> None:
+        ids, vectors, documents = await parts.whole()
+        rows, dimension = list(zip(ids, vectors, documents, strict=True)), vectors.shape[1]
+        try:
+            await self._ask("add_many", "put", rows, dimension, cost=parts.cost)
+        except RefusedError as refusal:
+            raise DimensionError(refusal.args[0], dimension) from None
+
+    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
+        return await _made(_item, await self._ask("get_many", "read", ids))
+
+    async def _delete(self, ids: list[str]) -> int:
+        return int(await self._ask("delete_many", "delete", ids))
+
+    async def _dimension(self) -> int | None:
+        kind: int | None = await self._ask("dimension", "kind")
+        return kind or self._options.dimension
+
+    def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
+        async def read(after: str, size: int) -> list[VectorItem]:
+            return await _made(_item, await self._ask("scan", "page", after, size, 1))
+
+        return pages(read, "", lambda item: item["id"], size)
+
+
+class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
+    """A knowledge graph. A row is (id, type, properties), or (from, to and type in one key, properties)."""
+
+    async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
+        await self._ask("add_entities", "put", await parts.whole(), cost=parts.cost)
+
+    async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
+        relations = await parts.whole()
+        rows = [("\0".join(key), properties) for *key, properties in relations]
+        try:
+            await self._ask("add_relations", "put", rows, cost=parts.cost)
+        except RefusedError as refusal:
+            number, end = refusal.args[0]
+            raise missing_end(relations[number], end) from None
+
+    async def _get_entity(self, entity_id: str) -> Entity | None:
+        (row,) = await self._ask("get_entity", "read", [entity_id])
+        return row and _entity(*row)
+
+    async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
+        return bool(await self._ask("update_entity", "merge", entity_id, properties))
+
+    async def _delete_entity(self, entity_id: str) -> bool:
+        return bool(await self._ask("delete_entity", "delete", [entity_id]))
+
+    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
+        rows = await self._ask("get_relations", "links", entity_id, direction, relation_type)
+        return await _made(_relation, rows)
+
+    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
+        return bool(await self._ask("delete_relation", "delete", [f"{from_id}\0{to_id}\0{relation_type}"]))
+
+    def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
+        async def read(after: str, size: int) -> list[Entity]:
+            return await _made(_entity, await self._ask("scan_entities", "page", after, size, 1))
+
+        return pages(read, "", lambda entity: entity["id"], size)
+
+    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
+        async def read(after: str, size: int) -> list[Relation]:
+            return await _made(_relation, await self._ask("scan_relations", "page", after, size, 3))
+
+        return pages(read, "", lambda each: f"{each['from_id']}\0{each['to_id']}\0{each['type']}", size)
+
+
+class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
+    """A checkpoint store. A row is (id, time, metadata, text of the data)."""
+
+    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
+        rows = [(id, time, metadata, text.decode()) for id, text, metadata, time in await parts.whole()]
+        await self._ask("restore_checkpoints", "put", rows, cost=parts.cost)
+
+    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
+        (row,) = await self._ask("get_checkpoint", "read", [checkpoint_id])
+        return row and _saved(*row)
+
+    async def _latest(self) -> SavedCheckpoint | None:
+        row = await self._ask("get_latest_checkpoint", "newest")
+        return row and _saved(*row)
+
+    async def _delete(self, checkpoint_id: str) -> bool:
+        return bool(await self._ask("delete_checkpoint", "delete", [checkpoint_id]))
+
+    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
+        rows = await self._ask("list_checkpoints", "heads", newest_first)
+
+        def listed() -> list[CheckpointInfo]:
+            found = ((id, described(metadata, time, id)) for id, time, metadata in rows)
+            matching = ((id, metadata) for id, metadata in found if condition.matches(metadata))
+            return [{"checkpoint_id": id, "metadata": metadata} for id, metadata in islice(matching, limit)]
+
+        return await here_or_in_thread(listed, len(rows) * ITEM)
+
+    async def _prune(self, keep_last: int) -> int:
+        return int(await self._ask("prune", "keep", keep_last))
+
+
+async def _made(make: Callable[..., T], rows: list[Any]) -> list[T]:
+    return await here_or_in_thread(lambda: [row and make(*row) for row in rows], len(rows) * ITEM)
+
+
+def _item(id: str, vector: list[float], metadata: JSONObject) -> VectorItem:
+    return {"id": id, "vector": np.array(vector, np.float32).tolist(), "metadata": metadata}
+
+
+def _entity(id: str, kind: str, properties: JSONObject) -> Entity:
+    return {"id": id, "type": kind, "properties": properties}
+
+
+def _relation(key: str, properties: JSONObject) -> Relation:
+    from_id, to_id, kind = key.split("\0")
+    return {"from_id": from_id, "to_id": to_id, "type": kind, "properties": properties}
+
+
+def _saved(id: str, time: float, metadata: JSONObject, text: str) -> SavedCheckpoint:
+    return SavedCheckpoint(id, text.encode(), metadata, time)
