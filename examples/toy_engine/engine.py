@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -15,7 +16,7 @@ from typing_extensions import override
 from symphony_registry.backends.checkpoint_store.base import CheckpointInfo, described
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
-from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.concurrency import delaying_cancellation, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import Condition
@@ -56,7 +57,6 @@ class ToyVectorOptions(ToyOptions, VectorOptions):
 class ToyDriver(Driver[None, Connection]):
     """asyncio's streams. Each operation has a connection of its own, so there is no pool."""
 
-    errors: ClassVar = (OSError, EOFError)
     options: ClassVar = ("port", "host")
 
     def __init__(self, options: ToyOptions) -> None:
@@ -70,22 +70,14 @@ class ToyDriver(Driver[None, Connection]):
             pass
 
     @override
-    async def close(self, pool: None) -> None:
-        pass
-
     @asynccontextmanager
-    async def connection(self, pool: None) -> AsyncIterator[Connection]:  # noqa: ARG002
-        """Connect, and hang up whatever happens: an answer that comes late is nobody else's."""
+    async def connection(self, pool: None) -> AsyncIterator[Connection]:
         async with asyncio.timeout(self.patience):
             reader, writer = await asyncio.open_connection(*self._address, limit=_LONGEST_LINE)
             try:
                 yield reader, writer
             finally:
-                writer.transport.abort()
-
-    @override
-    def is_worth_retrying(self, error: Exception) -> bool:
-        return not isinstance(error, TimeoutError)
+                writer.transport.abort()  # an answer that comes late is nobody else's
 
 
 async def exchange(line: bytes, connection: Connection) -> bytes:
@@ -128,7 +120,8 @@ class OnToy(Engine):
         """Return what the server answers to the command of an operation; raises `RefusedError`."""
         request = [f"{self._options.prefix}{self.name}.{self.backend_type}", command, *arguments]
         line = await here_or_in_thread(lambda: orjson.dumps(request, option=_JSON_LINE), cost)
-        text = await self._server.run(operation, partial(exchange, line))
+        # to its end: who cancels a write may ask at once what became of it
+        text = await delaying_cancellation(self._server.run(operation, partial(exchange, line)))
         answer = await here_or_in_thread(lambda: orjson.loads(text), len(text) / JSON_BYTES)
         if "refused" in answer:
             raise RefusedError(answer["refused"])
@@ -170,6 +163,8 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
 
 class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     """A knowledge graph. A row is (id, type, properties), or (from, to and type in one key, properties)."""
+
+    guarantees = replace(OnToy.guarantees, atomic_bulk=False)  # walks read an entity after the other
 
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
         await self._ask("add_entities", "put", await parts.whole(), cost=parts.cost)

@@ -124,7 +124,7 @@ async def pages(
     """Yield what `read(after, size)` gives, page by page: the items that follow a key, in order, at most `size`."""
     after = first
     while items := await read(after, size):
-        yield items
-        if len(items) < size:
+        is_last, after = len(items) < size, key(items[-1])
+        yield items  # which are the caller's from here on
+        if is_last:
             return
-        after = key(items[-1])

@@ -648,7 +648,9 @@ class OrdersAfterTheLimit(InMemoryVectorStore):
 
     async def _search(self, queries, limit, condition, *, include_vectors):
         found = await super()._search(queries, 10**6, condition, include_vectors=include_vectors)
-        best = [sorted(results[::-1], key=lambda each: -each["similarity"])[:limit] for results in found]
+        for results in found:
+            results.reverse()
+        best = [sorted(results, key=lambda each: -each["similarity"])[:limit] for results in found]
         return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in best]
 
 

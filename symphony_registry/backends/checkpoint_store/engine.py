@@ -74,6 +74,8 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
             if (saved := await self._get(info["checkpoint_id"])) is not None:
                 yield saved
 
+    # The operations.
+
     @override
     async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:
         self.ensure_open()

@@ -20,9 +20,12 @@ class Explanation(NamedTuple):
 
 
 class Driver(ABC, Generic[PoolT, ConnectionT]):
-    """The way to a server. Backends whose drivers have equal keys share a pool of connections."""
+    """The way to a server. Backends whose drivers have equal keys share a pool of connections.
 
-    errors: ClassVar[tuple[type[Exception], ...]]
+    What is not abstract fits a plain socket, which `connection` opens and closes.
+    """
+
+    errors: ClassVar[tuple[type[Exception], ...]] = (OSError, EOFError)
     """What the driver raises; anything else is a bug, and is not caught."""
     options: ClassVar[tuple[str, ...]]
     """The options that lead to the server, which errors name."""
@@ -38,22 +41,21 @@ class Driver(ABC, Generic[PoolT, ConnectionT]):
         """Return a pool that has reached the server once."""
 
     @abstractmethod
+    def connection(self, pool: PoolT) -> AbstractAsyncContextManager[ConnectionT]:
+        """Return a context in which a connection is lent."""
+
     async def close(self, pool: PoolT) -> None:
         """Close a pool in order."""
 
     def abort(self, pool: PoolT) -> None:
-        """Close a pool at once, if `close` may take long."""
-
-    @abstractmethod
-    def connection(self, pool: PoolT) -> AbstractAsyncContextManager[ConnectionT]:
-        """Return a context in which a connection is lent."""
+        """Close a pool at once."""
 
     def drop(self, connection: ConnectionT) -> None:
-        """Close a connection whose answer nobody waits for, if leaving `connection` with an error does not."""
+        """Close a connection whose answer nobody waits for, where leaving `connection` with an error does not."""
 
-    @abstractmethod
     def is_worth_retrying(self, error: Exception) -> bool:
-        """Say of one of `errors` whether the same work may succeed within the `patience`."""
+        """Say of one of `errors` whether the same work may succeed within the `patience`; a timeout has used it up."""
+        return not isinstance(error, TimeoutError)
 
     def was_not_done(self, error: Exception) -> bool:  # noqa: ARG002
         """Say of one of `errors` whether work that ended in it certainly changed nothing; if not, nobody knows."""
