@@ -45,7 +45,7 @@ class ToyOptions(BackendOptions):
     """Where the server is, and which tables are ours."""
 
     host: str = Field(default="127.0.0.1", description="The server's host.")
-    port: int = Field(ge=1, le=65535, description="The server's port.")
+    port: int = Field(ge=1, le=65535, description="The server's port.", examples=[7000])
     prefix: str = Field(default="", description="What the names of the tables begin with.")
     timeout: Seconds = Field(default=10.0, description="Seconds to wait for the server, also when it restarts.")
 

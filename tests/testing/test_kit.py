@@ -8,6 +8,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 import orjson
@@ -648,10 +649,8 @@ class OrdersAfterTheLimit(InMemoryVectorStore):
 
     async def _search(self, queries, limit, condition, *, include_vectors):
         found = await super()._search(queries, 10**6, condition, include_vectors=include_vectors)
-        for results in found:
-            results.reverse()
-        best = [sorted(results, key=lambda each: -each["similarity"])[:limit] for results in found]
-        return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in best]
+        last = [sorted(results, key=itemgetter("similarity", "id"), reverse=True)[:limit] for results in found]
+        return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in last]
 
 
 @fault("vectors")

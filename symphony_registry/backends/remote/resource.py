@@ -30,9 +30,9 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
     async def probe(self, connection: ConnectionT) -> bool:
         """Say whether what the backend needs is there."""
 
-    @abstractmethod
     async def version(self) -> str | None:
-        """Return the name and the version of what keeps the data."""
+        """Return the server's name and version; as defined here, the package is named instead."""
+        return None
 
     async def exists(self) -> bool:
         """Say yes, since nobody asks the server before `open`."""
