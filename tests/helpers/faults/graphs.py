@@ -1,0 +1,150 @@
+"""Faults in knowledge graphs."""
+
+# mypy: ignore-errors
+# (faults are short, and as untyped as users write them)
+
+import asyncio
+
+from symphony_registry.backends.guarantees import Guarantees
+from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from tests.helpers.faults.planted import fault
+from tests.helpers.plain import DictGraph
+
+
+@fault("entities")
+class DropsRelations(InMemoryKnowledgeGraph):
+    """Loses the relations of an entity that is added again."""
+
+    async def add_entity(self, entity_id, entity_type, properties=None):
+        await self.delete_entity(entity_id)
+        await super().add_entity(entity_id, entity_type, properties)
+
+
+@fault("entities")
+class MergesDeeply(InMemoryKnowledgeGraph):
+    """Merges nested objects too."""
+
+    async def update_entity(self, entity_id, properties):
+        old = await self.get_entity(entity_id)
+        if old is not None and isinstance(properties, dict):
+            merged = {
+                key: {**old["properties"][key], **value}
+                if isinstance(value, dict) and isinstance(old["properties"].get(key), dict)
+                else value
+                for key, value in properties.items()
+            }
+            return await super().update_entity(entity_id, merged)
+        return await super().update_entity(entity_id, properties)
+
+
+@fault("entities")
+class LeavesDanglingRelations(DictGraph):
+    """Deletes only the outgoing relations with an entity."""
+
+    async def delete_entity(self, entity_id):
+        before = dict(self.relations)
+        deleted = await super().delete_entity(entity_id)
+        if deleted:
+            self.relations = {key: value for key, value in before.items() if key[0] != entity_id}
+        return deleted
+
+
+@fault("entities")
+class LosesUpdates(InMemoryKnowledgeGraph):
+    """Reads, waits and writes when it updates."""
+
+    async def update_entity(self, entity_id, properties):
+        old = await self.get_entity(entity_id)
+        await asyncio.sleep(0)
+        if old is None or not isinstance(properties, dict):
+            return await super().update_entity(entity_id, properties)
+        await self.add_entity(entity_id, old["type"], {**old["properties"], **properties})
+        return True
+
+
+@fault("relations")
+class SelfRelationTwice(InMemoryKnowledgeGraph):
+    """Gives a relation of an entity to itself once for each direction."""
+
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing"):
+        if direction == "both":
+            outgoing = await super().get_relations(entity_id, relation_type, "outgoing")
+            return outgoing + await super().get_relations(entity_id, relation_type, "incoming")
+        return await super().get_relations(entity_id, relation_type, direction)
+
+
+@fault("relations")
+class InventsEntities(InMemoryKnowledgeGraph):
+    """Adds the entities that a relation needs."""
+
+    async def add_relation(self, from_entity_id, to_entity_id, relation_type, properties=None):
+        for end in (from_entity_id, to_entity_id):
+            if await self.get_entity(end) is None:
+                await self.add_entity(end, "Unknown")
+        await super().add_relation(from_entity_id, to_entity_id, relation_type, properties)
+
+
+@fault("listing")
+class CountsAllTypes(InMemoryKnowledgeGraph):
+    """Counts the relations of all types."""
+
+    async def count_relations(self, relation_type=None):
+        await super().count_relations(relation_type)
+        return await super().count_relations()
+
+
+@fault("listing")
+class ListsNothing(DictGraph):
+    """Says that it can list its entities, and cannot."""
+
+    guarantees = Guarantees(lists_entities=True)
+
+
+@fault("query")
+class RepeatsEntities(DictGraph):
+    """Gives an entity once for each path to it."""
+
+    async def query(self, start_entity_id, relation_path, limit=100):
+        ends = [entity["id"] for entity in await super().query(start_entity_id, [], limit)]
+        await super().query(start_entity_id, relation_path, limit)
+        for step in relation_path:
+            ends = [relation["to_id"] for end in ends for relation in await self.get_relations(end, step)]
+            if len(ends) > 10_000:
+                break
+        return [await self.get_entity(id) for id in sorted(ends)[:limit]]
+
+
+@fault("neighbors")
+class IncludesTheStart(InMemoryKnowledgeGraph):
+    """Gives the start among its neighbours."""
+
+    async def neighbors(self, entity_id, relation_type=None, direction="both", depth=1, limit=100):
+        found = await super().neighbors(entity_id, relation_type, direction, depth, limit)
+        start = await self.get_entity(entity_id)
+        return sorted([start, *found], key=lambda entity: entity["id"]) if start else found
+
+
+@fault("shortest_path")
+class TakesAnyPath(InMemoryKnowledgeGraph):
+    """Gives the largest of equally short paths."""
+
+    async def shortest_path(self, from_entity_id, to_entity_id, relation_types=None, max_depth=6):
+        found = await super().shortest_path(from_entity_id, to_entity_id, relation_types, max_depth)
+        if found is not None and len(found) == 3 and relation_types is None:
+            middle = [
+                relation["to_id"]
+                for relation in await self.get_relations(from_entity_id)
+                if any(next_["to_id"] == to_entity_id for next_ in await self.get_relations(relation["to_id"]))
+            ]
+            found[1] = await self.get_entity(max(middle))
+        return found
+
+
+@fault("shortest_path")
+class WalksBackwards(InMemoryKnowledgeGraph):
+    """Follows relations against their direction."""
+
+    async def shortest_path(self, from_entity_id, to_entity_id, relation_types=None, max_depth=6):
+        there = await super().shortest_path(from_entity_id, to_entity_id, relation_types, max_depth)
+        back = await super().shortest_path(to_entity_id, from_entity_id, relation_types, max_depth)
+        return there or (back and back[::-1])

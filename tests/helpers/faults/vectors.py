@@ -1,0 +1,210 @@
+"""Faults in vector stores."""
+
+# mypy: ignore-errors
+# (faults are short, and as untyped as users write them)
+
+from dataclasses import replace
+from operator import itemgetter
+
+import numpy as np
+
+from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.errors import (
+    InvalidValueError,
+)
+from symphony_registry.providers.embedded.replica import IN_MEMORY
+from tests.helpers.faults.planted import fault
+from tests.helpers.plain import DictVectorStore
+
+
+@fault("filters")
+@fault("items.counted_matching")
+class CountsEverything(InMemoryVectorStore):
+    """Does not apply the filter when it counts."""
+
+    async def count(self, metadata_filter=None):
+        await super().count(metadata_filter)
+        return await super().count()
+
+
+@fault("items")
+class KeepsOldMetadata(InMemoryVectorStore):
+    """Merges the metadata of an id that is added again."""
+
+    async def add(self, id, vector, metadata=None):
+        old = await self.get(id)
+        if old is not None and (metadata is None or isinstance(metadata, dict)):
+            metadata = {**old["metadata"], **(metadata or {})}
+        await super().add(id, vector, metadata)
+
+
+@fault("items")
+class AlwaysDeleted(InMemoryVectorStore):
+    """Says that it deleted what was not there."""
+
+    async def delete(self, id):
+        await super().delete(id)
+        return True
+
+
+@fault("items")
+class KeepsDoubles(DictVectorStore):
+    """Does not round vectors to float32."""
+
+    async def add(self, id, vector, metadata=None):
+        await super().add(id, vector, metadata)
+        self.exact = {**getattr(self, "exact", {}), id: [float(number) for number in vector]}
+
+    async def get(self, id):
+        found = await super().get(id)
+        return found and {**found, "vector": list(self.exact.get(id, found["vector"]))}
+
+
+@fault("dimension")
+class PadsVectors(InMemoryVectorStore):
+    """Cuts vectors of another dimension."""
+
+    async def add(self, id, vector, metadata=None):
+        if self._data.state.dimension and isinstance(vector, list):
+            vector = vector[: self._data.state.dimension]
+        await super().add(id, vector, metadata)
+
+
+@fault("items.rounds")
+class RoundsMore(InMemoryVectorStore):
+    """Rounds vectors to float16, and does not say so among its guarantees."""
+
+    async def _put(self, parts):
+        ids, rows, metadata = await parts.whole()
+        with np.errstate(over="ignore"):
+            rounded = rows.astype(np.float16).astype(np.float32)
+        await super()._put(Parts.of([(ids, rounded, metadata)], parts.cost))
+
+
+@fault("dimension.first_fixes")
+class NeedsADimension(InMemoryVectorStore):
+    """Needs the option `dimension`, and does not say so among its guarantees."""
+
+    async def add(self, id, vector, metadata=None):
+        if self._options.dimension is None:
+            raise InvalidValueError("The option dimension is missing.")
+        await super().add(id, vector, metadata)
+
+
+@fault("dimension.none_when_empty")
+class InventsADimension(InMemoryVectorStore):
+    """Gives a dimension where there is none."""
+
+    async def dimension(self):
+        return await super().dimension() or 3
+
+
+@fault("dimension.mixed_fixes_none")
+class FixesWhatItRefuses(InMemoryVectorStore):
+    """Keeps the dimension of a bulk that it refuses."""
+
+    async def add_many(self, items):
+        given = list(items)
+        try:
+            await super().add_many(given)
+        except ValueError:
+            self._data.state.apply({"op": "dimension", "dimension": len(given[0][1])})
+            raise
+
+
+@fault("vectors.beyond")
+class TakesMoreThanItKeeps(InMemoryVectorStore):
+    """Takes numbers that are too large for the precision that it promises."""
+
+    guarantees = replace(IN_MEMORY, precision="float16")
+
+
+@fault("search.exact")
+class MissesTheBest(InMemoryVectorStore):
+    """Finds only some of the most similar vectors, and does not say so among its guarantees."""
+
+    async def _search(self, queries, limit, condition, *, include_vectors):
+        found = await super()._search(queries, limit + 1, condition, include_vectors=include_vectors)
+        return [results[1:] if len(results) > limit else results for results in found]
+
+
+@fault("search.equals_cut")
+class OrdersAfterTheLimit(InMemoryVectorStore):
+    """Cuts at the limit before it orders equals."""
+
+    async def _search(self, queries, limit, condition, *, include_vectors):
+        found = await super()._search(queries, 10**6, condition, include_vectors=include_vectors)
+        last = [sorted(results, key=itemgetter("similarity", "id"), reverse=True)[:limit] for results in found]
+        return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in last]
+
+
+@fault("vectors")
+class TakesZeroVectors(InMemoryVectorStore):
+    """Answers a search for the zero vector, which has no cosine."""
+
+    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+        if isinstance(query_vector, list) and query_vector and all(number == 0 for number in query_vector):
+            return []
+        return await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+
+
+@fault("search")
+class ScalesCosine(InMemoryVectorStore):
+    """Gives the cosine in [0, 1]."""
+
+    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+        found = await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+        return [{**result, "similarity": (1 + result["similarity"]) / 2} for result in found]
+
+
+@fault("search")
+class FiltersAfterTheLimit(DictVectorStore):
+    """Cuts at the limit before it filters."""
+
+    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+        best = await super().search(query_vector, limit, include_vectors=include_vectors)
+        matching = await super().search(query_vector, 10**6, metadata_filter, include_vectors=False)
+        ids = {result["id"] for result in matching}
+        return [result for result in best if result["id"] in ids]
+
+
+@fault("search")
+class AlwaysIncludesVectors(InMemoryVectorStore):
+    """Returns vectors that nobody asked for."""
+
+    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+        return await super().search(query_vector, limit, metadata_filter)
+
+
+@fault("bulk")
+class FirstWins(InMemoryVectorStore):
+    """Keeps the first of equal ids in a bulk."""
+
+    async def add_many(self, items):
+        items = list(items) if not isinstance(items, int) else items
+        await super().add_many(reversed(items) if isinstance(items, list) else items)
+
+
+@fault("bulk")
+class CountsTwice(InMemoryVectorStore):
+    """Counts an id twice that is deleted twice in a bulk."""
+
+    async def delete_many(self, ids):
+        ids = list(ids)
+        there = sum([await self.get(id) is not None for id in ids])
+        await super().delete_many(ids)
+        return there
+
+
+@fault("scan")
+class SkipsTheRest(InMemoryVectorStore):
+    """Scans only the first batch."""
+
+    async def scan(self, batch_size=1000):
+        number = 0
+        async for item in super().scan(batch_size):
+            number += 1
+            if number > batch_size:
+                return
+            yield item
