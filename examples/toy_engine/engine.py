@@ -1,12 +1,14 @@
-"""The engine: the way to the server, and the three stores over its tables."""
+"""The engine: the driver of the toy server, the table of a backend, and the three stores over it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from operator import itemgetter
+from itertools import islice
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
+import numpy as np
 import orjson
 from pydantic import Field
 from typing_extensions import override
@@ -15,7 +17,7 @@ from symphony_registry.backends.checkpoint_store.base import CheckpointInfo, des
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
 from symphony_registry.backends.concurrency import delaying_cancellation, here_or_in_thread
-from symphony_registry.backends.cost import JSON_BYTES
+from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.guarantees import Guarantees
@@ -34,17 +36,16 @@ from symphony_registry.errors import DimensionError
 
 T = TypeVar("T")
 Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Command: TypeAlias = tuple[Any, ...]
-Rows: TypeAlias = list[tuple[str, Any]]
 
-LONGEST_LINE = 2**30
-PAGE = 1_000
+_LONGEST_LINE = 2**30
+_JSON_LINE = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
 class ToyOptions(BackendOptions):
-    """Where the server is on this machine, and which tables are the backend's."""
+    """Where the server is, and which tables are ours."""
 
-    port: int = Field(ge=1, le=65535, description="The port of the server.", examples=[7654])
+    host: str = Field(default="127.0.0.1", description="The server's host.")
+    port: int = Field(ge=1, le=65535, description="The server's port.", examples=[7000])
     prefix: str = Field(default="", description="What the names of the tables begin with.")
     timeout: Seconds = Field(default=10.0, description="Seconds to wait for the server, also when it restarts.")
 
@@ -54,11 +55,13 @@ class ToyVectorOptions(ToyOptions, VectorOptions):
 
 
 class ToyDriver(Driver[None, Connection]):
-    """The way to the server. Each operation has a connection of its own, so there is no pool."""
+    """asyncio's streams. Each operation has a connection of its own, so there is no pool."""
+
+    options: ClassVar = ("port", "host")
 
     def __init__(self, options: ToyOptions) -> None:
-        self.address = self.key = "127.0.0.1", options.port
-        self.server = f"the toy server at port {options.port}"
+        self.key = self._address = options.host, options.port
+        self.server = f"the toy server at {options.host}:{options.port}"
         self.patience = options.timeout
 
     @override
@@ -70,199 +73,189 @@ class ToyDriver(Driver[None, Connection]):
     @asynccontextmanager
     async def connection(self, pool: None) -> AsyncIterator[Connection]:
         async with asyncio.timeout(self.patience):
-            reader, writer = await asyncio.open_connection(*self.address, limit=LONGEST_LINE)
-        try:
-            yield reader, writer
-        finally:
-            writer.transport.abort()
+            reader, writer = await asyncio.open_connection(*self._address, limit=_LONGEST_LINE)
+            try:
+                yield reader, writer
+            finally:
+                writer.transport.abort()  # an answer that comes late is nobody else's
 
 
-class ToyTables(RemoteResource[None, Connection]):
-    """The tables of a backend on the server."""
+async def exchange(line: bytes, connection: Connection) -> bytes:
+    """Send a line, and return the line that answers it."""
+    reader, writer = connection
+    writer.write(line)
+    return await reader.readuntil()
 
-    def __init__(self, owner: Engine, options: ToyOptions) -> None:
-        super().__init__(owner, ToyDriver(options))
-        self._options = options
+
+class ToyServer(RemoteResource[None, Connection]):
+    """The way to the server, where nothing has to be prepared: it makes a table when it is used."""
 
     @override
     async def probe(self, connection: Connection) -> bool:
-        return await self._exchange(connection, b"[]\n") == b'{"results":[]}\n'
+        return b"result" in await exchange(b'["", "kind"]\n', connection)
 
-    async def ask(self, make: Callable[..., T], *commands: Command) -> T:
-        """Return what `make` makes of the results of commands that change nothing."""
-        line = self._line(commands)
-        answer = await self.read(lambda connection: self._exchange(connection, line))
-        return await here_or_in_thread(lambda: make(*orjson.loads(answer)["results"]), len(answer) / JSON_BYTES)
+    @override
+    async def version(self) -> str:
+        return "toy server 1"
 
-    async def rows(self, make: Callable[[str, Any], Any], *command: Any) -> list[Any]:
-        """Return what `make` makes of each row of a command that changes nothing."""
-        return await self.ask(lambda rows: [make(key, row) for key, row in rows], command)
 
-    async def order(self, operation: str, *commands: Command) -> int:
-        """Return what the first of an operation's commands gives."""
-        return await self.order_parts(operation, Parts.of([commands]))
-
-    async def order_parts(
-        self, operation: str, parts: Parts[Sequence[Command]], refusal: Callable[..., Exception] = RuntimeError
-    ) -> int:
-        """Do the same with what has to be made ready first; raises `refusal` where a condition does not hold."""
-        line = await parts.map(self._line).whole()
-        # to the end: whoever cancels it may look at once what became of it
-        exchange = delaying_cancellation(self.write(operation, lambda connection: self._exchange(connection, line)))
-        answer = orjson.loads(await exchange)
-        if "refused" in answer:
-            raise refusal(*answer["refused"])
-        return int(answer["results"][0] or 0)
-
-    def _line(self, commands: Sequence[Command]) -> bytes:
-        return orjson.dumps([(name, self._options.prefix + table, *rest) for name, table, *rest in commands]) + b"\n"
-
-    async def _exchange(self, connection: Connection, line: bytes) -> bytes:
-        reader, writer = connection
-        async with asyncio.timeout(self._options.timeout):
-            writer.write(line)
-            return await reader.readuntil()
+class RefusedError(Exception):
+    """What the server found wrong with a write, and did not do."""
 
 
 class OnToy(Engine):
-    """What the three stores have in common."""
+    """What the three stores have in common: where their rows are, and how to ask for them."""
 
     Options: ClassVar[type[BackendOptions]] = ToyOptions
-    guarantees = Guarantees(survives="crash", shared=True, lists_entities=True, restores_timestamps=True)
+    guarantees = Guarantees(
+        survives="crash", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
+    )
 
+    @override
     def _configure(self) -> None:
         super()._configure()
-        self._tables = self._hold(ToyTables(self, self._options))
+        self._server = self._hold(ToyServer(self, ToyDriver(self._options)))
+
+    async def _ask(self, operation: str, command: str, *arguments: Any, cost: float = 0) -> Any:
+        """Return what the server answers to the command of an operation; raises `RefusedError`."""
+        request = [f"{self._options.prefix}{self.name}.{self.backend_type}", command, *arguments]
+        line = await here_or_in_thread(lambda: orjson.dumps(request, option=_JSON_LINE), cost)
+        # to its end: who cancels a write may ask at once what became of it
+        text = await delaying_cancellation(self._server.run(operation, partial(exchange, line)))
+        answer = await here_or_in_thread(lambda: orjson.loads(text), len(text) / JSON_BYTES)
+        if "refused" in answer:
+            raise RefusedError(answer["refused"])
+        return answer["result"]
+
+    async def _clear(self) -> None:
+        await self._ask("clear", "keep", 0)
 
 
 class ToyVectorStore(OnToy, VectorStoreEngine):
-    """A vector store; a row is a vector and its metadata."""
+    """A vector store. A row is (id, vector, metadata); the kind of the rows is their dimension."""
 
     Options: ClassVar[type[BackendOptions]] = ToyVectorOptions
 
     async def _put(self, parts: Parts[Block]) -> None:
-        def commands(block: Block) -> list[Command]:
-            ids, vectors, documents = block
-            rows = list(zip(ids, zip(vectors.tolist(), documents, strict=True), strict=True))
-            return [("agree", "dimension", "", vectors.shape[1]), ("put", "vectors", rows)]
-
-        await self._tables.order_parts("add_many", parts.map(commands), refusal=DimensionError)
+        ids, vectors, documents = await parts.whole()
+        rows, dimension = list(zip(ids, vectors, documents, strict=True)), vectors.shape[1]
+        try:
+            await self._ask("add_many", "put", rows, dimension, cost=parts.cost)
+        except RefusedError as refusal:
+            raise DimensionError(refusal.args[0], dimension) from None
 
     async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        return await self._tables.rows(item, "get", "vectors", ids)
+        return await _made(_item, await self._ask("get_many", "read", ids))
 
     async def _delete(self, ids: list[str]) -> int:
-        return await self._tables.order("delete_many", ("delete", "vectors", ids))
-
-    async def _clear(self) -> None:
-        await self._tables.order("clear", ("keep", "vectors", 0), ("keep", "dimension", 0))
+        return int(await self._ask("delete_many", "delete", ids))
 
     async def _dimension(self) -> int | None:
-        found: list[int | None] = await self._tables.rows(lambda _, row: row, "get", "dimension", [""])
-        return found[0] or self._known_dimension
+        kind: int | None = await self._ask("dimension", "kind")
+        return kind or self._options.dimension
 
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        return pages(partial(self._tables.rows, item, "page", "vectors"), "", itemgetter("id"), size)
+        async def read(after: str, size: int) -> list[VectorItem]:
+            return await _made(_item, await self._ask("scan", "page", after, size, 1))
 
-
-def item(id: str, row: Any) -> Any:
-    """Return a row of the vector store as the contract has it, `None` for none."""
-    return row and VectorItem(id=id, vector=row[0], metadata=row[1])
+        return pages(read, "", lambda item: item["id"], size)
 
 
 class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
-    """A knowledge graph; a row is type and properties of an entity, or the properties of a relation."""
+    """A knowledge graph. A row is (id, type, properties), or (from, to and type in one key, properties)."""
+
+    guarantees = replace(OnToy.guarantees, atomic_bulk=False)  # walks read an entity after the other
 
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
-        def commands(entities: Sequence[EntityRow]) -> list[Command]:
-            return [("put", "entities", [(id, row) for id, *row in entities])]
-
-        await self._tables.order_parts("add_entities", parts.map(commands))
+        await self._ask("add_entities", "put", await parts.whole(), cost=parts.cost)
 
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
-        def commands(relations: Sequence[RelationRow]) -> list[Command]:
-            ends = [(end, (*row[:3], end)) for row in relations for end in row[:2]]
-            rows = [("\0".join(row[:3]), row[3]) for row in relations]
-            return [("need", "entities", ends), ("put", "relations", rows)]
-
-        await self._tables.order_parts("add_relations", parts.map(commands), refusal=missing_end)
+        relations = await parts.whole()
+        rows = [("\0".join(key), properties) for *key, properties in relations]
+        try:
+            await self._ask("add_relations", "put", rows, cost=parts.cost)
+        except RefusedError as refusal:
+            number, end = refusal.args[0]
+            raise missing_end(relations[number], end) from None
 
     async def _get_entity(self, entity_id: str) -> Entity | None:
-        found: list[Entity | None] = await self._tables.rows(entity, "get", "entities", [entity_id])
-        return found[0]
+        (row,) = await self._ask("get_entity", "read", [entity_id])
+        return row and _entity(*row)
 
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
-        return bool(await self._tables.order("update_entity", ("merge", "entities", entity_id, properties)))
+        return bool(await self._ask("update_entity", "merge", entity_id, properties))
 
     async def _delete_entity(self, entity_id: str) -> bool:
-        delete = ("delete", "entities", [entity_id]), ("unlink", "relations", entity_id)
-        return bool(await self._tables.order("delete_entity", *delete))
+        return bool(await self._ask("delete_entity", "delete", [entity_id]))
 
     async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
-        ends = {"outgoing": (0, 1), "incoming": (1, 2), "both": (0, 2)}[direction]
-        found = await self._tables.rows(relation, "links", "relations", entity_id, *ends)
-        return [each for each in found if relation_type in (None, each["type"])]
+        rows = await self._ask("get_relations", "links", entity_id, direction, relation_type)
+        return await _made(_relation, rows)
 
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        delete = "delete", "relations", [f"{from_id}\0{to_id}\0{relation_type}"]
-        return bool(await self._tables.order("delete_relation", delete))
+        return bool(await self._ask("delete_relation", "delete", [f"{from_id}\0{to_id}\0{relation_type}"]))
 
-    async def _clear(self) -> None:
-        await self._tables.order("clear", ("keep", "entities", 0), ("keep", "relations", 0))
+    def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
+        async def read(after: str, size: int) -> list[Entity]:
+            return await _made(_entity, await self._ask("scan_entities", "page", after, size, 1))
 
-    def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
-        return pages(partial(self._tables.rows, entity, "page", "entities"), "", itemgetter("id"), PAGE)
+        return pages(read, "", lambda entity: entity["id"], size)
 
-    def _relation_batches(self) -> AsyncGenerator[list[Relation], None]:
-        def key(relation: Relation) -> str:
-            return "\0".join((relation["from_id"], relation["to_id"], relation["type"]))
+    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
+        async def read(after: str, size: int) -> list[Relation]:
+            return await _made(_relation, await self._ask("scan_relations", "page", after, size, 3))
 
-        return pages(partial(self._tables.rows, relation, "page", "relations"), "", key, PAGE)
-
-
-def entity(id: str, row: Any) -> Any:
-    """Return a row of an entity as the contract has it, `None` for none."""
-    return row and Entity(id=id, type=row[0], properties=row[1])
+        return pages(read, "", lambda each: f"{each['from_id']}\0{each['to_id']}\0{each['type']}", size)
 
 
-def relation(key: str, properties: JSONObject) -> Relation:
-    """Return a row of a relation as the contract has it."""
+class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
+    """A checkpoint store. A row is (id, time, metadata, text of the data)."""
+
+    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
+        rows = [(id, time, metadata, text.decode()) for id, text, metadata, time in await parts.whole()]
+        await self._ask("restore_checkpoints", "put", rows, cost=parts.cost)
+
+    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
+        (row,) = await self._ask("get_checkpoint", "read", [checkpoint_id])
+        return row and _saved(*row)
+
+    async def _latest(self) -> SavedCheckpoint | None:
+        row = await self._ask("get_latest_checkpoint", "newest")
+        return row and _saved(*row)
+
+    async def _delete(self, checkpoint_id: str) -> bool:
+        return bool(await self._ask("delete_checkpoint", "delete", [checkpoint_id]))
+
+    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
+        rows = await self._ask("list_checkpoints", "heads", newest_first)
+
+        def listed() -> list[CheckpointInfo]:
+            found = ((id, described(metadata, time, id)) for id, time, metadata in rows)
+            matching = ((id, metadata) for id, metadata in found if condition.matches(metadata))
+            return [{"checkpoint_id": id, "metadata": metadata} for id, metadata in islice(matching, limit)]
+
+        return await here_or_in_thread(listed, len(rows) * ITEM)
+
+    async def _prune(self, keep_last: int) -> int:
+        return int(await self._ask("prune", "keep", keep_last))
+
+
+async def _made(make: Callable[..., T], rows: list[Any]) -> list[T]:
+    return await here_or_in_thread(lambda: [row and make(*row) for row in rows], len(rows) * ITEM)
+
+
+def _item(id: str, vector: list[float], metadata: JSONObject) -> VectorItem:
+    return {"id": id, "vector": np.array(vector, np.float32).tolist(), "metadata": metadata}
+
+
+def _entity(id: str, kind: str, properties: JSONObject) -> Entity:
+    return {"id": id, "type": kind, "properties": properties}
+
+
+def _relation(key: str, properties: JSONObject) -> Relation:
     from_id, to_id, kind = key.split("\0")
     return {"from_id": from_id, "to_id": to_id, "type": kind, "properties": properties}
 
 
-class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
-    """A checkpoint store; a row is metadata, time, and the text of the data."""
-
-    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
-        def commands(given: Sequence[SavedCheckpoint]) -> list[Command]:
-            rows = [(each.id, (each.metadata, each.timestamp, each.data.decode())) for each in given]
-            return [("put", "checkpoints", rows)]
-
-        await self._tables.order_parts("save_checkpoint", parts.map(commands))
-
-    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        found: list[SavedCheckpoint | None] = await self._tables.rows(saved, "get", "checkpoints", [checkpoint_id])
-        return found[0]
-
-    async def _latest(self) -> SavedCheckpoint | None:
-        return next(iter(await self._tables.rows(saved, "newest", "checkpoints", 1)), None)
-
-    async def _delete(self, checkpoint_id: str) -> bool:
-        return bool(await self._tables.order("delete_checkpoint", ("delete", "checkpoints", [checkpoint_id])))
-
-    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        def listed(rows: Rows) -> list[CheckpointInfo]:
-            infos = [CheckpointInfo(checkpoint_id=id, metadata=described(row[0], row[1], id)) for id, row in rows]
-            matching = [info for info in infos if condition.matches(info["metadata"])]
-            return (matching[::-1] if newest_first else matching)[:limit]
-
-        return await self._tables.ask(listed, ("heads", "checkpoints"))
-
-    async def _prune(self, keep_last: int) -> int:
-        return await self._tables.order("prune", ("keep", "checkpoints", keep_last))
-
-
-def saved(id: str, row: Any) -> Any:
-    """Return a row of the checkpoint store as the spine has it, `None` for none."""
-    return row and SavedCheckpoint(id, row[2].encode(), row[0], row[1])
+def _saved(id: str, time: float, metadata: JSONObject, text: str) -> SavedCheckpoint:
+    return SavedCheckpoint(id, text.encode(), metadata, time)

@@ -1,102 +1,131 @@
-"""The server: tables of rows in a dictionary.
+"""The toy's server: tables of rows in a dictionary, and a log of what changed them.
 
-python examples/toy_engine/server.py [PORT]
+python examples/toy_engine/server.py LOG [PORT]
 
-It prints its port, then answers lines. A line is a list of commands, [command, table,
-argument, ...], which are carried out together; the answer has their results. A row is
-any JSON value under a key. It forgets everything when it ends.
+It prints its port, then answers lines: [table, command, argument, ...]. A row is a
+key and further JSON values. A key of three parts, with U+0000 between them, links
+the rows of the first two; it goes with them.
 """
 
 import asyncio
 import sys
-from collections import defaultdict
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import orjson
 
+Row: TypeAlias = list[Any]
+
 LONGEST_LINE = 2**30
+CHANGES = {"put", "merge", "delete", "keep"}
+SIDES = {"outgoing": [0], "incoming": [1], "both": [0, 1]}
 
 
 class RefusedError(Exception):
-    """A condition does not hold; `args` say why."""
+    """A change that would break a rule; nothing was done."""
 
 
 class Table:
     """Rows in the order in which they were put; its methods are the commands."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, Any] = {}
+        self._rows: dict[str, Row] = {}
+        self._kind: Any = None
 
-    def need(self, keys: list[tuple[str, list[Any]]]) -> None:
-        """Refuse everything for the first key that is not there, with the reason that stands beside it."""
-        for key, reason in keys:
-            if key not in self._rows:
-                raise RefusedError(*reason)
-
-    def agree(self, key: str, row: Any) -> None:
-        """Keep a row for good; where there is another, refuse everything with both."""
-        if self._rows.setdefault(key, row) != row:
-            raise RefusedError(self._rows[key], row)
-
-    def put(self, rows: list[tuple[str, Any]]) -> None:
-        """Store rows, each as the newest."""
-        for key, row in rows:
-            self._rows.pop(key, None)
-            self._rows[key] = row
+    def put(self, rows: list[Row], kind: Any = None) -> None:
+        """Store rows, each as the newest; refuse rows of another kind than the table has, and links to nothing."""
+        if self._kind not in (None, kind):
+            raise RefusedError(self._kind)
+        for number, row in enumerate(rows):
+            for end in ends(row[0]):
+                if end not in self._rows:
+                    raise RefusedError([number, end])
+        self._kind = kind
+        for row in rows:
+            self._rows.pop(row[0], None)
+            self._rows[row[0]] = row
 
     def merge(self, key: str, values: dict[str, Any]) -> bool:
-        """Merge an object into the last value of a row; say whether it is there."""
+        """Merge an object into the last value of a row, if it is there."""
         if key in self._rows:
             self._rows[key][-1].update(values)
         return key in self._rows
 
     def delete(self, keys: list[str]) -> int:
-        """Delete rows, and count those that were there."""
-        return sum(self._rows.pop(key, self) is not self for key in keys)
+        """Delete rows and their links; count the rows that were there."""
+        gone = set(keys)
+        count = len(gone & self._rows.keys())
+        self._rows = {key: row for key, row in self._rows.items() if gone.isdisjoint([key, *ends(key)])}
+        return count
 
     def keep(self, count: int) -> int:
-        """Delete all but the newest rows, and count what was deleted."""
+        """Delete all but the newest rows; without a row, a table takes any kind again."""
+        self._kind = self._kind if count else None
         return self.delete(list(self._rows)[: max(0, len(self._rows) - count)])
 
-    def get(self, keys: list[str]) -> list[tuple[str, Any]]:
-        """Return a row for each key, null where there is none."""
-        return [(key, self._rows.get(key)) for key in keys]
+    def kind(self) -> Any:
+        """Return the kind of the rows."""
+        return self._kind
 
-    def newest(self, count: int) -> list[tuple[str, Any]]:
-        """Return the newest rows, the oldest of them first."""
-        return list(self._rows.items())[-count:]
+    def read(self, keys: list[str]) -> list[Row | None]:
+        """Return some rows."""
+        return [self._rows.get(key) for key in keys]
 
-    def heads(self) -> list[tuple[str, Any]]:
-        """Return all rows, the oldest first, without their last values."""
-        return [(key, row[:-1]) for key, row in self._rows.items()]
+    def page(self, after: str, size: int, parts: int) -> list[Row]:
+        """Return so many rows that follow a key, in the order of keys, which have so many parts."""
+        following = [key for key in self._rows if key > after and key.count("\0") == parts - 1]
+        return [self._rows[key] for key in sorted(following)[:size]]
 
-    def page(self, after: str, size: int) -> list[tuple[str, Any]]:
-        """Return the rows that follow a key, by key."""
-        return self.get(sorted(key for key in self._rows if key > after)[:size])
+    def links(self, end: str, direction: str, kind: str | None) -> list[Row]:
+        """Return the links of a row, in the order of keys."""
+        keys = {key: key.split("\0") for key in self._rows if end in ends(key)}
+        sides = SIDES[direction]
+        return [
+            self._rows[key]
+            for key, parts in sorted(keys.items())
+            if end in [parts[side] for side in sides] and kind in (None, parts[2])
+        ]
 
-    def links(self, end: str, first: int = 0, last: int = 2) -> list[tuple[str, Any]]:
-        """Return the rows in whose keys, parts between U+0000, some part is `end`, by key."""
-        return self.get(sorted(key for key in self._rows if end in key.split("\0")[first:last]))
+    def newest(self) -> Row | None:
+        """Return the newest row."""
+        return next(reversed(self._rows.values()), None)
 
-    def unlink(self, end: str) -> int:
-        """Delete those rows."""
-        return self.delete([key for key, _ in self.links(end)])
+    def heads(self, newest_first: bool) -> list[Row]:
+        """Return all rows without their last value, in the order in which they were put or its reverse."""
+        return [row[:-1] for row in self._rows.values()][:: -1 if newest_first else 1]
 
 
-class Server:
-    """Tables by name, made when they are first named."""
+def ends(key: str) -> list[str]:
+    """Return the keys that a key links."""
+    return key.split("\0")[:-1]
 
-    def __init__(self) -> None:
-        self._tables: defaultdict[str, Table] = defaultdict(Table)
+
+class Database:
+    """Tables by name, and their log."""
+
+    def __init__(self, log: Path) -> None:
+        self._tables: dict[str, Table] = {}
+        for line in log.read_bytes().split(b"\n") if log.exists() else ():
+            with suppress(orjson.JSONDecodeError):  # the server was killed while it wrote the line
+                self._carry_out(*orjson.loads(line))
+        self._log = log.open("ab")
+        self._log.write(b"\n")
 
     def answer(self, line: bytes) -> bytes:
-        """Carry out the commands of a line; none after one that refuses, so conditions come first."""
+        """Carry out a line, and return the line that says what it gave."""
+        request = orjson.loads(line)
         try:
-            results = [getattr(self._tables[table], name)(*rest) for name, table, *rest in orjson.loads(line)]
+            result = self._carry_out(*request)
         except RefusedError as refusal:
-            return orjson.dumps({"refused": refusal.args}) + b"\n"
-        return orjson.dumps({"results": results}) + b"\n"
+            return orjson.dumps({"refused": refusal.args[0]}) + b"\n"
+        if request[1] in CHANGES:
+            self._log.write(line)
+            self._log.flush()
+        return orjson.dumps({"result": result}) + b"\n"
+
+    def _carry_out(self, table: str, command: str, *arguments: Any) -> Any:
+        return getattr(self._tables.setdefault(table, Table()), command)(*arguments)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer a client until it leaves; a line that it has not sent to its end is none."""
@@ -107,9 +136,10 @@ class Server:
         writer.close()
 
 
-async def main(port: str = "0") -> None:
+async def main(log: str, port: str = "0") -> None:
     """Serve on a port, a free one by default."""
-    server = await asyncio.start_server(Server().serve, "127.0.0.1", int(port), limit=LONGEST_LINE)
+    database = Database(Path(log))
+    server = await asyncio.start_server(database.serve, "127.0.0.1", int(port), limit=LONGEST_LINE)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

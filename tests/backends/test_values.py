@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from symphony_registry.backends.values import (
     MAX_DEPTH,
+    MAX_LIMIT,
     check_id,
     check_limit,
     checked_object,
@@ -152,6 +153,15 @@ def test_a_limit_is_an_int(limit: object) -> None:
 def test_a_limit_is_at_least_one(limit: int) -> None:
     with pytest.raises(InvalidValueError, match=f"limit must be at least 1, not {limit}"):
         check_limit(limit)
+
+
+def test_a_limit_beyond_what_any_store_holds_is_the_largest_that_drivers_take() -> None:
+    assert [check_limit(limit) for limit in (1, MAX_LIMIT, MAX_LIMIT + 1, 2**70)] == [
+        1,
+        MAX_LIMIT,
+        MAX_LIMIT,
+        MAX_LIMIT,
+    ]
 
 
 @pytest.mark.parametrize(

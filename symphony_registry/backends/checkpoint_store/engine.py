@@ -58,15 +58,18 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
     async def _prune(self, keep_last: int) -> int:
         """Delete all but the newest, all or none, and return how many were deleted."""
 
-    # What an engine may leave to the hooks above.
+    # What an engine may leave to the spine.
 
     async def _count(self) -> int:
+        """Return how many checkpoints there are."""
         return len(await self._list(ANYTHING, None, newest_first=False))
 
     async def _clear(self) -> None:
+        """Delete everything."""
         await self._prune(0)
 
     async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
+        """Yield all checkpoints in the order saved, one read at a time."""
         for info in await self._list(ANYTHING, None, newest_first=False):
             if (saved := await self._get(info["checkpoint_id"])) is not None:
                 yield saved

@@ -39,8 +39,9 @@ def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject
     return check_items(items, ("from", "to", "type", "properties"), check_relation)
 
 
-def missing_end(from_id: str, to_id: str, kind: str, end: str) -> InvalidValueError:
+def missing_end(relation: tuple[str, str, str, JSONObject], end: str) -> InvalidValueError:
     """Return the error for a relation, one of whose ends does not exist."""
+    from_id, to_id, kind, _ = relation
     return InvalidValueError(
         f"The relation {from_id!r} -{kind}-> {to_id!r} needs the entity {end!r}, which does not exist. Add it first."
     )

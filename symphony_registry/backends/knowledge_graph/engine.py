@@ -9,9 +9,9 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
-from symphony_registry.backends.cost import ITEM
+from symphony_registry.backends.cost import ITEM, SMALL
 from symphony_registry.backends.engine import Engine
-from symphony_registry.backends.filters import Condition, parse_filter
+from symphony_registry.backends.filters import Condition, comparisons, parse_filter
 from symphony_registry.backends.knowledge_graph.base import (
     Entity,
     EntityInput,
@@ -29,6 +29,7 @@ from symphony_registry.backends.knowledge_graph.checks import (
 )
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.values import (
+    MAX_LIMIT,
     Direction,
     JSONObject,
     check_direction,
@@ -41,6 +42,9 @@ from symphony_registry.backends.values import (
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 EntityRow: TypeAlias = tuple[str, str, JSONObject]
 RelationRow: TypeAlias = tuple[str, str, str, JSONObject]
+
+# Entities or relations that a scan reads at a time.
+_SCANNED = 1_000
 
 
 class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
@@ -88,10 +92,10 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         """Delete everything."""
 
     @abstractmethod
-    def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
-        """Yield all entities by id, some at a time."""
+    def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
+        """Yield all entities by id, at most `size` at a time."""
 
-    # What an engine may leave to the abstract class.
+    # What an engine may leave to the abstract class, which goes from entity to entity ...
 
     async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
         return await super().query(start_id, path, limit)
@@ -106,29 +110,33 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     ) -> list[Entity] | None:
         return await super().shortest_path(from_id, to_id, relation_types, max_depth)
 
-    async def _find(self, entity_type: str | None, condition: Condition, limit: int) -> list[Entity]:
-        found: list[Entity] = []
-        async with aclosing(self._entity_batches()) as batches:
+    async def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
+        async with aclosing(self._entity_batches(size)) as batches:
             async for entities in batches:
-                found += (
-                    entity
-                    for entity in entities
-                    if entity_type in (None, entity["type"]) and condition.matches(entity["properties"])
-                )
+                for entity in entities:
+                    yield await self._get_relations(entity["id"], None, "outgoing")
+
+    # ... or to the spine, which reads everything, in the largest batches that the engine gives.
+
+    async def _find(self, entity_type: str | None, condition: Condition, limit: int) -> list[Entity]:
+        def matching(entities: list[Entity]) -> list[Entity]:
+            chosen = (entity for entity in entities if entity_type in (None, entity["type"]))
+            return [entity for entity in chosen if condition.matches(entity["properties"])]
+
+        found: list[Entity] = []
+        async with aclosing(self._entity_batches(MAX_LIMIT)) as batches:
+            async for entities in batches:
+                cost = len(entities) * SMALL * comparisons(condition)
+                found += await here_or_in_thread(partial(matching, entities), cost)
                 if len(found) >= limit:
                     break
         return found[:limit]
 
     async def _count_entities(self, entity_type: str | None) -> int:
-        return await super().count_entities(entity_type)
+        return await _counted(self._entity_batches(MAX_LIMIT), entity_type)
 
     async def _count_relations(self, relation_type: str | None) -> int:
-        return await super().count_relations(relation_type)
-
-    async def _relation_batches(self) -> AsyncGenerator[list[Relation], None]:
-        async for entities in self._entity_batches():
-            for entity in entities:
-                yield await self._get_relations(entity["id"], None, "outgoing")
+        return await _counted(self._relation_batches(MAX_LIMIT), relation_type)
 
     # The operations.
 
@@ -270,7 +278,7 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     async def scan_entities(self) -> AsyncIterator[Entity]:
         self.ensure_open()
         turns = Turns()
-        async with aclosing(self._entity_batches()) as batches:
+        async with aclosing(self._entity_batches(_SCANNED)) as batches:
             async for entities in batches:
                 for entity in entities:
                     yield entity
@@ -282,10 +290,16 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     async def scan_relations(self) -> AsyncIterator[Relation]:
         self.ensure_open()
         turns = Turns()
-        async with aclosing(self._relation_batches()) as batches:
+        async with aclosing(self._relation_batches(_SCANNED)) as batches:
             async for relations in batches:
                 for relation in relations:
                     yield relation
                 relations.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()
+
+
+async def _counted(batches: AsyncGenerator[Sequence[Entity | Relation], None], kind: str | None) -> int:
+    """Return how many of what is in batches have a type."""
+    async with aclosing(batches):
+        return sum([sum(kind in (None, each["type"]) for each in found) async for found in batches])

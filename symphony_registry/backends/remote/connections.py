@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
+from symphony_registry.backends.operations import Operation
 from symphony_registry.backends.remote.attempts import persistently
 from symphony_registry.backends.remote.driver import ConnectionT, Driver, PoolT
 from symphony_registry.errors import BackendNotOpenError, RegistryError
@@ -24,7 +25,7 @@ class Connections(Generic[PoolT, ConnectionT]):
         self._driver = driver
         self._users = 0
         self._closing = False
-        self._opening = asyncio.ensure_future(persistently(driver.open, driver.is_transient, driver.patience))
+        self._opening = asyncio.ensure_future(persistently(driver.open, self._is_worth_retrying, driver.patience))
 
     @classmethod
     async def lease(cls, driver: Driver[PoolT, ConnectionT], who: object) -> Self:
@@ -39,7 +40,7 @@ class Connections(Generic[PoolT, ConnectionT]):
         except BaseException as error:
             await shared.release()
             if isinstance(error, driver.errors) and not isinstance(error, RegistryError):
-                raise driver.explained(error, f"{who}: {driver.server}") from error
+                raise shared._explained(error, who) from error
             raise
         return shared
 
@@ -68,19 +69,19 @@ class Connections(Generic[PoolT, ConnectionT]):
             del self._all[self._key]
         return not self._users
 
-    async def run(self, work: Work[ConnectionT, T], who: object, *, repeatable: bool) -> T:
+    async def run(self, work: Work[ConnectionT, T], who: object, operation: Operation) -> T:
         """Return `work(connection)`; where the connection is lost, from another attempt.
 
-        Work that was not done is always tried again, other work if it is
-        `repeatable`. All attempts together take the driver's patience from the
-        first failure. Raises what the driver makes of the last error.
+        Work that was not done is always tried again, other work if the operation is
+        repeatable. All attempts together take the driver's patience from the first
+        failure. Raises what the driver says of the last error.
         """
         driver = self._driver
-        begun = sent = False
+        begun = may_be_made = False
 
         def tracked(connection: ConnectionT) -> Awaitable[T]:
-            nonlocal begun, sent
-            begun = sent = True
+            nonlocal begun
+            begun = True
             return work(connection)
 
         async def attempt() -> T:
@@ -89,7 +90,12 @@ class Connections(Generic[PoolT, ConnectionT]):
             return await self._attempt(tracked)
 
         def is_worth_it(error: BaseException) -> bool:
-            return driver.is_transient(error) and (repeatable or not begun or driver.was_not_done(error))
+            nonlocal may_be_made
+            if not isinstance(error, driver.errors):
+                return False
+            unknown = begun and not driver.was_not_done(error)
+            may_be_made = may_be_made or (unknown and operation.effect != "read")
+            return self._is_worth_retrying(error) and (operation.repeatable or not unknown)
 
         try:
             try:
@@ -101,7 +107,7 @@ class Connections(Generic[PoolT, ConnectionT]):
         except RegistryError:
             raise
         except driver.errors as error:
-            raise driver.explained(error, f"{who}: {driver.server}", sent=sent) from error
+            raise self._explained(error, who, may_be_made=may_be_made) from error
 
     async def once(self, work: Work[ConnectionT, T]) -> T:
         """Return `work(connection)` from a single attempt; raises the driver's errors, and waits for nothing."""
@@ -114,6 +120,18 @@ class Connections(Generic[PoolT, ConnectionT]):
                 raise
 
         return await self._attempt(hurried)
+
+    def _is_worth_retrying(self, error: BaseException) -> bool:
+        driver = self._driver
+        ours = isinstance(error, RegistryError)  # some of which are a driver's errors, too
+        return isinstance(error, driver.errors) and not ours and driver.is_worth_retrying(error)
+
+    def _explained(self, error: Exception, who: object, *, may_be_made: bool = False) -> RegistryError:
+        """Return the error that says what is wrong with the server, and what to do."""
+        driver = self._driver
+        kind, said, advice = driver.explain(error)
+        unknown = "The write may have been made. " if may_be_made else ""
+        return kind(f"{who}: {driver.server}: {said}. {unknown}{advice}", options=driver.options)
 
     async def _attempt(self, work: Work[ConnectionT, T]) -> T:
         if self._closing:

@@ -3,22 +3,32 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
-from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError, RegistryError
+from symphony_registry.errors import BackendTimeoutError, BackendUnavailableError, RegistryError
 
 PoolT = TypeVar("PoolT")
 ConnectionT = TypeVar("ConnectionT")
 
 
+class Explanation(NamedTuple):
+    """What an error of a driver means: the class of ours, what happened, and what to do; without a secret."""
+
+    kind: type[RegistryError]
+    said: str
+    advice: str
+
+
 class Driver(ABC, Generic[PoolT, ConnectionT]):
     """The way to a server. Backends whose drivers have equal keys share a pool of connections.
 
-    What is not abstract fits a plain socket whose `connection` closes it in any case.
+    What is not abstract fits a plain socket, which `connection` opens and closes.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (OSError, EOFError)
     """What the driver raises; anything else is a bug, and is not caught."""
+    options: ClassVar[tuple[str, ...]]
+    """The options that lead to the server, which errors name."""
 
     key: Hashable
     server: str
@@ -41,26 +51,19 @@ class Driver(ABC, Generic[PoolT, ConnectionT]):
         """Close a pool at once."""
 
     def drop(self, connection: ConnectionT) -> None:
-        """Close a connection whose answer nobody waits for."""
+        """Close a connection whose answer nobody waits for, where leaving `connection` with an error does not."""
 
-    def is_transient(self, error: BaseException) -> bool:
-        """Say whether the same work may succeed in a while."""
-        return isinstance(error, self.errors) and not isinstance(error, TimeoutError | RegistryError)
+    def is_worth_retrying(self, error: Exception) -> bool:
+        """Say of one of `errors` whether the same work may succeed within the `patience`; a timeout has used it up."""
+        return not isinstance(error, TimeoutError)
 
-    def was_not_done(self, error: BaseException) -> bool:  # noqa: ARG002
-        """Say whether work that ended in this error certainly changed nothing."""
+    def was_not_done(self, error: Exception) -> bool:  # noqa: ARG002
+        """Say of one of `errors` whether work that ended in it certainly changed nothing; if not, nobody knows."""
         return False
 
-    def explained(self, error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
-        """Return the error that says what is wrong with the server, and what to do.
-
-        `sent` says that work was sent, and that nobody knows what became of it.
-        """
-        unknown = "If this was a write, it may have been made. " if sent and not self.was_not_done(error) else ""
+    def explain(self, error: Exception) -> Explanation:
+        """Return what one of `errors` means. As defined here, that the server does not answer, or cannot be reached."""
         if isinstance(error, TimeoutError):
-            advice = "Look at its load, or raise the timeout."
-            return BackendTimeoutError(f"{where}: it did not answer in time. {unknown}{advice}")
-        said = f"{where}: the connection failed ({type(error).__name__}). {unknown}"
-        if self.is_transient(error):
-            return BackendUnavailableError(f"{said}Check that the server runs, then try again.")
-        return BackendSetupError(f"{said}The cause has the details.")
+            return Explanation(BackendTimeoutError, "it did not answer in time", "Look at its load, then try again.")
+        said = f"it cannot be reached ({type(error).__name__})"
+        return Explanation(BackendUnavailableError, said, "Check that the server runs, then try again.")

@@ -4,13 +4,15 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-from symphony_registry.backends.operations import OPERATIONS
+from symphony_registry.backends.operations import OPERATIONS, Operation
 from symphony_registry.backends.remote.connections import Connections, Work
 from symphony_registry.backends.remote.driver import ConnectionT, Driver, PoolT
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import BackendNotOpenError
 
 T = TypeVar("T")
+
+_READ = Operation("read", "read")
 
 
 class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
@@ -21,6 +23,9 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
         self._driver = driver
         self._connections: Connections[PoolT, ConnectionT] | None = None
 
+    async def prepare(self, connection: ConnectionT) -> None:
+        """Make what the backend needs on the server, or check it; may be called again."""
+
     @abstractmethod
     async def probe(self, connection: ConnectionT) -> bool:
         """Say whether what the backend needs is there."""
@@ -28,9 +33,6 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
     async def version(self) -> str | None:
         """Return the server's name and version; as defined here, the package is named instead."""
         return None
-
-    async def prepare(self, connection: ConnectionT) -> None:
-        """Make what the backend needs on the server, or check it; may be called again."""
 
     async def exists(self) -> bool:
         """Say yes, since nobody asks the server before `open`."""
@@ -40,7 +42,7 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
         """Lease connections, and prepare."""
         connections = await Connections.lease(self._driver, self.owner)
         try:
-            await connections.run(self.prepare, self.owner, repeatable=True)
+            await connections.run(self.prepare, self.owner, _READ)
         except BaseException:
             await connections.release()
             raise
@@ -73,13 +75,13 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
 
     async def read(self, work: Work[ConnectionT, T]) -> T:
         """Return `work(connection)`, which changes nothing."""
-        return await self._run(work, repeatable=True)
+        return await self._run(work, _READ)
 
-    async def write(self, operation: str, work: Work[ConnectionT, T]) -> T:
-        """Return `work(connection)`, which is sent again if the table of operations allows it."""
-        return await self._run(work, repeatable=OPERATIONS[self.owner.backend_type][operation].repeatable)
+    async def run(self, operation: str, work: Work[ConnectionT, T]) -> T:
+        """Return `work(connection)` of an operation, which is sent again if the table of operations allows it."""
+        return await self._run(work, OPERATIONS[self.owner.backend_type][operation])
 
-    async def _run(self, work: Work[ConnectionT, T], *, repeatable: bool) -> T:
+    async def _run(self, work: Work[ConnectionT, T], operation: Operation) -> T:
         if self._connections is None:
             raise BackendNotOpenError(f"{self.owner} was closed meanwhile.")
-        return await self._connections.run(work, self.owner, repeatable=repeatable)
+        return await self._connections.run(work, self.owner, operation)

@@ -7,16 +7,24 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-import orjson
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, SMALL
 from symphony_registry.backends.engine import Engine
-from symphony_registry.backends.filters import Condition, parse_filter
+from symphony_registry.backends.filters import Condition, comparisons, parse_filter
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
+from symphony_registry.backends.values import (
+    MAX_LIMIT,
+    JSONObject,
+    check_id,
+    check_items,
+    check_limit,
+    checked_object,
+    collected,
+)
+from symphony_registry.backends.vector_store import exhaustive
 from symphony_registry.backends.vector_store.base import (
     ITEM_PARTS,
     Float32s,
@@ -29,12 +37,10 @@ from symphony_registry.backends.vector_store.base import (
     check_vector,
 )
 from symphony_registry.backends.vector_store.block import Block, checked_documents, checked_rows
-from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
 from symphony_registry.backends.vector_store.scoring import Query
-from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 _NUMBER_BYTES = 4
-_BATCH = 1_000
 
 
 class VectorStoreEngine(Engine, VectorStoreBackend):
@@ -78,40 +84,23 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
         """Yield all items by id, at most `size` at a time."""
 
-    # What an engine may leave to the spine, which then reads everything.
+    # What an engine may leave to the spine, which reads all items in the largest batches that the engine gives.
 
     async def _search(
         self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
     ) -> list[list[SearchResult]]:
         """Return the results for each query, the best first, equals by id."""
-        dimension = await self._dimension()
-        for query in queries:
-            if dimension not in (None, query.size):
-                raise DimensionError(dimension or 0, query.size, "query vector")
-        candidates: list[Candidate] = []
-        vectors: list[Float32s] = []
-        async with aclosing(self._batches(_BATCH)) as batches:
-            async for items in batches:
-                for item in items:
-                    if condition.matches(item["metadata"]):
-                        candidates.append(Candidate(item["id"], orjson.dumps(item["metadata"]), None))
-                        vectors.append(np.array(item["vector"], np.float32))
-        if not candidates:
-            return [[] for _ in queries]
-
-        def ranked() -> list[list[SearchResult]]:
-            rows = np.array(vectors)
-            rankings = (Ranking(Query(query, self._options.metric), candidates, rows) for query in queries)
-            return [ranking.results(limit, include_vectors=include_vectors) for ranking in rankings]
-
-        return await here_or_in_thread(ranked, len(queries) * len(candidates) * ITEM)
+        prepared = [Query(vector, self._options.metric) for vector in queries]
+        everything = self._batches(MAX_LIMIT)
+        return await exhaustive.search(everything, prepared, limit, condition, include_vectors=include_vectors)
 
     async def _count(self, condition: Condition) -> int:
         """Return how many vectors match."""
         count = 0
-        async with aclosing(self._batches(_BATCH)) as batches:
+        async with aclosing(self._batches(MAX_LIMIT)) as batches:
             async for items in batches:
-                count += sum(condition.matches(item["metadata"]) for item in items)
+                matching = partial(sum, (condition.matches(item["metadata"]) for item in items))
+                count += await here_or_in_thread(matching, len(items) * SMALL * comparisons(condition))
         return count
 
     def _check_rows(self, rows: Float32s, what: str = "vector") -> None:

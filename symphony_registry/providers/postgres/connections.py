@@ -7,8 +7,8 @@ from typing import ClassVar, TypeAlias
 import asyncpg
 from typing_extensions import override
 
-from symphony_registry.backends.remote.driver import Driver
-from symphony_registry.errors import BackendTimeoutError, InvalidValueError, RegistryError
+from symphony_registry.backends.remote.driver import Driver, Explanation
+from symphony_registry.errors import BackendTimeoutError, InvalidValueError
 from symphony_registry.providers.postgres.failures import ERRORS, explained, may_go_through, was_not_done
 from symphony_registry.providers.postgres.options import PostgresOptions
 
@@ -41,6 +41,7 @@ class PostgresDriver(Driver[Pool, Connection]):
     """asyncpg; backends share a pool that have the same dsn, pool sizes and timeouts."""
 
     errors: ClassVar = ERRORS
+    options: ClassVar = ("dsn",)
 
     def __init__(self, options: PostgresOptions) -> None:
         self._options = options
@@ -106,13 +107,13 @@ class PostgresDriver(Driver[Pool, Connection]):
         connection.terminate()
 
     @override
-    def is_transient(self, error: BaseException) -> bool:
+    def is_worth_retrying(self, error: Exception) -> bool:
         return may_go_through(error)
 
     @override
-    def was_not_done(self, error: BaseException) -> bool:
+    def was_not_done(self, error: Exception) -> bool:
         return was_not_done(error)
 
     @override
-    def explained(self, error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
-        return explained(error, where, sent=sent)
+    def explain(self, error: Exception) -> Explanation:
+        return explained(error)

@@ -75,12 +75,12 @@ class Database(RemoteResource[Pool, Connection]):
     async def execute(self, operation: str, template: str, *arguments: Any) -> int:
         """Execute the statement of an operation and return the number of rows that it touched."""
         sql = self.tables.sql(template)
-        return touched(await self.write(operation, lambda connection: connection.execute(sql, *arguments)))
+        return touched(await self.run(operation, lambda connection: connection.execute(sql, *arguments)))
 
     async def execute_parts(self, operation: str, template: str, parts: Parts[Sequence[Any]]) -> int:
         """Execute the statement of an operation with the arguments of each part, all or none."""
         sql = self.tables.sql(template)
-        return await self.write(operation, lambda connection: send(connection, parts, executing(connection, sql)))
+        return await self.run(operation, lambda connection: send(connection, parts, executing(connection, sql)))
 
 
 def executing(connection: Connection, sql: str) -> Callable[[Sequence[Any]], Awaitable[int]]:

@@ -2,7 +2,8 @@
 
 import asyncpg
 
-from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError, RegistryError
+from symphony_registry.backends.remote.driver import Explanation
+from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError
 
 # The work was not done, or nobody knows: it may go through when it is tried again.
 _AGAIN = (
@@ -14,44 +15,34 @@ _AGAIN = (
     asyncpg.InterfaceError,  # the connection was closed under us
     asyncpg.InternalClientError,  # the same, in the middle of a message
 )
-# A ValueError is the driver's word for an argument; our own errors may be OSErrors too.
-_NEVER_AGAIN = (ValueError, RegistryError, TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
+# A ValueError is the driver's word for an argument.
+_NEVER_AGAIN = (ValueError, TimeoutError, asyncpg.QueryCanceledError, asyncpg.DatabaseDroppedError)
 _NOT_DONE = (asyncpg.TransactionRollbackError, asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError)
 
 ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
-def may_go_through(error: BaseException) -> bool:
+def may_go_through(error: Exception) -> bool:
     """Say whether the same work may succeed in a while."""
     return isinstance(error, _AGAIN) and not isinstance(error, _NEVER_AGAIN)
 
 
-def was_not_done(error: BaseException) -> bool:
+def was_not_done(error: Exception) -> bool:
     """Say whether work that ended in this error certainly changed nothing."""
-    return isinstance(error, _NOT_DONE)
+    return isinstance(error, _NOT_DONE) or (isinstance(error, asyncpg.PostgresError) and not may_go_through(error))
 
 
-def explained(error: BaseException, where: str, *, sent: bool = False) -> RegistryError:
-    """Return the error that says what is wrong with the server, and what to do.
-
-    It is a `BackendUnavailableError` where waiting may help, else a
-    `BackendSetupError`. `sent` says that work was sent, and that nobody knows what
-    became of it.
-    """
+def explained(error: Exception) -> Explanation:
+    """Return what an error means: a `BackendSetupError` where waiting does not help."""
     if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
-        kind: type[RegistryError] = BackendTimeoutError
-        said = "it did not answer in time"
         advice = "Look at its load and its locks (pg_stat_activity), or raise statement_timeout or connect_timeout."
-    else:
-        has_no_room = isinstance(error, asyncpg.InsufficientResourcesError)
-        kind = BackendUnavailableError if may_go_through(error) or has_no_room else BackendSetupError
-        said, advice = _said(error), _advice(error)
-    refused = isinstance(error, asyncpg.PostgresError) and (was_not_done(error) or not may_go_through(error))
-    unknown = "If this was a write, it may have been made. " if sent and not refused else ""
-    return kind(f"{where}: {said}. {unknown}{advice}", options=("dsn",))
+        return Explanation(BackendTimeoutError, "it did not answer in time", advice)
+    has_no_room = isinstance(error, asyncpg.InsufficientResourcesError)
+    kind = BackendUnavailableError if may_go_through(error) or has_no_room else BackendSetupError
+    return Explanation(kind, _said(error), _advice(error))
 
 
-def _said(error: BaseException) -> str:
+def _said(error: Exception) -> str:
     """Return what the server said; its first line holds neither passwords nor what was sent."""
     if isinstance(error, asyncpg.PostgresError):
         said = error.message or str(error).partition("\n")[0]  # the driver's own have no message
@@ -63,7 +54,7 @@ def _said(error: BaseException) -> str:
     return f"it cannot be reached ({type(error).__name__})"
 
 
-def _advice(error: BaseException) -> str:
+def _advice(error: Exception) -> str:
     match error:
         case asyncpg.InvalidAuthorizationSpecificationError():
             return "Check user and password in the dsn, and the server's pg_hba.conf."

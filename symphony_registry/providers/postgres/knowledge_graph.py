@@ -38,8 +38,6 @@ from symphony_registry.providers.postgres.graph_sql import (
 )
 from symphony_registry.providers.postgres.options import PostgresOptions
 
-_SCANNED = 1_000
-
 
 class PostgresKnowledgeGraph(KnowledgeGraphEngine):
     """A knowledge graph in PostgreSQL tables."""
@@ -68,7 +66,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
             except asyncpg.ForeignKeyViolationError as error:
                 raise await self._missing_end(connection, parts) from error
 
-        await self._data.write("add_relations", work)
+        await self._data.run("add_relations", work)
 
     async def _missing_end(self, connection: Connection, parts: Parts[Sequence[RelationRow]]) -> InvalidValueError:
         """Return the error that names the first entity that a relation needs and does not find."""
@@ -82,8 +80,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         ends = [end for row in rows for end in row[:2]]
         missing = await connection.fetchval(self._data.tables.sql(MISSING), ends)
         number = 0 if missing is None else missing - 1  # somebody may have added it since
-        from_id, to_id, kind, _ = rows[number // 2]
-        return missing_end(from_id, to_id, kind, ends[number])
+        return missing_end(rows[number // 2], ends[number])
 
     @override
     async def _get_entity(self, entity_id: str) -> Entity | None:
@@ -104,7 +101,7 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
                 await connection.execute(put, *_entity_columns([(entity_id, record[1], document)]))
                 return True
 
-        return await self._data.write("update_entity", work)
+        return await self._data.run("update_entity", work)
 
     @override
     async def _delete_entity(self, entity_id: str) -> bool:
@@ -181,20 +178,20 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         await self._data.execute("clear", "TRUNCATE {entities}, {relations}")
 
     @override
-    def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
+    def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
         async def read(after: str, size: int) -> list[Entity]:
             return await _entities(await self._data.fetch(f"{ENTITY} WHERE id > $1 ORDER BY id LIMIT $2", after, size))
 
-        return pages(read, "", lambda entity: entity["id"], _SCANNED)
+        return pages(read, "", lambda entity: entity["id"], size)
 
     @override
-    def _relation_batches(self) -> AsyncGenerator[list[Relation], None]:
+    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
         following = f"{RELATION} WHERE (from_id, to_id, type) > ($1, $2, $3) ORDER BY from_id, to_id, type LIMIT $4"
 
         async def read(after: tuple[str, str, str], size: int) -> list[Relation]:
             return await _relations(await self._data.fetch(following, *after, size))
 
-        return pages(read, ("", "", ""), lambda each: (each["from_id"], each["to_id"], each["type"]), _SCANNED)
+        return pages(read, ("", "", ""), lambda each: (each["from_id"], each["to_id"], each["type"]), size)
 
 
 def _entity_columns(rows: Sequence[EntityRow]) -> list[Any]:

@@ -106,7 +106,7 @@ class PostgresVectorStore(VectorStoreEngine):
                 return await columns.send(put) == 0
 
         for _ in range(_ATTEMPTS):  # somebody may clear the store in between
-            if await self._data.write("add_many", work):
+            if await self._data.run("add_many", work):
                 return
         raise BackendSetupError(
             f"{self}: {self._options.server} takes the rows and does not store them. Look for triggers and row "
@@ -144,7 +144,7 @@ class PostgresVectorStore(VectorStoreEngine):
                 await connection.execute(empty)
                 await connection.execute(free, self._data.tables.key, self._options.dimension, table)
 
-        await self._data.write("clear", work)
+        await self._data.run("clear", work)
 
     @override
     async def _search(

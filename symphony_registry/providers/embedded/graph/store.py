@@ -20,7 +20,6 @@ from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, Deci
 
 T = TypeVar("T")
 
-_BATCH = 200
 
 CODEC = Codec(
     {
@@ -56,10 +55,10 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
 
         def decide() -> "Decision[None]":
             entities = self._data.state.entities
-            for from_id, to_id, kind, _ in rows:
-                for end in (from_id, to_id):
+            for row in rows:
+                for end in (row[0], row[1]):
                     if end not in entities:
-                        raise missing_end(from_id, to_id, kind, end)
+                        raise missing_end(row, end)
             return [_put_relation(*row) for row in rows], None
 
         await self._data.write(decide, parts.cost, lambda: [end for row in rows for end in row[:2]])
@@ -154,10 +153,10 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         await self._data.write(lambda: ([{"op": "clear"}], None))
 
     @override
-    async def _entity_batches(self) -> AsyncGenerator[list[Entity], None]:
+    async def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
         ids = await self._data.read(self._data.state.ids, len(self._data.state.entities))
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
+        for start in range(0, len(ids), size):
+            batch = ids[start : start + size]
             yield await self._data.read(lambda: self._data.state.named(batch))  # noqa: B023
 
 
