@@ -64,13 +64,13 @@ class _Clock:
     """Counts short sleeps of a thread, and so stands still while the whole process does.
 
     While only the loop's thread waits for a processor it goes on, but Linux tells how
-    long that was. Elsewhere, it does not go at all. It has to wait for a processor
+    long that was. Where nobody tells, it does not go at all. It has to wait for a processor
     itself, so that on a loaded machine it goes slow: only longer blocks are noticed there.
     """
 
     def __init__(self) -> None:
         self._passed = 0.0
-        self._goes = _SCHEDULER.exists()
+        self._goes = _SCHEDULER.exists() and not _SCHEDULER.read_text().startswith("0 ")
         self._thread = threading.Thread(target=self._go, daemon=True)
         self._thread.start()
 

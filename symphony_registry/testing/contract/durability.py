@@ -62,6 +62,18 @@ async def reads(harness: Harness[Any]) -> None:
             assert_same(await read(), before[name], name)
 
 
+@durability.sentence("exists says yes of a storage that holds something, before connect")
+async def exists(harness: Harness[Any]) -> None:
+    storage = harness.storage()
+    async with storage.open() as store:
+        await adapt(store).put("a", sample())
+    backend = storage.build()
+    assert await backend.exists() is True
+    assert not backend.is_open
+    async with backend:
+        assert_same(await adapt(backend).get("a"), sample(), "the object, after exists was asked")
+
+
 @durability.sentence("clear is persisted too", needs="listing entities")
 async def cleared(harness: Harness[Any]) -> None:
     storage = harness.storage()

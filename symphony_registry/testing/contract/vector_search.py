@@ -203,7 +203,7 @@ async def fresh(harness: VectorHarness) -> None:
     query = [-1.0, 0.0, 0.0]
     async with harness.open() as store:
         await fill(store)
-        await store.add("east", [-5.0, 0.1, 0.0])
+        await store.add("east", [-5.0, 2.0, 0.0])
         assert ids_of(await store.search(query)) == ["west", "east", "north", "north-east"]
         await store.delete("west")
         assert ids_of(await store.search(query)) == ["east", "north", "north-east"]

@@ -10,9 +10,7 @@ from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InM
 from symphony_registry.backends.concurrency import delaying_cancellation
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph, InMemoryKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
-from symphony_registry.errors import (
-    StorageLockedError,
-)
+from symphony_registry.errors import StorageLockedError
 from symphony_registry.providers.embedded.replica import IN_MEMORY
 from tests.helpers.faults.common import SharesData
 from tests.helpers.faults.planted import fault
@@ -158,3 +156,11 @@ class RestoresHalf(InMemoryCheckpointStore):
     async def restore_checkpoints(self, items):
         for item in items:
             await super().restore_checkpoints([item])
+
+
+@fault("durability.exists")
+class DeniesToExist(FileCheckpointStore):
+    """Says that nothing was ever stored."""
+
+    async def exists(self):
+        return False
