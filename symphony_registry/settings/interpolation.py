@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from symphony_registry.backends.placeholders import foreign_placeholder
 from symphony_registry.errors import Problem
 from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Path_, with_leaves
 
@@ -85,7 +86,15 @@ def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:
             raise InterpolationError("${ is not closed by }. Write $${ for a literal ${.")
         return _resolve(match["body"], variables, directory)
 
+    _refuse_foreign(_REFERENCE.sub(" ", text))
     return _REFERENCE.sub(replace, text)
+
+
+def _refuse_foreign(text: str) -> None:
+    form = foreign_placeholder(text)
+    if form is not None:
+        literal = "write $$ for a dollar" if form.startswith("$") else "a variable's own value may hold it"
+        raise InterpolationError(f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}.")
 
 
 def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
@@ -99,14 +108,14 @@ def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
         raise InterpolationError(
             f"${{{shown}}} is not a reference: write ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}}."
         )
-    value = variables.get(match["name"])
-    if match["default"] is not None:
-        return value or match["default"]
-    if value is None:
-        raise InterpolationError(
-            f"the variable {match['name']} is not set. Set it, or write ${{{match['name']}:-default}}."
-        )
-    return value
+    name, default = match["name"], match["default"]
+    if value := variables.get(name):
+        return value
+    if default is None:
+        state = "empty" if name in variables else "not set"
+        raise InterpolationError(f"the variable {name} is {state}. Set it, or write ${{{name}:-default}}.")
+    _refuse_foreign(default.replace("$$", " "))
+    return default.replace("$$", "$")
 
 
 def _read(path: Path) -> str:

@@ -1,39 +1,12 @@
 """Settings: layers, variables, interpolation, and errors that name the place."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from symphony_registry.errors import ConfigurationError
 from symphony_registry.settings.loading import LayeredSettings
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write configuration files: `write(base="...", production="...")` returns their directory."""
-
-    def write(**files: str) -> Path:
-        for name, text in files.items():
-            (tmp_path / f"{name}.yaml").write_text(text)
-        return tmp_path
-
-    return write
-
-
-def load(directory: Path, environment: str | None = None, **arguments: object) -> LayeredSettings:
-    return LayeredSettings(config_dir=directory, environment=environment, **arguments)  # type: ignore[arg-type]
-
-
-def problems(directory: Path, environment: str | None = None) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        load(directory, environment)
-    return [problem.removeprefix(f"{directory}/") for problem in caught.value.problems]
-
-
-MEMORY = "vector_stores: {default: {provider: memory}}"
+from tests.helpers.configuration import MEMORY, Write, load, problems
 
 
 class TestChoosingFiles:
@@ -245,7 +218,7 @@ class TestInterpolation:
                       "${NAME}": "<${NAME}>"
                       default: ${UNSET:-fallback}
                       empty: "${UNSET:-}"
-                      dollars: $$5 $x ${NAME}$${NAME}
+                      dollars: $$5 $$x ${NAME}$${NAME} ${UNSET:-$$}
                       list: ["${NAME}", 3]
             """
         )
@@ -253,7 +226,7 @@ class TestInterpolation:
             "${NAME}": "<x: {y: 1}>",
             "default": "fallback",
             "empty": "",
-            "dollars": "$5 $x x: {y: 1}${NAME}",
+            "dollars": "$5 $x x: {y: 1}${NAME} $",
             "list": ["x: {y: 1}", 3],
         }
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.placeholders import checked_directory
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageCorruptedError
 from symphony_registry.providers.embedded.journal import Durability, Journal, Record
@@ -38,6 +39,11 @@ class FileOptions(BackendOptions):
     durability: Durability = Field(
         default="full", description="What a write survives: full, power loss too; os, a crash of the process only."
     )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _check(cls, path: object) -> object:
+        return checked_directory(path) if isinstance(path, str) else path
 
     @field_validator("path")
     @classmethod
