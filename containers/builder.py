@@ -16,12 +16,13 @@ def build_container(
 ) -> RegistryContainer:
     """Return a container over layered settings; nothing is opened.
 
-    The layers are `base.yaml`, `<environment>.yaml` and `local.yaml` in
-    `config_dir`, environment variables, and `settings`, a mapping of the same
-    shape. `environment` and `config_dir` default to `SYMPHONY_REGISTRY_ENV` and
-    `SYMPHONY_REGISTRY_CONFIG_DIR`; an environment without a directory is looked
-    for in `config/` under the working directory, else among the files that ship
-    with the package. With none of them, there is one memory backend of each type.
+    The layers are `base.yaml`, `<environment>.yaml`, `local.yaml` (not over
+    `test`) and `<environment>.local.yaml` in `config_dir`, environment variables,
+    and `settings`, a mapping of the same shape. `environment` and `config_dir`
+    default to `SYMPHONY_REGISTRY_ENV` and `SYMPHONY_REGISTRY_CONFIG_DIR`; an
+    environment without a directory is looked for in `config/` under the working
+    directory, and `:shipped:` is the directory that ships with the package. With
+    none of them, there is one memory backend of each type.
 
     Raises `ConfigurationError` with everything that is wrong, each with its place.
     """

@@ -1,6 +1,7 @@
 """Settings from environment variables: `SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__PROVIDER=file`."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from symphony_registry.errors import Problem, hint
@@ -12,17 +13,20 @@ CONFIG_DIR = f"{PREFIX}CONFIG_DIR"
 
 _SEPARATOR = "__"
 _TOP = (*SECTIONS, "timeouts")
+# What Kubernetes sets for a Service whose name begins with symphony-registry.
+_SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 
 
 def read_variables(variables: Mapping[str, str], below: Branch, problems: list[Problem]) -> Branch:
     """Return the tree that variables make; misspelt ones are added to `problems`.
 
-    A name's parts are matched with the keys in the layers `below` without regard
-    to case and to the difference between - and _. A value is taken literally;
-    where a mapping belongs, it is JSON.
+    A name's parts are matched with the keys in the layers `below`: the same, else
+    without regard to case, else to the difference between - and _ too. A value is
+    taken literally; where a mapping belongs, it is JSON.
     """
     root = Branch({}, Origin("the environment"))
     names = [name for name in variables if name.startswith(PREFIX) and name not in (ENVIRONMENT, CONFIG_DIR)]
+    names = [name for name in names if "__" in name or not _SERVICE_LINK.fullmatch(name.removeprefix(PREFIX))]
     for name in sorted(names, key=lambda name: (name.count(_SEPARATOR), name)):
         parts = name.removeprefix(PREFIX).split(_SEPARATOR)
         if parts[0].lower() not in _TOP or not all(parts):
@@ -39,7 +43,13 @@ def _put(root: Branch, parts: list[str], value: str, origin: Origin, below: Bran
     path: Path_ = ()
     for depth, part in enumerate(parts):
         siblings = known.children if isinstance(known, Branch) else {}
-        key = _matching(part, [*siblings, *branch.children])
+        found = _matching(part, [*siblings, *branch.children])
+        if len(found) > 1:
+            problems.append(
+                origin.problem((*path, part.lower()), _ambiguous(found, PREFIX + _SEPARATOR.join(parts[:depth])))
+            )
+            return
+        (key,) = found
         known = siblings.get(key)
         path = (*path, key)
         if depth < len(parts) - 1:
@@ -70,12 +80,16 @@ def _is_mapping(path: Path_) -> bool:
     return len(path) == 1 or is_backend(path) or (is_backend(path[:2]) and path[2:] == ("options",))
 
 
-def _matching(part: str, keys: Iterable[str]) -> str:
-    wanted = part.lower()
-    for key in keys:
-        if key.lower().replace("-", "_") == wanted:
-            return key
-    return wanted
+def _matching(part: str, keys: Iterable[str]) -> set[str]:
+    """Return the keys that a part of a name is nearest to; one that there is not yet is written in small letters."""
+    for spelt in (str, str.lower, lambda key: key.lower().replace("-", "_")):
+        if found := {key for key in keys if spelt(key) == spelt(part)}:
+            return found
+    return {part.lower()}
+
+
+def _ambiguous(found: set[str], parent: str) -> str:
+    return f"{' and '.join(sorted(found))} are equally near to this name. Set {parent} to a JSON object instead."
 
 
 def _spellings(below: Branch) -> list[str]:

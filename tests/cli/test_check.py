@@ -310,3 +310,14 @@ def test_in_a_narrow_terminal_only_the_widest_column_is_cut(
     words = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert re.search(r"^TYPE +NAME +PROVIDER +STATUS +LATENCY +ENGINE +ITEMS$", words, re.MULTILINE)
     assert re.search(r"^checkpoint_store default memory +ok +[\d.]+ ms symphony\S*… +0$", words, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_files_that_nobody_asked_for_are_worth_a_warning(
+    command: str, directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(directory, "{}")
+    assert main([command, "--json"]) == 0
+    assert capsys.readouterr().err.startswith("warning: config/base.yaml is not read, since no environment")
+    assert main([command, "--config-dir", "config"]) == 0
+    assert capsys.readouterr().err == ""

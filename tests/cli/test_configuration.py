@@ -236,4 +236,6 @@ class TestInit:
         assert not Path("config").exists()
 
     def test_its_next_step_can_be_pasted(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert printed(capsys, "init", "my config").endswith("--config-dir 'my config'\n")
+        lines = printed(capsys, "init", "my config").splitlines()
+        assert lines[-1] == "Next: symphony-registry check --env development --config-dir 'my config'"
+        assert lines[-2].endswith("SYMPHONY_REGISTRY_ENV=development SYMPHONY_REGISTRY_CONFIG_DIR='my config'.")

@@ -48,9 +48,10 @@ class TestInAFile:
 
     def test_an_empty_variable_is_as_good_as_none(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DATA_DIR", "")
-        assert "the variable DATA_DIR is empty. Set it, or write ${DATA_DIR:-default}." in problems(
-            write(base=STORE % "${DATA_DIR}")
-        )[0]
+        assert (
+            "the variable DATA_DIR is empty. Set it, or write ${DATA_DIR:-default}."
+            in problems(write(base=STORE % "${DATA_DIR}"))[0]
+        )
         assert "is empty" in problems(write(base=STORE % "${DATA_DIR}/vectors"))[0]
 
 

@@ -31,12 +31,6 @@ class TestChoosingFiles:
         monkeypatch.chdir(tmp_path)
         assert LayeredSettings(environment="staging").vector_stores.keys() == {"here"}
 
-    def test_without_such_a_directory_the_shipped_environments_are_used(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.chdir(tmp_path)
-        assert LayeredSettings(environment="development").vector_stores["default"].provider == "file"
-
     def test_the_layers_are_base_environment_local_variables_arguments(
         self, write: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -71,7 +65,9 @@ class TestChoosingFiles:
             load(tmp_path / "nowhere")
 
     def test_a_directory_without_base_is_an_error_when_no_environment_is_chosen(self, write: Write) -> None:
-        assert problems(write(production="{}")) == ["base.yaml: the file cannot be read: No such file or directory."]
+        assert problems(write(production="{}")) == [
+            "base.yaml: there is no such file, and no environment was chosen. Environments: production."
+        ]
 
 
 class TestMerging:
