@@ -101,7 +101,7 @@ def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
     if "${" in body:
         raise InterpolationError("a reference cannot be inside another.")
     if body.startswith("file:"):
-        return _read(directory / body.removeprefix("file:"))
+        return read_text(directory / body.removeprefix("file:"))
     match = _NAME.fullmatch(body)
     if match is None:
         shown = body.partition(":-")[0]  # a default may be a secret
@@ -118,14 +118,15 @@ def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
     return default.replace("$$", "$")
 
 
-def _read(path: Path) -> str:
-    """Return the text of a file, without the line end that editors put at its end."""
+def read_text(path: Path) -> str:
+    """Return the text of a file, without what editors add: a byte-order mark, and a line end at its end."""
     try:
-        return path.read_text("utf-8").removesuffix("\n")
-    except OSError as error:
-        raise InterpolationError(f"the file {path} cannot be read: {error.strerror}.") from error
+        return path.read_text("utf-8-sig").removesuffix("\n")
     except UnicodeDecodeError as error:
         raise InterpolationError(f"the file {path} is not UTF-8.") from error
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise InterpolationError(f"the file {path} cannot be read: {said}.") from error
 
 
 def _replace_in(value: Any, replace: Callable[[str], str]) -> Any:

@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from symphony_registry.errors import Problem, hint
+from symphony_registry.settings.interpolation import InterpolationError, read_text
 from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Node, Origin, Path_, from_mapping, is_backend
 
 PREFIX = "SYMPHONY_REGISTRY_"
@@ -12,6 +14,9 @@ ENVIRONMENT = f"{PREFIX}ENV"
 CONFIG_DIR = f"{PREFIX}CONFIG_DIR"
 
 _SEPARATOR = "__"
+# What the name of an option may end with: its value is in a file then, as secrets of containers are.
+_FILE = "FILE"
+_OPTION_PARTS = 4  # section, backend, options, option
 _TOP = (*SECTIONS, "timeouts")
 # What Kubernetes sets for a Service whose name begins with symphony-registry.
 _SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
@@ -22,18 +27,28 @@ def read_variables(variables: Mapping[str, str], below: Branch, problems: list[P
 
     A name's parts are matched with the keys in the layers `below`: the same, else
     without regard to case, else to the difference between - and _ too. A value is
-    taken literally; where a mapping belongs, it is JSON.
+    taken literally; where a mapping belongs, it is JSON. After an option `__FILE`
+    says that the value is in a file.
     """
     root = Branch({}, Origin("the environment"))
     names = [name for name in variables if name.startswith(PREFIX) and name not in (ENVIRONMENT, CONFIG_DIR)]
     names = [name for name in names if "__" in name or not _SERVICE_LINK.fullmatch(name.removeprefix(PREFIX))]
     for name in sorted(names, key=lambda name: (name.count(_SEPARATOR), name)):
+        origin = Origin(f"${name}")
         parts = name.removeprefix(PREFIX).split(_SEPARATOR)
         if parts[0].lower() not in _TOP or not all(parts):
             message = f"there is no such setting. {hint(name, _spellings(below), 'For example')}"
-            problems.append(Origin(f"${name}").problem((), message))
+            problems.append(origin.problem((), message))
             continue
-        _put(root, parts, variables[name], Origin(f"${name}"), below, problems)
+        value = variables[name]
+        if len(parts) > _OPTION_PARTS and parts[-1].upper() == _FILE:
+            parts.pop()
+            try:
+                origin, value = origin._replace(references=(f"file:{value}",)), read_text(Path(value))
+            except InterpolationError as error:
+                problems.append(origin.problem((), str(error)))
+                continue
+        _put(root, parts, value, origin, below, problems)
     return root
 
 
@@ -58,6 +73,8 @@ def _put(root: Branch, parts: list[str], value: str, origin: Origin, below: Bran
                 problems.append(origin.problem(path, "another variable sets this to a single value."))
                 return
             branch = child
+        elif key in branch.children and origin.references:
+            problems.append(origin.problem(path, "another variable sets this too. Remove one of them."))
         else:
             branch.children[key] = _value(path, value, origin, problems)
 

@@ -321,3 +321,13 @@ def test_files_that_nobody_asked_for_are_worth_a_warning(
     assert capsys.readouterr().err.startswith("warning: config/base.yaml is not read, since no environment")
     assert main([command, "--config-dir", "config"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_two_file_stores_in_one_directory_are_wrong_offline_too(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = "{provider: file, options: {path: %s}}"
+    write(directory, f"vector_stores: {{a: {store % 'data'}, b: {store % './data'}}}")
+    status, rows = checked(capsys, "--offline")
+    assert (status, rows["a"]["status"], rows["b"]["status"]) == (1, "valid", "invalid")
+    assert "each needs a place of its own" in rows["b"]["problems"][0]["message"]

@@ -168,6 +168,7 @@ class TestSchema:
         "text",
         [
             "{}",
+            "x-anchors: [1]",
             "timeouts: {open: 3}",
             "timeouts: {open: '${OPEN:-3}'}",
             "vector_stores: null",
@@ -188,6 +189,7 @@ class TestSchema:
         "text",
         [
             "vector_store: {}",
+            "anchors: [1]",
             "timeouts: {opn: 3}",
             "timeouts: {open: 0}",
             "vector_stores: {default: {provder: file}}",

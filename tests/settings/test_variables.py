@@ -1,9 +1,14 @@
 """Which variables are ours, and which key each one means."""
 
+from pathlib import Path
+
 import pytest
 
 from symphony_registry.errors import ConfigurationError
+from symphony_registry.settings.effective import effective
+from symphony_registry.settings.layers import read_layers
 from symphony_registry.settings.loading import LayeredSettings
+from symphony_registry.settings.secrets import MASK
 from tests.helpers.configuration import Write, load, problems
 
 PREFIX = "SYMPHONY_REGISTRY_"
@@ -67,3 +72,46 @@ class TestWhichKey:
         monkeypatch.setenv(f"{PREFIX}VECTOR_STORES__DEFAULT__OPTIONS__A_B", "2")
         plain = "vector_stores: {default: {provider: 'tests.helpers.plain:DictVectorStore', options: {a-b: 1, a_b: 1}}}"
         assert load(write(base=plain)).vector_stores["default"].options == {"a-b": 1, "a_b": "2"}
+
+
+class TestValuesInFiles:
+    PASSWORD = f"{PREFIX}VECTOR_STORES__DEFAULT__OPTIONS__PASSWORD"
+    BASE = "vector_stores: {default: {provider: 'tests.helpers.plain:DictVectorStore', options: {password: other}}}"
+
+    def test_a_secret_is_read_from_a_file_without_yaml(
+        self, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "secret").write_text("p@ss ${x}\n")
+        monkeypatch.setenv(f"{self.PASSWORD}__FILE", str(tmp_path / "secret"))
+        assert load(write(base=self.BASE)).vector_stores["default"].options == {"password": "p@ss ${x}"}
+
+    def test_it_is_masked_whatever_its_name(
+        self, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "secret").write_text("384")
+        name = f"{PREFIX}VECTOR_STORES__DEFAULT__OPTIONS__DIMENSION"
+        monkeypatch.setenv(f"{name}__FILE", str(tmp_path / "secret"))
+        found = effective(read_layers(config_dir=write(base="vector_stores: {default: {provider: memory}}")))
+        (dimension,) = [setting for setting in found if setting.key.endswith("dimension")]
+        assert (dimension.value, dimension.origin) == (MASK, f"${name}__FILE")
+
+    def test_a_file_that_cannot_be_read_is_an_error_that_names_both(
+        self, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(f"{self.PASSWORD}__FILE", "/nowhere/secret")
+        assert problems(write(base=self.BASE)) == [
+            f"${self.PASSWORD}__FILE: the file /nowhere/secret cannot be read: No such file or directory."
+        ]
+
+    def test_the_value_and_its_file_are_one_too_many(
+        self, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "secret").write_text("1")
+        monkeypatch.setenv(self.PASSWORD, "2")
+        monkeypatch.setenv(f"{self.PASSWORD}__FILE", str(tmp_path / "secret"))
+        assert "another variable sets this too" in problems(write(base=self.BASE))[0]
+
+    def test_a_backend_may_be_called_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(f"{PREFIX}VECTOR_STORES__FILE", '{"provider": "memory"}')
+        monkeypatch.setenv(f"{PREFIX}VECTOR_STORES__FILE__PROVIDER", "memory")
+        assert LayeredSettings().vector_stores.keys() == {"default", "file"}

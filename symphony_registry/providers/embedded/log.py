@@ -1,6 +1,7 @@
 """The log of the `file` providers: the changes of a state as the records of a journal."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
@@ -54,6 +56,10 @@ class FileOptions(BackendOptions):
             return path.expanduser()
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+
+    @override
+    def exclusive(self) -> dict[str, str]:
+        return {"path": os.path.realpath(self.path)}
 
 
 class Codec:
