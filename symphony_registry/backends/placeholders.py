@@ -1,8 +1,9 @@
-"""Placeholders of other languages, which nothing here would replace."""
+"""Placeholders where nothing replaces them, most of them of other languages."""
 
 import re
 
-_FOREIGN = {
+_FORMS = {
+    "${NAME}": re.compile(r"\$\{"),
     "$NAME": re.compile(r"\$[A-Za-z_]"),
     "$(NAME)": re.compile(r"\$\("),
     "%NAME%": re.compile(r"%[A-Z_][A-Z0-9_]+%"),
@@ -13,13 +14,13 @@ _FOREIGN = {
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|file:")
 
 
-def foreign_placeholder(text: str) -> str | None:
+def placeholder(text: str) -> str | None:
     """Return the form of the first placeholder in a text; the text itself may be a secret.
 
-    >>> foreign_placeholder("$HOME/x"), foreign_placeholder("50 %")
+    >>> placeholder("$HOME/x"), placeholder("50 %")
     ('$NAME', None)
     """
-    found = (form for form, pattern in _FOREIGN.items() if pattern.search(text))
+    found = (form for form, pattern in _FORMS.items() if pattern.search(text))
     # in a URL, what stands between two % is most likely escaped
     return next((form for form in found if form != "%NAME%" or "://" not in text), None)
 
@@ -30,9 +31,9 @@ def checked_directory(text: str) -> str:
         raise ValueError("the path is empty; write . for the working directory")
     if _URL.match(text):
         raise ValueError("this is a URL, and a directory of this machine belongs here, such as /var/lib/agents")
-    if form := foreign_placeholder(text):
+    if form := placeholder(text):
         raise ValueError(
-            f"{form} in a path is not replaced, and would be the name of a directory. Write the directory itself, "
-            "or in a YAML file ${NAME}; a pathlib.Path in code is taken literally"
+            f"{form} is not replaced here, and would be the name of a directory. Write the directory itself; only "
+            "values in YAML files have ${NAME}, and in code a pathlib.Path is taken literally"
         )
     return text

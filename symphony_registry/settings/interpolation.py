@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from symphony_registry.backends.placeholders import foreign_placeholder
+from symphony_registry.backends.placeholders import placeholder
 from symphony_registry.errors import Problem
 from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Path_, with_leaves
 
@@ -91,7 +91,7 @@ def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:
 
 
 def _refuse_foreign(text: str) -> None:
-    form = foreign_placeholder(text)
+    form = placeholder(text)
     if form is not None:
         literal = "write $$ for a dollar" if form.startswith("$") else "a variable's own value may hold it"
         raise InterpolationError(f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}.")

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ValidationError
 
 from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.options import BackendOptions, ValidatedOptions, fields_of, reason
+from symphony_registry.backends.placeholders import placeholder
 from symphony_registry.backends.storage import BackendProvider, BackendType
 from symphony_registry.backends.values import check_id
-from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
+from symphony_registry.errors import ConfigurationError, InvalidValueError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Resolved, Timeouts
 from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
 
@@ -105,6 +106,8 @@ def _without_wrong(tree: Branch, problems: list[Problem]) -> dict[str, Any]:
 def _resolve(tree: Branch, backend_type: BackendType, name: str, problems: list[Problem]) -> Resolved | None:
     """Look up the provider of a backend and validate its options; what is wrong with these is added to `problems`."""
     check_id(name, "name of a backend")
+    if form := placeholder(name):
+        raise InvalidValueError(f"{form} is not replaced in the name of a backend. Write the name itself.")
     path = (backend_type.section, name)
     provider_name = tree.find((*path, "provider"))
     if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:

@@ -41,6 +41,11 @@ class TestInAFile:
         base = "vector_stores: {default: {provider: postgres, options: {dsn: 'postgresql://me:pa$word@db/x'}}}"
         assert "word" not in problems(write(base=base))[0]
 
+    @pytest.mark.parametrize("name", ["${TENANT}", "$TENANT", "docs-{{ env }}"])
+    def test_it_is_one_in_the_name_of_a_backend(self, name: str, write: Write) -> None:
+        (found,) = problems(write(base=f'vector_stores: {{"{name}": {{provider: memory}}}}'))
+        assert "is not replaced in the name of a backend" in found
+
     @pytest.mark.parametrize("text", ["50 % of 100 %", "a {b} c", "^a$", "$5", "%Y%m%d", "x://y:%C3A%20@z", "a#b", "{"])
     def test_other_text_is_taken_as_it_is(self, text: str, write: Write) -> None:
         plain = "vector_stores: {default: {provider: 'tests.helpers.plain:DictVectorStore', options: {x: '%s'}}}"
@@ -56,12 +61,15 @@ class TestInAFile:
 
 
 class TestInAPath:
-    @pytest.mark.parametrize("value", [value for value, _ in FOREIGN if "${" not in value])
+    @pytest.mark.parametrize("value", ["${HOME}/x", *(value for value, _ in FOREIGN if "${" not in value)])
     def test_a_placeholder_from_a_variable_is_refused_too(
         self, value: str, write: Write, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("DATA_DIR", value)
-        assert "in a path is not replaced" in problems(write(base=STORE % "${DATA_DIR}/vectors"))[0]
+        assert (
+            "is not replaced here, and would be the name of a directory"
+            in problems(write(base=STORE % "${DATA_DIR}/vectors"))[0]
+        )
 
     @pytest.mark.parametrize("value", ["file:/x", "file:///x", "s3://bucket/x", "postgresql://me@host/x"])
     def test_a_url_is_refused(self, value: str, write: Write) -> None:
