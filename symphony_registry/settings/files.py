@@ -90,9 +90,16 @@ def _how_to_choose(directory: Path) -> str:
     if directory != _HERE:
         return "."
     return (
-        f" in the working directory ({Path.cwd()}). Choose one by {CONFIG_DIR}, write one by symphony-registry init, "
-        f"or choose {CHOOSES_SHIPPED} for the files that ship with the package."
+        f" in the working directory ({_working_directory()}). Choose one by {CONFIG_DIR}, write one by "
+        f"symphony-registry init, or choose {CHOOSES_SHIPPED} for the files that ship with the package."
     )
+
+
+def _working_directory() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "which is gone"
 
 
 def _wrong(place: Path, message: str) -> ConfigurationError:

@@ -17,6 +17,7 @@ from symphony_registry.cli import main
 from symphony_registry.cli.providers import guarantee_cells
 from symphony_registry.providers import PRODUCTS
 from symphony_registry.settings import settings_from_mapping
+from symphony_registry.settings.loading import LayeredSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,8 +125,8 @@ class TestProviders:
     def test_the_block_to_paste_is_a_configuration(
         self, backend_type: BackendType, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        block = yaml.safe_load(printed(capsys, "providers", backend_type, name))
-        assert settings_from_mapping(block).backends(backend_type)["default"].provider == name
+        Path("base.yaml").write_text(printed(capsys, "providers", backend_type, name))
+        assert LayeredSettings(config_dir=Path()).backends(backend_type)["default"].provider == name
 
     def test_the_options_that_are_comments_in_it_are_right_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         block = printed(capsys, "providers", "vector_store", "my_provider:Store")

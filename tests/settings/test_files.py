@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from symphony_registry import ServiceRegistry
-from symphony_registry.errors import ConfigurationError
+from symphony_registry.backends.vector_store import FileVectorStore
+from symphony_registry.errors import ConfigurationError, StorageError
+from symphony_registry.settings import settings_from_mapping
 from symphony_registry.settings.loading import LayeredSettings
 from tests.helpers.configuration import MEMORY, Write, load, problems
 
@@ -111,3 +113,21 @@ class TestWhatCannotBeRead:
         monkeypatch.setattr(Path, "iterdir", refuse)
         with pytest.raises(ConfigurationError, match="cannot be read: Permission denied"):
             load(directory)
+
+    def test_a_working_directory_that_is_gone_is_one_too(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+        assert LayeredSettings()
+        with pytest.raises(ConfigurationError, match="in the working directory \\(which is gone\\)"):
+            LayeredSettings(environment="test")
+        store = {"provider": "file", "options": {"path": "data"}}
+        with pytest.raises(ConfigurationError, match="path: the path is relative, and the working directory is gone"):
+            settings_from_mapping({"vector_stores": {"default": store}})
+
+    async def test_a_store_s_name_that_is_too_long_is_a_storage_error(self) -> None:
+        store = FileVectorStore({"path": "x" * 300})
+        with pytest.raises(StorageError, match="could not be looked for: File name too long"):
+            await store.exists()
+        with pytest.raises(StorageError, match="could not be opened: File name too long"):
+            await store.connect()

@@ -17,6 +17,7 @@ from symphony_registry.backends.placeholders import checked_directory
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
 from symphony_registry.providers.embedded.journal import Durability, Journal, Record
+from symphony_registry.providers.embedded.journal.journal import failing
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, RESCUE
 from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
 
@@ -53,9 +54,11 @@ class FileOptions(BackendOptions):
         if "\0" in str(path):
             raise ValueError("a path cannot hold U+0000")
         try:
-            return path.expanduser()
+            return path.expanduser().absolute()  # whatever the working directory is later
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        except OSError as error:
+            raise ValueError("the path is relative, and the working directory is gone") from error
 
     @override
     def exclusive(self) -> dict[str, str]:
@@ -112,7 +115,7 @@ class JournalLog(Generic[StateT]):
         snapshot: StateSnapshot[StateT] | None = None,
     ) -> None:
         self._backend_type = backend_type
-        self._directory = options.path.absolute()  # whatever the working directory is later
+        self._directory = options.path
         self._durability = options.durability
         self._empty = empty
         self._codec = codec
@@ -129,7 +132,9 @@ class JournalLog(Generic[StateT]):
 
     def exists(self) -> bool:
         """Say whether the directory has a journal."""
-        return (self._directory / JOURNAL_NAME).exists()
+        path = self._directory / JOURNAL_NAME
+        with failing("looked for", path):
+            return path.exists()
 
     def open(self) -> StateT:
         """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""
