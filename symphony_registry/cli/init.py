@@ -51,7 +51,8 @@ def init(
     blocks = [yaml_block(provider_named(backend_type, chosen)) for backend_type in BackendType]
     files["production.yaml"] = "\n".join([_EDITORS + _PRODUCTION, *blocks])
     files["schema.json"] = schema_text()
-    if there := [str(directory / name) for name in files if (directory / name).exists()]:
+    taken = [name for file in files for name in (file, file.replace(".yaml", ".yml"))]  # the same layer
+    if there := [str(directory / name) for name in dict.fromkeys(taken) if (directory / name).exists()]:
         print_error(f"{', '.join(there)}: there already, and init never overwrites. Nothing was written.")
         raise typer.Exit(1)
     directory.mkdir(parents=True, exist_ok=True)

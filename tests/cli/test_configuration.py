@@ -220,6 +220,13 @@ class TestInit:
         for path in Path("there").glob("*.yaml"):
             jsonschema.validate(yaml.safe_load(path.read_text()), schema)
 
+    def test_it_writes_no_second_file_of_a_layer(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("config").mkdir()
+        Path("config/base.yml").write_text("{}")
+        assert main(["init"]) == 1
+        assert "config/base.yml: there already" in capsys.readouterr().err
+        assert [path.name for path in Path("config").iterdir()] == ["base.yml"]
+
     def test_it_never_overwrites(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("config").mkdir()
         Path("config/test.yaml").write_text("mine")

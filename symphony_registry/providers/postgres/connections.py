@@ -58,8 +58,6 @@ class PostgresDriver(Driver[Pool, Connection]):
     async def open(self) -> Pool:
         options = self._options
         address = options.address
-        if address.ignored:
-            logger.warning("%s: ignored in its dsn: %s.", options.server, about_ignored(address.ignored))
         try:
             pool = await asyncpg.create_pool(
                 address.url,
@@ -71,6 +69,8 @@ class PostgresDriver(Driver[Pool, Connection]):
             )
             try:
                 async with pool.acquire():
+                    if address.ignored:  # said once, not with each attempt
+                        logger.warning("%s: ignored in its dsn: %s.", options.server, about_ignored(address.ignored))
                     return pool
             except BaseException:
                 pool.terminate()
