@@ -185,7 +185,7 @@ class TestOwner:
         async with FileCheckpointStore({"path": path}) as store:
             await save_often(store)
         after = journal.stat()
-        assert before.st_ino != after.st_ino
+        assert after.st_size < 50 * MANY  # was compacted
         assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
 
     async def test_a_snapshot_is_for_those_who_may_read_the_journal(self, path: Path) -> None:
