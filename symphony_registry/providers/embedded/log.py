@@ -1,14 +1,17 @@
 """The log of the `file` providers: the changes of a state as the records of a journal."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import Field, field_validator
+from typing_extensions import override
 
+from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType
@@ -48,6 +51,18 @@ class FileOptions(BackendOptions):
             return path.expanduser()
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+
+
+class DirectoryBackend(Engine):
+    """A backend in a directory, which may stand for all of its options: `FileVectorStore("data/vectors")`."""
+
+    def __init__(self, config: Mapping[str, Any] | str | os.PathLike[str] | None = None) -> None:
+        super().__init__({"path": config} if isinstance(config, str | os.PathLike) else config)
+
+    @override
+    async def initialize(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take other options; where they have no path, the directory stays."""
+        await super().initialize(None if config is None else {"path": self.config["path"], **config})
 
 
 class Codec:
