@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from symphony_registry.integrations.symphony.installation import _Finder
 from tests.helpers.framework import write_framework
 
 
 @pytest.fixture(autouse=True)
 def _not_imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Leave no module of the framework's, and nothing that finds any."""
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(sys, "meta_path", [each for each in sys.meta_path if not isinstance(each, _Finder)])
     before = {name: module for name, module in sys.modules.items() if _is_the_frameworks(name)}
     for name in before:
         del sys.modules[name]
