@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -105,12 +106,15 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", directory, ROOT)
+def build_wheel(source: Path, directory: Path) -> Path:
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", directory, source)
     (found,) = directory.glob("*.whl")
     return found
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
@@ -132,6 +136,15 @@ def environment(tmp_path: Path) -> Environment:
 def install(environment: Environment, how: str, wheel: Path) -> None:
     what = ["--editable", ROOT] if how == "editable" else [wheel]
     environment.pip("install", "--no-deps", "--no-index", "--no-build-isolation", *what)
+
+
+def test_a_source_distribution_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path, cwd=ROOT)
+    (source,) = tmp_path.glob("*.tar.gz")
+    with zipfile.ZipFile(build_wheel(source, tmp_path)) as built, zipfile.ZipFile(wheel) as expected:
+        assert built.namelist() == expected.namelist()
+        assert "symphony_registry/config/schema.json" in expected.namelist()
+        assert not [name for name in expected.namelist() if name.startswith("symphony/")]
 
 
 @pytest.mark.parametrize("how", ["wheel", "editable"])
@@ -168,9 +181,8 @@ def test_beside_the_framework_neither_breaks_the_other(
 
 def test_the_path_file_runs_no_code_when_python_starts(environment: Environment, wheel: Path) -> None:
     install(environment, "wheel", wheel)
-    assert (
-        environment.packages / "symphony_registry.pth"
-    ).read_text() == "symphony_registry/integrations/symphony/path\n"
+    (line,) = (environment.packages / "symphony_registry.pth").read_text().splitlines()
+    assert line == "symphony_registry/integrations/symphony/path"
     loaded = run(environment.python, "-c", "import sys; print(*sys.modules)").split()
     assert not [name for name in loaded if name.startswith("symphony")]
 
