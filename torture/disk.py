@@ -27,17 +27,18 @@ def intercepted(root: Path, handler: Handler) -> Iterator[None]:
     home = os.fspath(root)
     handling = threading.local()
 
-    def concerned(target: Any) -> bool:
-        if isinstance(target, int):
+    def concerned(target: Any, directory: int | None) -> bool:
+        if isinstance(target, int) or directory is not None:  # a name in an open directory is looked at as that is
             try:
-                target = Path(f"/proc/self/fd/{target}").readlink()
+                target = Path(f"/proc/self/fd/{target if directory is None else directory}").readlink()
             except OSError:
                 return False
         return isinstance(target, str | os.PathLike) and f"{os.fspath(target)}/".startswith(f"{home}/")
 
     def replacement(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            if not arguments or hasattr(handling, "now") or not concerned(arguments[0]):
+            directory = options.get("dir_fd", options.get("src_dir_fd"))
+            if not arguments or hasattr(handling, "now") or not concerned(arguments[0], directory):
                 return real(*arguments, **options)
             handling.now = True  # what the handler itself does passes
             try:

@@ -23,6 +23,7 @@ from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.errors import RegistryError
+from symphony_registry.providers.embedded.journal.segment import SECTOR
 from tests.helpers.plain import DictCheckpointStore, DictGraphWithListing, DictVectorStore
 from torture.disk import replace_files, scratch
 from torture.model import Operation, comparable, outcome
@@ -341,4 +342,6 @@ def _valid_lines(original: bytes, rng: random.Random) -> bytes:
     for record in records:
         body = orjson.dumps({key: value for key, value in record.items() if key != "crc"})[1:]
         lines.append(b'{"crc":"%08x",%s\n' % (zlib.crc32(body), body))
-    return b"".join(lines) + b"\t" * rng.choice([0, 1, 512, 512, 512, 512])
+    data = b"".join(lines)
+    whole = SECTOR - len(data) % SECTOR
+    return data + b"\t" * rng.choice([0, 1, whole, whole, whole, whole])

@@ -83,9 +83,9 @@ class Disk:
         if name in SYNCS:
             self._synced[os.fstat(arguments[0]).st_ino] = _content(arguments[0])
         if isinstance(result, io.BufferedReader):
-            path = result.name
-            result.close()
-            return io.BufferedReader(_FailingFile(path, self))
+            file = result.name if isinstance(result.name, str) else os.dup(result.name)
+            result.close()  # which leaves a descriptor open that was given to it
+            return io.BufferedReader(_FailingFile(file, self))
         return result
 
     def _fail(self, name: str, call: Any, arguments: tuple[Any, ...], way: str) -> None:
@@ -106,8 +106,8 @@ class Disk:
 class _FailingFile(io.FileIO):
     """A file whose reads are calls too."""
 
-    def __init__(self, path: str, disk: Disk) -> None:
-        super().__init__(path)
+    def __init__(self, file: str | int, disk: Disk) -> None:
+        super().__init__(file)
         self._disk = disk
 
     def readinto(self, buffer: Any) -> int | None:

@@ -41,6 +41,10 @@ class Resource(Protocol):
         """Let go of what belongs to an event loop that has ended; say whether it is still open."""
         ...
 
+    def abandon(self) -> None:
+        """Forget, in a forked child, what the parent goes on using, without a word to anybody."""
+        ...
+
     async def is_healthy(self) -> bool:
         """Say whether an operation would work now."""
         ...
@@ -95,6 +99,11 @@ class Engine(StorageBackend):
         async with self._alone():
             await super().disconnect()  # no operation begins from here on
             await delaying_cancellation(self._resource.close())
+
+    @override
+    def abandon(self) -> None:
+        super().abandon()
+        self._resource.abandon()
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None, None]:

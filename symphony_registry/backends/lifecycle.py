@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Literal, TypedDict
 
+from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.errors import (
     BackendErrorGroup,
@@ -54,6 +55,7 @@ class Lifecycle:
         self._opened: dict[int, StorageBackend] = {}  # by identity, in the order opened
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._shared: set[int] = set()  # asked for more than once since they were opened
+        abandon_in_children(self)
 
     @property
     def holds_any(self) -> bool:
@@ -61,6 +63,14 @@ class Lifecycle:
         return any(not task.get_loop().is_closed() for task in self._opening.values()) or any(
             backend.is_open for backend in self._opened.values()
         )
+
+    def abandon(self) -> None:
+        """Forget, in a forked child, what the parent has opened."""
+        for backend in self._opened.values():
+            backend.abandon()  # also one that did not call `super().connect()`
+        self._opened.clear()
+        self._opening.clear()
+        self._shared.clear()
 
     def is_opening(self, backend: StorageBackend) -> bool:
         """Say whether `backend` is about to be open."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.errors import BackendNotOpenError, NotFoundError, WrongEventLoopError, hint
 
@@ -54,9 +55,14 @@ class StorageBackend(ABC):
     async def connect(self) -> None:
         """Make the backend ready for use; harmless when it is."""
         self._loop = asyncio.get_running_loop()
+        abandon_in_children(self)
 
     async def disconnect(self) -> None:
         """Let go of everything that `connect` took; harmless when there is nothing."""
+        self._loop = None
+
+    def abandon(self) -> None:
+        """Forget, in a forked child, what the parent has open and goes on using; it was not opened here."""
         self._loop = None
 
     async def health_check(self) -> bool:
@@ -94,10 +100,13 @@ class StorageBackend(ABC):
                 "`async with registry:` or `await registry.open()`."
             )
         if self._loop is not asyncio.get_running_loop():
-            raise WrongEventLoopError(
-                f"{self} was opened on another event loop. Use it there, or close it there and open it here: "
+            advice = (
+                "which has ended. Open it anew on this one: await its connect(), or `await registry.open()`."
+                if self._loop.is_closed()
+                else "which still runs. Use it there, or close it there and open it here: "
                 "await registry.close(), then await registry.open()."
             )
+            raise WrongEventLoopError(f"{self} was opened on another event loop, {advice}")
 
     def ensure_no_other_loop(self) -> None:
         """Raise `WrongEventLoopError` where another event loop, which still runs, has it open."""

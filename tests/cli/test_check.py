@@ -11,6 +11,7 @@ import pytest
 
 from symphony_registry.backends.vector_store import FileVectorStore
 from symphony_registry.cli import main
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
 
 MISTAKES = """\
@@ -95,7 +96,7 @@ def ten_mistakes(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_ten_mistakes_are_ten_rows_with_their_places_in_one_run(
     ten_mistakes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with DirectoryLock.acquire(ten_mistakes / "locked"):
+    with Directory(ten_mistakes / "locked") as directory, DirectoryLock.acquire(directory):
         status, rows = checked(capsys)
     assert status == 1
     expected = {

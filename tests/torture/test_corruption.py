@@ -14,4 +14,4 @@ def test_damage_is_refused_with_file_and_offset_and_never_read_as_data(subject: 
     corruption.run(tally, stride=17, seed=1, subjects=[subject])
     assert not tally.failures, tally.failures[0]
     assert tally.outcomes["refused, with file and offset"] > 500
-    assert tally.outcomes["intact"] > 100  # in the padding
+    assert tally.outcomes["intact"] > 50  # in the padding

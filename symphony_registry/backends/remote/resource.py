@@ -56,10 +56,14 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
 
     async def survive_loop(self) -> bool:
         """Leave the connections of an event loop that has ended to the garbage collector."""
+        self.abandon()
+        return False
+
+    def abandon(self) -> None:
+        """Leave the connections to the garbage collector, which closes sockets without a word to the server."""
         if self._connections is not None:
             self._connections.abandon()
             self._connections = None
-        return False
 
     async def is_healthy(self) -> bool:
         """Say whether the server answers and what the backend needs is there."""

@@ -15,7 +15,7 @@ from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.errors import RegistryError, StorageCorruptedError
+from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
 from symphony_registry.providers.embedded.journal import Durability, Journal, Record
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, RESCUE
 from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
@@ -115,7 +115,8 @@ class JournalLog(Generic[StateT]):
         snapshot: StateSnapshot[StateT] | None = None,
     ) -> None:
         self._backend_type = backend_type
-        self._options = options
+        self._directory = options.path.absolute()  # whatever the working directory is later
+        self._durability = options.durability
         self._empty = empty
         self._codec = codec
         self._snapshot = snapshot
@@ -131,11 +132,11 @@ class JournalLog(Generic[StateT]):
 
     def exists(self) -> bool:
         """Say whether the directory has a journal."""
-        return (self._options.path / JOURNAL_NAME).exists()
+        return (self._directory / JOURNAL_NAME).exists()
 
     def open(self) -> StateT:
         """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""
-        journal = Journal(self._options.path, self._backend_type, self._options.durability)
+        journal = Journal(self._directory, self._backend_type, self._durability)
         try:
             found = None if self._snapshot is None else self._snapshot.read(journal)
         except BaseException:
@@ -183,19 +184,26 @@ class JournalLog(Generic[StateT]):
             self._failed_at = self.journal.lines
             logger.warning("%s could not be compacted: %r", self.journal.path, error)
 
-    def is_intact(self) -> bool:
-        """Say whether the journal is still the file at its path."""
-        return self._journal is not None and self._journal.is_intact()
+    def look(self) -> None:
+        """Raise `StorageError` where the next opening would not find this journal."""
+        self.journal.look()
+
+    def abandon(self) -> None:
+        """Forget the journal, which a forked child has let go of."""
+        self._journal = None
 
     def close(self, state: StateT | None) -> None:
         """Write the snapshot if it is due, and let go of the directory."""
         if self._journal is None:
             return
+        journal, self._journal = self._journal, None
         try:
+            journal.look()
             if state is not None and self._snapshot is not None:
-                self._snapshot.write(state, self._journal)
+                self._snapshot.write(state, journal)
+        except StorageError as error:
+            logger.warning("%s", error)  # no write waits for it, so that nothing is lost
         finally:
-            journal, self._journal = self._journal, None
             journal.close()
 
 

@@ -17,6 +17,7 @@ from symphony_registry.backends.concurrency import (
 from symphony_registry.backends.cost import LONG
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.errors import RegistryError
 
 T = TypeVar("T")
 
@@ -76,8 +77,12 @@ class Log(Protocol[StateT]):
         """Keep the changes that make `state` instead of those that led to it."""
         ...
 
-    def is_intact(self) -> bool:
-        """Say whether what is appended now can be read later."""
+    def look(self) -> None:
+        """Raise an error that says why, where what is appended now could not be read later."""
+        ...
+
+    def abandon(self) -> None:
+        """Forget it, in a forked child, whose parent goes on using it."""
         ...
 
     def close(self, state: StateT | None) -> None:
@@ -167,9 +172,23 @@ class Replica(Generic[StateT]):
             return False
         return True
 
+    def abandon(self) -> None:
+        """Forget the parent's log and what came from it; without a log, a child goes on with its copy of the state."""
+        if self._log is not None:
+            self._log.abandon()
+        if self._log is not None or self.gate.changing:  # a thread of the parent's was at it
+            self._forget()
+        self._renew()
+
     async def is_healthy(self) -> bool:
         """Say whether a write would be found by the next opening."""
-        return self._log is None or await asyncio.shield(in_thread(self._log.is_intact))
+        if self._log is None:
+            return True
+        try:
+            await asyncio.shield(in_thread(self._log.look))
+        except RegistryError:
+            return False
+        return True
 
     async def version(self) -> None:
         """Return nothing: the package itself keeps the data."""

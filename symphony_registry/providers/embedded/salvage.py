@@ -11,6 +11,7 @@ from symphony_registry.providers.embedded.checkpoints.store import CheckpointCod
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.store import CODEC
 from symphony_registry.providers.embedded.journal import Journal, Loss, Record, read_damaged, read_header
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.journal import failing
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
@@ -46,8 +47,8 @@ def salvage(source: str | Path, target: str | Path, backend_type: BackendType | 
     source, target = Path(source), Path(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise StorageFormatError(f"{target} is not an empty directory. Name a new one.", target)
-    with DirectoryLock.acquire(source), failing("read", source / JOURNAL_NAME):
-        header = read_header(source)
+    with failing("read", source / JOURNAL_NAME), Directory(source) as old, DirectoryLock.acquire(old):
+        header = read_header(old)
         kind = BackendType(header["kind"]) if header else backend_type
         if kind is None:
             raise StorageFormatError(
@@ -58,7 +59,7 @@ def salvage(source: str | Path, target: str | Path, backend_type: BackendType | 
         empty, codec = _FORMATS[kind]
         state = empty()
         lost: list[Loss] = []
-        for offset, found in read_damaged(source):
+        for offset, found in read_damaged(old):
             reason = found if isinstance(found, str) else _apply(codec, state, found.record)
             if reason:
                 lost.append(Loss(offset, reason))

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ from symphony_registry.errors import (
     StorageLockedError,
 )
 from symphony_registry.providers.embedded.journal import Journal
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import encode_group, header
 
 
@@ -194,6 +196,15 @@ class TestLock:
         journal.close()
         assert read(directory) == []
 
+    def test_a_lock_that_cannot_be_given_free_is_gone_with_its_file(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        journal = Journal(directory, "test")
+        with monkeypatch.context() as kernel:
+            kernel.setattr(fcntl, "flock", full)
+            journal.close()
+        assert read(directory) == []
+
     def test_a_journal_that_is_forgotten_open_is_a_resource_warning_and_gives_the_lock_free(
         self, directory: Path
     ) -> None:
@@ -274,6 +285,15 @@ class TestDamage:
                         read(directory)
                     assert str(path) in str(caught.value)
                     assert caught.value.offset == whole.rfind(b"\n", 0, index) + 1
+
+    @pytest.mark.parametrize("blank", [b"\0", b"\t"])
+    def test_a_closed_journal_whose_end_is_blank_was_not_interrupted(self, directory: Path, blank: bytes) -> None:
+        path = write(directory, *([{"n": n}] for n in range(40)))
+        content = path.read_bytes()
+        for start in range(len(content) // 2, len(content) - 1):
+            path.write_bytes(content[:start].ljust(len(content), blank))
+            with pytest.raises(StorageCorruptedError):
+                read(directory)
 
     def test_damage_before_an_unfinished_write_is_an_error(self, directory: Path) -> None:
         path, content, ends = self.written(directory)
@@ -363,12 +383,36 @@ class TestFailingDisk:
         async with store:
             assert await store.count() == 1
 
+    async def test_a_disk_that_is_nearly_full_takes_what_fits(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room = 1_000_000  # bytes that the journal may have
+        real = os.pwrite
+
+        def limited(descriptor: int, data: bytes, offset: int) -> int:
+            if offset >= room:
+                full()
+            return real(descriptor, data[: room - offset], offset)
+
+        monkeypatch.setattr(os, "pwrite", limited)
+        async with FileCheckpointStore({"path": directory}) as store:
+            for number in range(7):
+                await store.save_checkpoint(f"large {number}", {"text": "x" * 100_000})
+            for number in range(12):
+                await store.save_checkpoint(f"{number}", {"text": "x" * 20_000})
+            with pytest.raises(StorageError, match="No space left"):
+                await store.save_checkpoint("too much", {"text": "x" * 100_000})
+            await store.save_checkpoint("small", {"text": "x" * 20_000})
+        monkeypatch.undo()
+        async with store:
+            assert await store.count() == 20
+
     async def test_a_health_check_does_not_wait_for_a_disk_that_hangs(
         self, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         released = threading.Event()
         async with FileKnowledgeGraph({"path": directory}) as graph:
-            monkeypatch.setattr(Journal, "is_intact", lambda _: released.wait(60))
+            monkeypatch.setattr(Journal, "look", lambda _: released.wait(60))
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(graph.health_check(), 0.01)
             released.set()
@@ -536,7 +580,7 @@ class TestTasks:
 
         async def go_on() -> int:
             with monkeypatch.context() as disk:
-                disk.setattr(Path, "open", full)
+                disk.setattr(Directory, "open", full)
                 with pytest.raises(StorageError):
                     await store.connect()
             assert not store.is_open

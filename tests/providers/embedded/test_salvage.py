@@ -63,7 +63,7 @@ async def test_of_a_file_that_was_cut_the_beginning_comes_back(saved: Path, tmp_
 async def test_a_write_that_was_not_finished_is_no_loss(saved: Path, tmp_path: Path) -> None:
     path = saved / "journal.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)[:-1]
-    path.write_bytes(b"".join(lines)[:-20] + b"\t" * 100)
+    path.write_bytes(b"".join(lines)[:-20].ljust(2048, b"\t"))
     assert salvage(saved, tmp_path / "new") == (4, [])
 
 

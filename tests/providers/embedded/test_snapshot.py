@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.snapshot import Snapshot, checksum, read_snapshot, write_snapshot
 
 
@@ -23,12 +24,18 @@ def snapshot(tmp_path: Path, journal: Path) -> Path:
         "matrix": np.arange(30_000, dtype=np.float32).reshape(100, 300),
         "ids": np.frombuffer(b'["a"]', np.uint8),
     }
-    write_snapshot(tmp_path / "snapshot", journal, Snapshot(9_000, 800, {"metric": "dot"}, arrays))
+    with Directory(tmp_path) as directory, journal.open("rb") as file:
+        write_snapshot(directory, file, Snapshot(9_000, 800, {"metric": "dot"}, arrays))
     return tmp_path / "snapshot"
 
 
+def read(snapshot: Path, journal: Path) -> Snapshot | None:
+    with Directory(snapshot.parent) as directory, journal.open("rb") as file:
+        return read_snapshot(directory, file)
+
+
 def test_what_was_written_is_read(snapshot: Path, journal: Path) -> None:
-    found = read_snapshot(snapshot, journal)
+    found = read(snapshot, journal)
     assert found is not None
     assert found[:3] == (9_000, 800, {"metric": "dot"})
     assert np.array_equal(found.arrays["matrix"], np.arange(30_000, dtype=np.float32).reshape(100, 300))
@@ -37,7 +44,7 @@ def test_what_was_written_is_read(snapshot: Path, journal: Path) -> None:
 
 def test_what_is_changed_in_memory_stays_there(snapshot: Path, journal: Path) -> None:
     before = snapshot.read_bytes()
-    found = read_snapshot(snapshot, journal)
+    found = read(snapshot, journal)
     assert found is not None
     found.arrays["matrix"][0] = 7
     assert snapshot.read_bytes() == before
@@ -46,14 +53,14 @@ def test_what_is_changed_in_memory_stays_there(snapshot: Path, journal: Path) ->
 def test_it_is_of_the_journal_up_to_its_end_only(snapshot: Path, journal: Path) -> None:
     content = journal.read_bytes()
     journal.write_bytes(content + b"more")
-    assert read_snapshot(snapshot, journal) is not None
+    assert read(snapshot, journal) is not None
     journal.write_bytes(content[:9_000])
-    assert read_snapshot(snapshot, journal) is not None
+    assert read(snapshot, journal) is not None
     journal.write_bytes(content[:8_999])
-    assert read_snapshot(snapshot, journal) is None
+    assert read(snapshot, journal) is None
     for index in range(0, 9_000, 97):
         journal.write_bytes(content[:index] + b"?" + content[index + 1 :])
-        assert read_snapshot(snapshot, journal) is None
+        assert read(snapshot, journal) is None
 
 
 def test_a_changed_byte_is_noticed_and_said(snapshot: Path, journal: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -62,7 +69,7 @@ def test_a_changed_byte_is_noticed_and_said(snapshot: Path, journal: Path, caplo
     for index in [*range(0, line, 7), *range(4096, 4096 + 120_000, 997)]:
         snapshot.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
         caplog.clear()
-        assert read_snapshot(snapshot, journal) is None
+        assert read(snapshot, journal) is None
         assert "cannot be used" in caplog.text
 
 
@@ -70,11 +77,11 @@ def test_one_that_was_cut_is_not_used(snapshot: Path, journal: Path) -> None:
     content = snapshot.read_bytes()
     for length in range(0, len(content) - 4096, 1000):  # of the last array, a page
         snapshot.write_bytes(content[:length])
-        assert read_snapshot(snapshot, journal) is None
+        assert read(snapshot, journal) is None
 
 
 def test_without_one_there_is_none(tmp_path: Path, journal: Path) -> None:
-    assert read_snapshot(tmp_path / "no snapshot", journal) is None
+    assert read(tmp_path / "snapshot", journal) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 65_535, 65_536, 65_537, 200_003])

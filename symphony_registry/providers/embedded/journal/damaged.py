@@ -1,9 +1,9 @@
 """Reading what is left of a damaged journal."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.journal import check_header
 from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Line, Record, decode_line
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
@@ -18,19 +18,18 @@ class Loss(NamedTuple):
     reason: str
 
 
-def read_header(directory: Path) -> Record | None:
+def read_header(directory: Directory) -> Record | None:
     """Return the record of a journal's first line, or `None` if that is damaged."""
-    path = directory / JOURNAL_NAME
-    with path.open("rb") as file:
+    with directory.reading(JOURNAL_NAME) as file:
         try:
             record = decode_line(file.readline()).record
         except DamagedLineError:
             return None
-    check_header(record, path)
+    check_header(record, directory.path / JOURNAL_NAME)
     return record
 
 
-def read_damaged(directory: Path) -> Iterator[tuple[int, Line] | Loss]:
+def read_damaged(directory: Directory) -> Iterator[tuple[int, Line] | Loss]:
     """Yield the undamaged lines of records, with their offsets, and what was lost between them.
 
     The lines of an interrupted write are neither: nobody was told that they were stored.
@@ -39,7 +38,7 @@ def read_damaged(directory: Path) -> Iterator[tuple[int, Line] | Loss]:
     whole_end = whole_lines = 0  # up to the last whole group
     offset = expected = 0
     closed = False
-    with (directory / JOURNAL_NAME).open("rb") as file:
+    with directory.reading(JOURNAL_NAME) as file:
         for text in file:
             start = offset + len(text) - len(text.lstrip(BLANK))
             if text.strip(BLANK + b"\n"):

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
+from symphony_registry.backends.forking import abandon_in_children, no_fork
 from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import (
     FORMAT,
     VERSION,
@@ -35,7 +37,7 @@ from symphony_registry.providers.embedded.journal.segment import BLANK, PAD, SEC
 from symphony_registry.providers.embedded.journal.tail import unfinished_write
 
 _UNFINISHED_NAMES = (JOURNAL_NAME + NEW, SNAPSHOT_NAME + NEW)
-_OWN_NAMES = {LOCK_NAME, SNAPSHOT_NAME, *_UNFINISHED_NAMES}
+_OWN_NAMES = {JOURNAL_NAME, LOCK_NAME, SNAPSHOT_NAME, *_UNFINISHED_NAMES}
 
 Durability = Literal["full", "os"]
 
@@ -47,7 +49,9 @@ class Journal:
 
     Everything here blocks: call it on a thread. `append` returns when the records
     are on the disk, or with the durability "os" in the hands of the operating
-    system, which a crash of the process cannot take from it.
+    system, which a crash of the process cannot take from it. The directory is held
+    open, so that nothing is done to another one that has come to its path; where
+    the next opening would not find this journal, nothing is acknowledged.
     """
 
     def __init__(self, directory: Path, kind: str, durability: Durability = "full") -> None:
@@ -56,64 +60,81 @@ class Journal:
         Raises `StorageLockedError`, `StorageFormatError` where the directory holds
         something else, and `StorageError` where it cannot be used.
         """
-        self.directory = directory
         self.path = directory / JOURNAL_NAME
-        self.snapshot_path = directory / SNAPSHOT_NAME
         self.lines = 0
         self.end = 0  # of the data, in bytes
         self._kind = kind
         self._full = durability == "full"
         self._segment: Segment | None = None
+        self._replayed = False
         self._closed = False  # the closing line stands at the end
         self._renamed = False  # and the directory not synced yet
         self._busy = threading.Lock()  # an event loop may end and leave a thread at work
         with failing("opened", self.path):
-            self._prepare_directory()
-        self._lock = DirectoryLock.acquire(directory)
+            self.directory = Directory.make(directory)
+        self._home, self._name = self.directory, JOURNAL_NAME
+        self._lock: DirectoryLock | None = None
         try:
             with failing("opened", self.path):
-                for name in _UNFINISHED_NAMES:
-                    (directory / name).unlink(missing_ok=True)
-                if not self.path.exists():
-                    self.rewrite(())
-                    self._leave_segment()
+                self._check_directory()
+            with failing("locked", self.path):
+                self._lock = DirectoryLock.acquire(self.directory)
+            abandon_in_children(self)
+            with failing("opened", self.path):
+                self._open()
+            self._lock.sign()
         except BaseException:
             self.close()
             raise
 
-    def _prepare_directory(self) -> None:
-        missing = [path for path in (self.directory, *self.directory.parents) if not path.exists()]
-        for path in reversed(missing):
-            path.mkdir(exist_ok=True)
-            _sync_directory(path.parent)
-        if self.path.exists():
-            self._check_first_line()
-        else:
-            names = {entry.name for entry in self.directory.iterdir()} - _OWN_NAMES
-            if names:
-                raise StorageFormatError(
-                    f"The directory {self.directory} holds other files ({', '.join(sorted(names)[:3])}) and no "
-                    f"{JOURNAL_NAME}. Name an empty or a new directory."
-                    + (SYMPHONY_ADVICE.format(self._kind, self.directory) if names & SYMPHONY_FOLDERS else ""),
-                    self.directory,
-                )
-
-    def _check_first_line(self) -> None:
+    def _check_directory(self) -> None:
         """Refuse another format before anything is touched."""
-        with self.path.open("rb") as file:
-            try:
-                record = decode_line(file.readline()).record
-            except DamagedLineError as error:
-                raise self._corrupted(str(error)) from error
+        if self.directory.stat(JOURNAL_NAME) is not None:
+            with self.directory.reading(JOURNAL_NAME) as file:
+                self._check_first_line(file)
+            return
+        names = self.directory.names() - _OWN_NAMES
+        if names:
+            raise StorageFormatError(
+                f"The directory {self.directory.path} holds other files ({', '.join(sorted(names)[:3])}) and no "
+                f"{JOURNAL_NAME}. Name an empty or a new directory."
+                + (SYMPHONY_ADVICE.format(self._kind, self.directory.path) if names & SYMPHONY_FOLDERS else ""),
+                self.directory.path,
+            )
+
+    def _check_first_line(self, file: BinaryIO) -> None:
+        try:
+            record = decode_line(file.readline()).record
+        except DamagedLineError as error:
+            raise self._corrupted(str(error)) from error
         self._check_header(record)
 
     def _check_header(self, record: Record) -> None:
         check_header(record, self.path)
         if record["kind"] != self._kind:
             raise StorageFormatError(
-                f"{self.directory} holds a {record['kind']}, not a {self._kind}. Name another directory.",
-                self.directory,
+                f"{self.directory.path} holds a {record['kind']}, not a {self._kind}. Name another directory.",
+                self.directory.path,
             )
+
+    def _open(self) -> None:
+        """Take hold of the journal, or make one: beside the file, where it is a symbolic link."""
+        if self.path.is_symlink():
+            target = self.path.resolve()
+            self._home, self._name = Directory(target.parent), target.name
+        self.directory.unlink(SNAPSHOT_NAME + NEW)
+        self._home.unlink(self._name + NEW)
+        if self._home.stat(self._name) is None:
+            self.rewrite(())
+        else:
+            with no_fork:
+                self._segment = self._hold(self._name)
+
+    def reading(self) -> BinaryIO:
+        """Return the journal's file, for reading."""
+        assert self._segment is not None
+        with failing("read", self.path):
+            return self._segment.reading()
 
     def replay(self, end: int = 0, lines: int = 0) -> Iterator[list[Record]]:
         """Yield the records of each group, from the first; to be read to the end before `append`.
@@ -122,8 +143,8 @@ class Journal:
         a crash in the middle of a write leaves behind is left out, and overwritten
         later. Raises `StorageCorruptedError` for damage.
         """
-        self.end, self.lines = end, lines
-        with failing("read", self.path), self.path.open("rb") as file:
+        self.end, self.lines, self._replayed = end, lines, False
+        with failing("read", self.path), self.reading() as file:
             file.seek(end)
             base = not end  # was synced before the file got its name, so that it cannot be unfinished
             group: list[Record] = []
@@ -162,15 +183,9 @@ class Journal:
             raise self._corrupted(reason, offset, self.lines + len(group))
         if begun:
             logger.warning("%s: left out %d bytes of a write that was not finished", self.path, begun)
-        with failing("opened", self.path):
-            self._segment = Segment(
-                os.open(self.path, os.O_RDWR), self.end, max(offset, self.end + begun), full=self._full
-            )
-
-    def _leave_segment(self) -> None:
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            segment.close(None)
+        assert self._segment is not None
+        self._segment.resume(self.end, max(offset, self.end + begun))
+        self._replayed = True
 
     def _corrupted(self, reason: str, offset: int = 0, lines: int = 0) -> StorageCorruptedError:
         return StorageCorruptedError(
@@ -184,8 +199,9 @@ class Journal:
 
         After an error nothing of them counts, and the next call tries again.
         """
-        assert self._segment is not None
         with self._busy, failing("written", self.path):
+            assert self._segment is not None
+            assert self._replayed
             lines = list(encode_group(group, self.lines))
             data = lines[0] if len(lines) == 1 else b"".join(lines)  # one may be large
             if self._renamed:
@@ -200,66 +216,98 @@ class Journal:
 
         After an error the old journal is still there and still used.
         """
-        new = self.directory / (JOURNAL_NAME + NEW)
+        new = self._name + NEW
         with self._busy, failing("rewritten", self.path):
+            old = self._segment
             try:
-                descriptor, end, lines = self._write_new(new, records)
-                try:
-                    segment = Segment(descriptor, end, end, full=self._full)
-                    new.rename(self.path)
-                except BaseException:
-                    os.close(descriptor)
-                    raise
+                end, lines = self._write_new(new, records)
+                with no_fork:  # opened again: what is locked has no descriptor that a child may have got before
+                    segment = self._hold(new, end)
+                    try:
+                        if old is not None:
+                            old.look()  # what has come to its path is not ours to replace
+                        self._home.rename(new, self._name)
+                    except BaseException:
+                        segment.abandon()
+                        raise
+                    self._segment = segment
             except BaseException:
                 with suppress(OSError):
-                    new.unlink(missing_ok=True)
+                    self._home.unlink(new)
                 raise
-            with suppress(OSError):  # nothing in the old one counts any more
-                self._leave_segment()
-            self._segment = segment
             self.end, self.lines = end, lines
-            self._closed, self._renamed = False, True
+            self._replayed, self._closed, self._renamed = True, False, True
+            with suppress(OSError):  # nothing in the old one counts any more
+                if old is not None:
+                    old.close(None)
             with suppress(OSError):  # it does not fit any more, which is seen too where it stays
-                self.snapshot_path.unlink(missing_ok=True)
+                self.directory.unlink(SNAPSHOT_NAME)
             self._sync_rename()
 
-    def _write_new(self, path: Path, records: Iterable[Record]) -> tuple[int, int, int]:
-        """Write a whole journal; return its open descriptor, the end of its data and its lines."""
+    def _write_new(self, name: str, records: Iterable[Record]) -> tuple[int, int]:
+        """Write a whole journal, with the mode and the owners of the old; return the end of its data and its lines."""
         lines = 0
-        with path.open("w+b") as file:
+        with self._home.create(name, self._home.stat(self._name)) as file:
             for line in encode_group(chain([header(self._kind)], records), 0):
                 file.write(line)
                 lines += 1
             end = file.tell()
-            file.write(PAD * SECTOR)
+            file.write(PAD * (SECTOR - end % SECTOR))
             file.flush()
             os.fsync(file.fileno())
-            return os.dup(file.fileno()), end, lines
+        return end, lines
+
+    def _hold(self, name: str, end: int = 0) -> Segment:
+        """Open and lock a file that is the journal, or about to be."""
+        segment = Segment(self._home.open(name, os.O_RDWR), self.path, end, full=self._full)
+        try:
+            segment.lock(self.directory)
+        except BaseException:
+            segment.abandon()
+            raise
+        return segment
 
     def _sync_rename(self) -> None:
         """Make a rename durable: before that, nothing more may be acknowledged."""
-        _sync_directory(self.directory)
+        self._home.sync()
         self._renamed = False
 
-    def is_intact(self) -> bool:
-        """Say whether the journal still is the file at its path."""
+    def look(self) -> None:
+        """Raise `StorageError` unless the next opening finds this journal."""
         segment = self._segment  # which another thread may close
-        return segment is not None and segment.is_at(self.path)
+        if segment is not None:
+            with failing("found", self.path):
+                segment.look()
 
     def close(self) -> None:
         """Let go of the files and of the lock."""
         try:
             with self._busy, failing("closed", self.path):
-                segment, self._segment = self._segment, None
-                if segment is not None:
-                    finished = self._closed or not self._lock.is_held  # a forked child does not hold it
-                    segment.close(None if finished else closing_line(self.lines))
+                if self._segment is not None:
+                    self._segment.close(closing_line(self.lines) if self._replayed and not self._closed else None)
         finally:
-            self._lock.release()
+            self._segment = None
+            if self._lock is not None:
+                self._lock.release()
+            self._close_directories()
+
+    def abandon(self) -> None:
+        """Let go of the files in a forked child: its parent goes on using them."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            segment.abandon()
+        if self._lock is not None:
+            self._lock.abandon()
+        self._close_directories()
+
+    def _close_directories(self) -> None:
+        for directory in {self.directory, self._home}:
+            directory.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_lock") and self._lock.is_held:
-            warnings.warn(f"{self.directory} was not closed: await disconnect()", ResourceWarning, stacklevel=2)
+        lock: DirectoryLock | None = getattr(self, "_lock", None)
+        if lock is not None and lock.is_held:
+            warnings.warn(f"{self.directory.path} was not closed: await disconnect()", ResourceWarning, stacklevel=2)
             self.close()
 
 
@@ -284,11 +332,3 @@ def failing(what: str, path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise StorageError(f"{path} could not be {what}: {error.strerror}.", path) from error
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

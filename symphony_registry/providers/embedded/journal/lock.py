@@ -1,13 +1,13 @@
-"""An exclusive lock on a directory, held by the kernel until the process ends."""
+"""Exclusive locks on a store's files, held by the kernel until the process ends."""
 
 import fcntl
 import os
-import weakref
 from contextlib import suppress
-from pathlib import Path
 from typing import Self
 
-from symphony_registry.errors import StorageError, StorageLockedError
+from symphony_registry.backends.forking import abandon_in_children, no_fork
+from symphony_registry.errors import StorageLockedError
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.names import LOCK_NAME
 
 
@@ -20,34 +20,25 @@ class DirectoryLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        _held.add(self)
+        abandon_in_children(self)
 
     @classmethod
-    def acquire(cls, directory: Path) -> Self:
-        """Lock `directory`, or raise `StorageLockedError` with the holder's pid."""
-        path = directory / LOCK_NAME
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise StorageError(f"The lock {path} cannot be opened: {error.strerror}.", path) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            pid = os.pread(descriptor, 20, 0).strip().decode("ascii", "replace")
-            os.close(descriptor)
-            holder = "another backend of this process" if pid == str(os.getpid()) else "another process"
-            raise StorageLockedError(
-                f"The directory {directory} is in use by {holder} (pid {pid or 'unknown'}). "
-                "Close that one first, or choose another path.",
-                directory,
-            ) from error
-        except OSError as error:
-            os.close(descriptor)
-            raise StorageError(f"The directory {directory} cannot be locked: {error.strerror}.", path) from error
-        with suppress(OSError):  # the pid is for people only, and the disk may be full
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-        return cls(descriptor)
+    def acquire(cls, directory: Directory) -> Self:
+        """Lock `directory`, or raise `StorageLockedError`."""
+        with no_fork:
+            descriptor = directory.open(LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                lock_file(descriptor, directory)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            return cls(descriptor)
+
+    def sign(self) -> None:
+        """Say in the file who holds the lock: for people only, and the disk may be full."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
 
     @property
     def is_held(self) -> bool:
@@ -57,8 +48,15 @@ class DirectoryLock:
     def release(self) -> None:
         """Give the directory free."""
         if self.is_held:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a child just forked may have the descriptor still
-            self._forget()
+            unlock_file(self._descriptor)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the file without unlocking it for the process that forked this one."""
+        if self.is_held:
+            descriptor, self._descriptor = self._descriptor, -1
+            with suppress(OSError):  # it is closed all the same
+                os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -66,19 +64,30 @@ class DirectoryLock:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _forget(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        with suppress(OSError):  # it is closed all the same
-            os.close(descriptor)
+
+def lock_file(descriptor: int, directory: Directory) -> None:
+    """Lock an open file of `directory`, or raise `StorageLockedError` with the holder's pid."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        pid = _holder(directory)
+        holder = "another backend of this process" if pid == str(os.getpid()) else "another process"
+        raise StorageLockedError(
+            f"The directory {directory.path} is in use by {holder} (pid {pid or 'unknown'}). "
+            "Close that one first, or choose another path.",
+            directory.path,
+        ) from error
 
 
-_held: "weakref.WeakSet[DirectoryLock]" = weakref.WeakSet()
+def unlock_file(descriptor: int) -> None:
+    """Unlock a file that is about to be closed, which is enough unless a child just forked still has it open."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def _forget_all() -> None:
-    for lock in list(_held):
-        if lock.is_held:
-            lock._forget()
-
-
-os.register_at_fork(after_in_child=_forget_all)  # the lock stays with the parent
+def _holder(directory: Directory) -> str:
+    try:
+        with directory.reading(LOCK_NAME) as file:
+            return file.read(20).strip().decode("ascii", "replace")
+    except OSError:
+        return ""

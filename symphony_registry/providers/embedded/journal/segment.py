@@ -1,8 +1,14 @@
 """A file whose data is followed by padding, which later data overwrites: see docs/design/journal.md."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from symphony_registry.errors import StorageError
+from symphony_registry.providers.embedded.journal.directory import Directory
+from symphony_registry.providers.embedded.journal.lock import lock_file, unlock_file
 
 # White space to JSON, which never stands raw inside a JSON text: the file stays JSON lines.
 PAD = b"\t"
@@ -13,6 +19,14 @@ SECTOR = 512  # bytes that a disk writes whole or not at all
 # Padding is added in the file's own length, but within these bounds.
 _LEAST_PADDING, _MOST_PADDING = 1 << 16, 1 << 20
 _CHUNK = 1 << 20
+# The size of a file that could not be made longer or shorter: the next write tries again.
+_UNCERTAIN = 0
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def was_closed(size: int) -> bool:
+    """Say whether a file of this size was closed in order: while it is open, it is made of whole sectors."""
+    return size % SECTOR != 0
 
 
 class Segment:
@@ -23,60 +37,146 @@ class Segment:
     padding always follows the data: a file without it was truncated.
     """
 
-    def __init__(self, descriptor: int, end: int, dirty: int, *, full: bool) -> None:
-        """Take over `descriptor`. What stands from `end` to `dirty` does not count. `full` syncs every write."""
-        self.end = end
+    def __init__(self, descriptor: int, path: Path, end: int = 0, *, full: bool) -> None:
+        """Take over `descriptor`, of the file that the next opening is to find at `path`; `full` syncs every write."""
+        self.end = self._dirty = end
         self._descriptor = descriptor
-        self._dirty = max(end, dirty)
-        self._size = os.fstat(descriptor).st_size
+        self._path = path
+        self._directory, self._link = os.fspath(path.parent), f"/proc/self/fd/{descriptor}"
+        self._file = os.fstat(descriptor)
+        self._size = self._file.st_size
         self._full = full
+        self._place: tuple[int, int, str] | None = None  # where it was found last
+
+    def lock(self, directory: Directory) -> None:
+        """Keep other openings out, that of `directory` and of any other that leads to this file."""
+        lock_file(self._descriptor, directory)
+
+    def resume(self, end: int, dirty: int) -> None:
+        """Take the data for what stands up to `end`, and nothing up to `dirty` for data."""
+        self.end, self._dirty = end, max(end, dirty)
+
+    def reading(self) -> BinaryIO:
+        """Return the file for reading; it stays open when that is closed."""
+        return open(self._descriptor, "rb", closefd=False)
 
     def append(self, data: bytes) -> None:
-        """Write `data` at the end and make it durable. After an `OSError` it does not count."""
+        """Write `data` at the end and make it durable, where the next opening finds it.
+
+        After an `OSError` it does not count.
+        """
+        if not self._has_its_size():
+            raise self._lost()
         self._extend(len(data))
         self._clean()
+        self._extend(len(data))  # again, where cleaning had to make it shorter
         self._dirty = self.end + len(data)
         try:
             self._write(data, self.end)
             if self._full:
                 _sync_data(self._descriptor)
+            self.look()
         except OSError:
             with suppress(OSError):  # else the next write or close tries again
                 self._clean()
             raise
         self.end = self._dirty
 
-    def is_at(self, path: Path) -> bool:
-        """Say whether this is the file at `path`."""
-        try:
-            return os.path.samestat(path.stat(), os.fstat(self._descriptor))
-        except OSError:
+    def is_found(self) -> bool:
+        """Say whether the next opening finds this file, as long as it is."""
+        if not self._has_its_size():
             return False
+        try:
+            place = self._find()
+            if place is not None and place == self._place:
+                return True
+            found = os.path.samestat(self._path.stat(), self._file)
+            self._place = place if found and not self._path.is_symlink() else None
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return found
+
+    def _has_its_size(self) -> bool:
+        """Say whether nobody else made the file longer or shorter."""
+        return self._size in (os.lseek(self._descriptor, 0, os.SEEK_END), _UNCERTAIN)
+
+    def _find(self) -> tuple[int, int, str] | None:
+        """Return which directory is at the path, and where the open file is, as far as this system tells.
+
+        Looking at the file itself would cost each synced write half as much again:
+        a kernel that was asked for the time of the last change notes the next one.
+        """
+        directory = os.stat(self._directory)  # noqa: PTH116 - for each write
+        try:
+            return directory.st_dev, directory.st_ino, os.readlink(self._link)  # noqa: PTH115
+        except OSError:
+            return None
+
+    def look(self) -> None:
+        """Raise an `OSError` unless the next opening finds this file."""
+        if not self.is_found():
+            raise self._lost()
+
+    def _lost(self) -> StorageError:
+        return StorageError(
+            f"{self._path} is not the file any more that this store opened: it was moved, removed or replaced. "
+            "What is written now would be lost. Put it back, or close the store and open it again to go on with "
+            "what is there.",
+            self._path,
+        )
 
     def close(self, closing: bytes | None) -> None:
-        """Write `closing`, if any, at the end, cut off the padding, and close the file."""
+        """Write `closing`, if any, at the end, cut off the padding, and unlock and close the file.
+
+        One that was moved or replaced is left as it is.
+        """
         try:
-            if closing is not None:
+            if closing is not None and self.is_found():
                 self.append(closing)
-                os.ftruncate(self._descriptor, self.end)
+                if not self._full:
+                    _sync_data(self._descriptor)  # what was closed is never taken for a crash, so it must not look so
+                os.ftruncate(self._descriptor, self.end if was_closed(self.end) else self.end + 1)
         finally:
-            os.close(self._descriptor)
+            unlock_file(self._descriptor)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the file for this process alone."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _extend(self, length: int) -> None:
         """Make the file longer if so many bytes and some padding do not fit."""
         needed = max(self._dirty, self.end + length) + 1
         if needed > self._size:
             large = length > _MOST_PADDING  # so large a write gains nothing from padding
-            size = needed + (_LEAST_PADDING if large else min(max(needed, _LEAST_PADDING), _MOST_PADDING))
-            os.ftruncate(self._descriptor, size)
-            self._pad(needed, size)  # the bytes before that are about to be written
-            self._sync()
-            self._size = size
+            padding = _LEAST_PADDING if large else min(max(needed, _LEAST_PADDING), _MOST_PADDING)
+            try:
+                self._resize(needed, needed + padding)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._resize(needed, needed)  # the write itself may still fit
+
+    def _resize(self, needed: int, size: int) -> None:
+        """Make the file so long, in whole sectors; the bytes before `needed` are about to be written."""
+        size += -size % SECTOR
+        self._size = _UNCERTAIN
+        os.ftruncate(self._descriptor, size)
+        self._pad(needed, size)
+        self._sync()
+        self._size = size
 
     def _clean(self) -> None:
         """Overwrite what does not count with padding."""
         if self._dirty > self.end:
-            self._pad(self.end, self._dirty)
+            try:
+                self._pad(self.end, self._dirty)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._resize(self.end, self.end + 1)  # cut off what the disk has no room for
             self._sync()
             self._dirty = self.end
 

@@ -9,18 +9,19 @@ the snapshot is not used.
 import logging
 import math
 import mmap
+import os
 import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Record, decode_line, encode_group
-from symphony_registry.providers.embedded.journal.names import NEW
+from symphony_registry.providers.embedded.journal.names import NEW, SNAPSHOT_NAME
 
 Array = npt.NDArray[Any]
 
@@ -43,8 +44,8 @@ class Snapshot(NamedTuple):
     arrays: Mapping[str, Array]
 
 
-def write_snapshot(path: Path, journal: Path, snapshot: Snapshot) -> None:
-    """Write a snapshot of the first part of `journal`, whole or not at all.
+def write_snapshot(directory: Directory, journal: BinaryIO, snapshot: Snapshot) -> None:
+    """Write a snapshot of the first part of `journal`, whole or not at all, for whoever may read that.
 
     It is not synced: if a power loss damages it, it is not used.
     """
@@ -63,29 +64,29 @@ def write_snapshot(path: Path, journal: Path, snapshot: Snapshot) -> None:
             for (name, array), offset in zip(snapshot.arrays.items(), offsets, strict=False)
         ],
     }
-    new = path.with_name(path.name + NEW)
+    new = SNAPSHOT_NAME + NEW
     try:
-        with new.open("wb") as file:
+        with directory.create(new, os.fstat(journal.fileno())) as file:
             file.writelines(encode_group([header], 0))
             assert file.tell() <= _PAGE
             for array, offset in zip(snapshot.arrays.values(), offsets, strict=False):
                 file.seek(offset)
                 file.write(array.data)
             file.truncate(offsets[-1])
-        new.rename(path)
+        directory.rename(new, SNAPSHOT_NAME)
     except BaseException:
         with suppress(OSError):
-            new.unlink(missing_ok=True)
+            directory.unlink(new)
         raise
 
 
-def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
+def read_snapshot(directory: Directory, journal: BinaryIO) -> Snapshot | None:
     """Map a snapshot, or return `None` if there is none that is undamaged and fits the journal.
 
     The arrays may be written to, which does not change the file.
     """
     try:
-        with path.open("rb") as file, ThreadPoolExecutor(1) as other_core:  # saves a third of the time
+        with directory.reading(SNAPSHOT_NAME) as file, ThreadPoolExecutor(1) as other_core:  # saves a third of the time
             header = decode_line(file.readline(_PAGE)).record
             fits = other_core.submit(_fits, header, journal)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -98,15 +99,16 @@ def read_snapshot(path: Path, journal: Path) -> Snapshot | None:
     except FileNotFoundError:
         return None
     except (OSError, DamagedLineError, KeyError, TypeError, ValueError) as error:
+        path = directory.path / SNAPSHOT_NAME
         logger.warning("%s cannot be used (%s); the journal is read instead", path, error)
         return None
     return Snapshot(header["end"], header["lines"], header["about"], arrays)
 
 
-def _fits(header: Record, journal: Path) -> bool:
+def _fits(header: Record, journal: BinaryIO) -> bool:
     return (
         (header.get("format"), header.get("version")) == (FORMAT, VERSION)
-        and header["end"] <= journal.stat().st_size
+        and header["end"] <= os.fstat(journal.fileno()).st_size
         and header["journal"] == _checksum_of_file(journal, header["end"])
     )
 
@@ -128,11 +130,11 @@ def checksum(array: Array) -> int:
     return _checksum(data[start : start + _WINDOW] for start in range(0, len(data), _WINDOW))
 
 
-def _checksum_of_file(path: Path, size: int) -> int:
-    with path.open("rb") as file:  # read, since mapped pages would count as memory of this process
-        return _checksum(
-            np.frombuffer(file.read(min(_WINDOW, size - start)), np.uint8) for start in range(0, size, _WINDOW)
-        )
+def _checksum_of_file(file: BinaryIO, size: int) -> int:
+    file.seek(0)  # and read, since mapped pages would count as memory of this process
+    return _checksum(
+        np.frombuffer(file.read(min(_WINDOW, size - start)), np.uint8) for start in range(0, size, _WINDOW)
+    )
 
 
 def _checksum(windows: Iterable[npt.NDArray[np.uint8]]) -> int:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import BinaryIO
 
 from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Line, closing_line, decode_line
-from symphony_registry.providers.embedded.journal.segment import BLANK, SECTOR
+from symphony_registry.providers.embedded.journal.segment import BLANK, SECTOR, was_closed
 
 _HOLE = b"\xff"  # a byte that UTF-8 never uses
 
@@ -26,8 +26,8 @@ def unfinished_write(file: BinaryIO, offset: int, sequence: int) -> int | None:
     file.seek(offset)
     rest = file.read()
     tail = rest.rstrip(BLANK)
-    if len(tail) == len(rest):
-        return None  # the end of the file is missing
+    if len(tail) == len(rest) or was_closed(offset + len(rest)):
+        return None  # the end of the file is missing, or nobody was writing
     being_removed = closing_line(sequence).endswith(tail.lstrip(BLANK))
     return len(tail) if being_removed or _is_part_of_group(tail, offset, sequence) else None
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.providers.embedded.journal import Journal, Record, Snapshot, read_snapshot, write_snapshot
 from symphony_registry.providers.embedded.journal.lines import decode_vector, encode_vector
+from symphony_registry.providers.embedded.journal.names import SNAPSHOT_NAME
 from symphony_registry.providers.embedded.log import Codec
 from symphony_registry.providers.embedded.replica import Change
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
@@ -72,7 +73,8 @@ class VectorSnapshot:
     def read(self, journal: Journal) -> tuple[VectorIndex, int, int] | None:
         """Return the index, and the bytes and lines of the journal that it covers."""
         self._covered = 0
-        snapshot = read_snapshot(journal.snapshot_path, journal.path)
+        with journal.reading() as file:
+            snapshot = read_snapshot(journal.directory, file)
         if snapshot is None or snapshot.about != self._about():
             return None
         arrays = dict(snapshot.arrays)
@@ -87,7 +89,7 @@ class VectorSnapshot:
 
     def write(self, state: VectorIndex, journal: Journal) -> None:
         """Write the index where the journal is large and has grown since."""
-        covered = self._covered if journal.snapshot_path.exists() else 0
+        covered = self._covered if journal.directory.stat(SNAPSHOT_NAME) else 0
         if journal.end < _LARGE or not len(state) or journal.lines - covered <= journal.lines // _BEHIND:
             return
         ids, metadata = state.items()
@@ -100,9 +102,10 @@ class VectorSnapshot:
         }
         snapshot = Snapshot(journal.end, journal.lines, self._about(), arrays)
         try:
-            write_snapshot(journal.snapshot_path, journal.path, snapshot)
+            with journal.reading() as file:
+                write_snapshot(journal.directory, file, snapshot)
         except OSError as error:
-            logger.warning("%s could not be written; opening will take longer: %r", journal.snapshot_path, error)
+            logger.warning("%s has no new snapshot; opening will take longer: %r", journal.path, error)
 
     def _about(self) -> Record:
         return {"metric": self._options.metric}

@@ -1,0 +1,224 @@
+"""A process that forks while stores are open: a child uses nothing of its parent's, and says so or opens anew."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symphony_registry.backends.checkpoint_store import FileCheckpointStore
+
+_BEFORE = """
+import asyncio, gc, json, os, sys, threading
+from symphony_registry.containers import RegistryContainer
+
+settings = {"provider": sys.argv[1], "options": json.loads(sys.argv[2])}
+container = RegistryContainer(config={"checkpoint_stores": {"default": settings}})
+registry = container.registry()
+store = container.checkpoint_stores("default")
+
+def in_child(work):
+    '''Return what `work()` gives or raises in a forked child.'''
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            said = work()
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        os.write(writing, json.dumps(said).encode())
+        gc.collect()
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        said = json.loads(file.read())
+    os.waitpid(child, 0)
+    return said
+
+async def save(*names):
+    for name in names:
+        await (await registry.open_backend("checkpoint_store", "default")).save_checkpoint(name, {})
+
+async def ids():
+    await registry.open()
+    return [info["checkpoint_id"] for info in await store.list_checkpoints()]
+"""
+
+
+def run(script: str, provider: str, **options: object) -> Any:
+    """Run a script in a process of its own, and return what it prints, as JSON."""
+    program = _BEFORE + textwrap.dedent(script)
+    command = [sys.executable, "-c", program, provider, json.dumps(options)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert not done.returncode, done.stderr
+    assert not done.stderr, done.stderr
+    return json.loads(done.stdout)
+
+
+async def saved(path: Path) -> list[str]:
+    async with FileCheckpointStore({"path": path}) as store:
+        return [info["checkpoint_id"] for info in await store.list_checkpoints()]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+AFTER_A_LOOP = """
+asyncio.run(save("parent"))
+said = [in_child(lambda: asyncio.run(save("child"))), in_child(lambda: asyncio.run(store.save_checkpoint("child", {})))]
+asyncio.run(save("parent again"))
+print(json.dumps(said))
+"""
+IN_A_PAUSED_LOOP = """
+async def main():
+    await save("parent")
+    said = [in_child(lambda: asyncio.run(save("child"))), in_child(lambda: asyncio.run(store.connect()))]
+    await save("parent again")
+    return said
+print(json.dumps(asyncio.run(main())))
+"""
+IN_A_WRITE = """
+async def main():
+    await save("parent")
+    writing = [asyncio.create_task(store.save_checkpoint(f"{n}", {"text": "x" * 100_000})) for n in range(50)]
+    said = []
+    while not all(task.done() for task in writing):
+        await asyncio.sleep(0)
+        if len(said) < 20:
+            said.append(in_child(lambda: asyncio.run(save("child"))))
+    await asyncio.gather(*writing, save("parent again"))
+    return said
+print(json.dumps(asyncio.run(main())))
+"""
+WHILE_OPENING = """
+async def main():
+    opening = asyncio.create_task(registry.open())
+    said = []
+    while not opening.done():
+        await asyncio.sleep(0)
+        said.append(in_child(lambda: asyncio.run(save("child"))))
+    await opening
+    await save("parent", "parent again")
+    return said
+print(json.dumps(asyncio.run(main())))
+"""
+
+
+@pytest.mark.parametrize("script", [AFTER_A_LOOP, IN_A_PAUSED_LOOP, IN_A_WRITE])
+def test_a_child_hears_that_the_parent_has_it_and_the_parent_goes_on(path: Path, script: str) -> None:
+    said = run(script, "file", path=str(path))
+    assert said
+    for each in said:
+        assert each.startswith("BackendNotOpenError") or ("StorageLockedError" in each and str(path) in each)
+        assert "Close it there" not in each
+    found = asyncio.run(saved(path))
+    assert {"parent", "parent again"} <= {*found}
+    assert "child" not in found
+
+
+def test_a_child_that_is_forked_while_the_parent_opens_loses_nothing(path: Path) -> None:
+    said = run(WHILE_OPENING, "file", path=str(path))
+    found = asyncio.run(saved(path))
+    assert {"parent", "parent again"} <= {*found}
+    assert ("child" in found) is (None in said)
+
+
+def test_a_child_opens_anew_once_the_parent_has_closed(path: Path) -> None:
+    script = """
+    asyncio.run(save("parent"))
+    go, ready = os.pipe()
+    def work():
+        os.close(ready)
+        os.read(go, 1)
+        asyncio.run(save("child"))
+        return asyncio.run(ids())
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writing, json.dumps(work()).encode())
+        os._exit(0)
+    asyncio.run(registry.close())
+    os.close(ready)
+    os.close(writing)
+    print(os.fdopen(reading).read())
+    os.waitpid(child, 0)
+    """
+    assert run(script, "file", path=str(path)) == ["parent", "child"]
+    assert asyncio.run(saved(path)) == ["parent", "child"]
+
+
+def test_a_store_that_only_the_parent_closes_is_free_while_the_child_lives(path: Path) -> None:
+    script = """
+    import signal
+    asyncio.run(save("parent"))
+    child = os.fork()
+    if not child:
+        os.close(1), os.close(2)
+        signal.pause()
+    asyncio.run(registry.close())
+    asyncio.run(save("parent again"))
+    print(json.dumps(asyncio.run(ids())))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    """
+    assert run(script, "file", path=str(path)) == ["parent", "parent again"]
+
+
+def test_a_child_of_memory_goes_on_with_a_copy_of_its_own() -> None:
+    script = """
+    asyncio.run(save("parent"))
+    def work():
+        asyncio.run(save("child"))
+        return asyncio.run(ids())
+    print(json.dumps([in_child(work), asyncio.run(ids())]))
+    """
+    assert run(script, "memory") == [["parent", "child"], ["parent"]]
+
+
+def test_an_abandoned_store_leaves_no_descriptor_open_in_the_child(path: Path) -> None:
+    script = """
+    count = lambda: len(os.listdir("/dev/fd"))
+    before = count()
+    asyncio.run(save("parent"))
+    print(json.dumps([before, in_child(count)]))
+    """
+    before, after = run(script, "file", path=str(path))
+    assert after == before + 2  # the pipe to the parent
+
+
+def test_children_that_are_forked_at_any_moment_do_not_keep_the_store_of_a_dead_parent(path: Path) -> None:
+    script = """
+    import signal
+    def use():
+        while True:
+            for n in range(30):
+                asyncio.run(save("x"))
+                asyncio.run(asyncio.to_thread(store._data._log.journal.rewrite, store._data.state.changes()))
+            asyncio.run(registry.close())
+    threading.Thread(target=use, daemon=True).start()
+    children = []
+    for _ in range(50):
+        child = os.fork()
+        if not child:
+            os.closerange(1, 3)
+            signal.pause()
+        children.append(child)
+    print(json.dumps(children), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", _BEFORE + textwrap.dedent(script), "file", json.dumps({"path": str(path)})]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    children = json.loads(done.stdout)
+    try:
+        assert asyncio.run(saved(path)) in ([], ["x"])
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
