@@ -1,4 +1,4 @@
-"""Building a container from configuration files and variables."""
+"""Settings from configuration files and variables, and a container over them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,19 +9,20 @@ from symphony_registry.errors import ConfigurationError, Problem, hint
 from symphony_registry.settings import RegistrySettings
 
 
-def build_container(
+def layered_settings(
     environment: str | None = None,
     config_dir: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> RegistryContainer:
-    """Return a container over layered settings; nothing is opened.
+) -> RegistrySettings:
+    """Return what all layers say.
 
-    The layers are `base.yaml`, `<environment>.yaml` and `local.yaml` in
-    `config_dir`, environment variables, and `settings`, a mapping of the same
-    shape. `environment` and `config_dir` default to `SYMPHONY_REGISTRY_ENV` and
-    `SYMPHONY_REGISTRY_CONFIG_DIR`; an environment without a directory is looked
-    for in `config/` under the working directory, else among the files that ship
-    with the package. With none of them, there is one memory backend of each type.
+    They are `base.yaml`, `<environment>.yaml`, `local.yaml` (not over `test`) and
+    `<environment>.local.yaml` in `config_dir`, environment variables, and
+    `settings`, a mapping of the same shape. `environment` and `config_dir` default
+    to `SYMPHONY_REGISTRY_ENV` and `SYMPHONY_REGISTRY_CONFIG_DIR`; an environment
+    without a directory is looked for in `config/` under the working directory, and
+    `:shipped:` is the directory that ships with the package. With none of them,
+    there is one memory backend of each type.
 
     Raises `ConfigurationError` with everything that is wrong, each with its place.
     """
@@ -34,7 +35,19 @@ def build_container(
             Problem("an argument", (), f"there is no key {key!r}. {hint(key, known)}") for key in unknown
         )
     directory = None if config_dir is None else Path(config_dir)
-    layered = LayeredSettings(environment=environment, config_dir=directory, **given)
+    return LayeredSettings(environment=environment, config_dir=directory, **given)
+
+
+def build_container(
+    environment: str | None = None,
+    config_dir: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> RegistryContainer:
+    """Return a container over layered settings; nothing is opened.
+
+    The arguments, and what it raises, are those of `layered_settings`.
+    """
+    layered = layered_settings(environment, config_dir, settings)
     container = RegistryContainer()
     container.config.from_dict(layered.as_mapping())
     container.settings.add_kwargs(known=layered)

@@ -141,7 +141,7 @@ def letters(text: str) -> list[float]:
 
 async def main() -> None:
     """Do what the framework does with them."""
-    async with ServiceRegistry.from_config(environment="test") as registry:
+    async with ServiceRegistry() as registry:
         tasks = GraphRepository(Task, registry.knowledge_graph())
         registry.register_repository("task", tasks)  # from here on, registry.get_task_manager() finds it
         await tasks.save(Task(id="1", name="Write the report"))

@@ -54,7 +54,7 @@ async def test_the_quickstart_gives_the_same_answers_in_production(server: Serve
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("larger_application.py", "Blue in Green by Miles Davis\nNaima by John Coltrane\n"),
+        ("larger_application.py", "Naima by John Coltrane\n"),
         ("custom_provider.py", None),
         (
             "symphony_application.py",
@@ -69,3 +69,9 @@ def test_an_example_runs(script: str, expected: str | None) -> None:
     assert printed
     if expected is not None:
         assert printed == expected
+
+
+def test_the_larger_application_keeps_its_named_stores_in_files_too(tmp_path: Path) -> None:
+    files = {"SYMPHONY_REGISTRY_ENV": "development", "SYMPHONY_DATA_DIR": str(tmp_path)}
+    assert run("larger_application.py", **files).stdout == "Naima by John Coltrane\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"artists", "liked-songs", "songs"}

@@ -35,6 +35,11 @@ class Promise(asyncio.Future[T]):
         return False
 
 
+def background(work: Callable[[], None]) -> None:
+    """Call `work()`, which does not fail, on a thread, some time."""
+    _threads.submit(work)
+
+
 def in_thread(work: Callable[[], T]) -> Promise[T]:
     """Begin `work()` on a thread. Await the promise by one of the two functions below."""
     loop = asyncio.get_running_loop()

@@ -18,6 +18,10 @@ class BackendOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
+    def exclusive(self) -> dict[str, str]:
+        """Return the options that lead to what no other backend may use, with what tells that apart."""
+        return {}
+
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Return the fields of a model by their names in configuration files."""
@@ -51,6 +55,11 @@ class ValidatedOptions(dict[str, Any]):
         """Return a deep copy; options that were changed since are not validated any more."""
         own: dict[str, Any] = copied(dict(self))
         return ValidatedOptions(own, self._made) if own == self._validated else own
+
+    @property
+    def made(self) -> BaseModel:
+        """What they made when they were validated."""
+        return self._made
 
     def as_model(self, model: type[OptionsT]) -> OptionsT | None:
         """Return what they made, if that is of this model and they were not changed since."""

@@ -12,7 +12,8 @@ from symphony_registry.cli.options import ConfigDir, Environment, Json
 from symphony_registry.cli.output import BAD, FAINT, GOOD, MISSING, Cell, print_json, print_lines, print_table
 from symphony_registry.errors import Problem
 from symphony_registry.settings.effective import provider_text
-from symphony_registry.settings.layers import SHIPPED, Configuration, read_layers
+from symphony_registry.settings.files import SHIPPED
+from symphony_registry.settings.layers import Configuration, read_layers
 
 _STYLES: dict[Status, str] = {"ok": GOOD, "valid": GOOD}
 _COLUMNS = ("TYPE", "NAME", "PROVIDER", "STATUS", ">LATENCY", "ENGINE", ">ITEMS")
@@ -31,6 +32,7 @@ def check(
     checkpoints. The exit status is 1 where anything is wrong.
     """
     configuration = read_layers(env, config_dir)
+    print_warning(configuration)
     found = asyncio.run(check_backends(configuration, offline=offline))
     if as_json:
         print_json([_as_json(each) for each in found])
@@ -49,6 +51,12 @@ def sources(configuration: Configuration) -> str:
     files = ", ".join(map(str, configuration.files))
     shipped = " (they ship with the package)" if configuration.directory == SHIPPED else ""
     return f"Environment: {configuration.environment or 'none'}. Files: {files}{shipped}."
+
+
+def print_warning(configuration: Configuration) -> None:
+    """Print on stderr what a configuration is worth a warning for."""
+    if configuration.warning is not None:
+        print_lines(Text.assemble(("warning: ", BAD), configuration.warning), stderr=True)
 
 
 def problem_text(problem: Problem) -> Text:

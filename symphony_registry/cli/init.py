@@ -13,7 +13,8 @@ from symphony_registry.cli.output import print_error, print_lines, writing
 from symphony_registry.cli.schema import schema_text
 from symphony_registry.errors import hint
 from symphony_registry.settings.catalog import provider_named, yaml_block
-from symphony_registry.settings.layers import SHIPPED
+from symphony_registry.settings.files import SHIPPED
+from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT
 
 _EDITORS = "# yaml-language-server: $schema=schema.json\n"
 _PRODUCTION = """\
@@ -50,7 +51,8 @@ def init(
     blocks = [yaml_block(provider_named(backend_type, chosen)) for backend_type in BackendType]
     files["production.yaml"] = "\n".join([_EDITORS + _PRODUCTION, *blocks])
     files["schema.json"] = schema_text()
-    if there := [str(directory / name) for name in files if (directory / name).exists()]:
+    taken = [name for file in files for name in (file, file.replace(".yaml", ".yml"))]  # the same layer
+    if there := [str(directory / name) for name in dict.fromkeys(taken) if (directory / name).exists()]:
         print_error(f"{', '.join(there)}: there already, and init never overwrites. Nothing was written.")
         raise typer.Exit(1)
     directory.mkdir(parents=True, exist_ok=True)
@@ -58,4 +60,6 @@ def init(
         with writing(directory / name), (directory / name).open("x", encoding="utf-8") as file:
             file.write(text)
     print_lines(*(f"{directory / name}" for name in files))
+    chosen_by = f"{ENVIRONMENT}=development {CONFIG_DIR}={shlex.quote(str(directory))}"
+    print_lines(f"An application reads them where its environment has {chosen_by}.")
     print_lines(f"Next: symphony-registry check --env development --config-dir {shlex.quote(str(directory))}")

@@ -8,14 +8,18 @@ import typer
 from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError
-from symphony_registry.settings.layers import chosen_directory, environments, read_layers
+from symphony_registry.settings.files import CHOOSES_SHIPPED, chosen_directory, environments
+from symphony_registry.settings.layers import read_layers
 from symphony_registry.settings.tree import Branch
 from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT
 
 
 def environment_names(ctx: typer.Context) -> list[str]:
     """Return the environments of the directory that is chosen so far, for completion."""
-    return environments(chosen_directory(ctx.params.get("config_dir")))
+    try:
+        return environments(chosen_directory(ctx.params.get("config_dir")))
+    except RegistryError:
+        return []
 
 
 def backend_type_names() -> list[str]:
@@ -65,7 +69,7 @@ ConfigDir = Annotated[
         "--config-dir",
         metavar="DIR",
         envvar=CONFIG_DIR,
-        help="The directory of the YAML files; else config/, else the files that ship with the package.",
+        help=f"The directory of the YAML files; else config/. {CHOOSES_SHIPPED} has those that ship with the package.",
         show_default=False,
     ),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from symphony_registry.cli.check import problem_text, sources
+from symphony_registry.cli.check import print_warning, problem_text, sources
 from symphony_registry.cli.options import ConfigDir, Environment, Json, environment_names
 from symphony_registry.cli.output import BAD, FAINT, MISSING, Cell, print_json, print_lines, print_table
 from symphony_registry.settings.effective import DEFAULT, Setting, as_text, effective
@@ -40,6 +40,7 @@ def show(
 
 def _list(configuration: Configuration, *, as_json: bool) -> None:
     settings = effective(configuration)
+    print_warning(configuration)
     if as_json:
         print_json(
             {

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from symphony_registry.backends.placeholders import placeholder
 from symphony_registry.errors import Problem
 from symphony_registry.settings.tree import SECTIONS, Branch, Leaf, Path_, with_leaves
 
@@ -85,38 +86,47 @@ def expand(text: str, variables: Mapping[str, str], directory: Path) -> str:
             raise InterpolationError("${ is not closed by }. Write $${ for a literal ${.")
         return _resolve(match["body"], variables, directory)
 
+    _refuse_foreign(_REFERENCE.sub(" ", text))
     return _REFERENCE.sub(replace, text)
+
+
+def _refuse_foreign(text: str) -> None:
+    form = placeholder(text)
+    if form is not None:
+        literal = "write $$ for a dollar" if form.startswith("$") else "a variable's own value may hold it"
+        raise InterpolationError(f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}.")
 
 
 def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
     if "${" in body:
         raise InterpolationError("a reference cannot be inside another.")
     if body.startswith("file:"):
-        return _read(directory / body.removeprefix("file:"))
+        return read_text(directory / body.removeprefix("file:"))
     match = _NAME.fullmatch(body)
     if match is None:
         shown = body.partition(":-")[0]  # a default may be a secret
         raise InterpolationError(
             f"${{{shown}}} is not a reference: write ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}}."
         )
-    value = variables.get(match["name"])
-    if match["default"] is not None:
-        return value or match["default"]
-    if value is None:
-        raise InterpolationError(
-            f"the variable {match['name']} is not set. Set it, or write ${{{match['name']}:-default}}."
-        )
-    return value
+    name, default = match["name"], match["default"]
+    if value := variables.get(name):
+        return value
+    if default is None:
+        state = "empty" if name in variables else "not set"
+        raise InterpolationError(f"the variable {name} is {state}. Set it, or write ${{{name}:-default}}.")
+    _refuse_foreign(default.replace("$$", " "))
+    return default.replace("$$", "$")
 
 
-def _read(path: Path) -> str:
-    """Return the text of a file, without the line end that editors put at its end."""
+def read_text(path: Path) -> str:
+    """Return the text of a file, without what editors add: a byte-order mark, and a line end at its end."""
     try:
-        return path.read_text("utf-8").removesuffix("\n")
-    except OSError as error:
-        raise InterpolationError(f"the file {path} cannot be read: {error.strerror}.") from error
+        return path.read_text("utf-8-sig").removesuffix("\n")
     except UnicodeDecodeError as error:
         raise InterpolationError(f"the file {path} is not UTF-8.") from error
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise InterpolationError(f"the file {path} cannot be read: {said}.") from error
 
 
 def _replace_in(value: Any, replace: Callable[[str], str]) -> Any:

@@ -57,6 +57,7 @@ def json_schema() -> Schema:
         "description": "The backends by name, per type: one layer of base.yaml, <environment>.yaml, local.yaml.",
         "type": "object",
         "properties": properties,
+        "patternProperties": {"^x-": {"description": "Not read: a place for YAML anchors."}},
         "additionalProperties": False,
         "definitions": definitions,
     }

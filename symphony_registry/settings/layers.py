@@ -1,12 +1,12 @@
-"""The layers: base.yaml, the environment's YAML, local.yaml, variables, arguments."""
+"""The layers: YAML files, variables, arguments; what they say together."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from symphony_registry.errors import ConfigurationError, Problem, hint
+from symphony_registry.errors import ConfigurationError, Problem
+from symphony_registry.settings.files import chosen_directory, files_of, unread_files
 from symphony_registry.settings.interpolation import interpolated, with_providers_named
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, RegistrySettings
 from symphony_registry.settings.tree import Branch, Dropped, Origin, merge, tree_of
@@ -14,17 +14,17 @@ from symphony_registry.settings.validation import validated
 from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT, read_variables
 from symphony_registry.settings.yaml_file import read_yaml
 
-SHIPPED = Path(__file__).parent.parent / "config"
-_LAYERS = {"base", "local"}
-_ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
 
 class Configuration(NamedTuple):
-    """What all layers say together: every value with its origin, and the settings without what is wrong."""
+    """What all layers say together: every value with its origin, and the settings without what is wrong.
+
+    `warning` is about files that were hardly meant to be left unread.
+    """
 
     environment: str | None
     directory: Path | None
     files: tuple[Path, ...]
+    warning: str | None
     tree: Branch
     dropped: tuple[Dropped, ...]
     settings: RegistrySettings
@@ -49,7 +49,8 @@ def read_layers(
     environment = environment or os.environ.get(ENVIRONMENT) or None
     chosen = config_dir or os.environ.get(CONFIG_DIR)
     directory = chosen_directory(chosen) if chosen or environment else None
-    files = () if directory is None else _files(directory, environment)
+    files = () if directory is None else files_of(directory, environment)
+    warning = unread_files() if directory is None and not arguments else None
     problems: list[Problem] = []
     dropped: list[Dropped] = []
     tree = Branch({}, Origin("the configuration"))
@@ -60,32 +61,4 @@ def read_layers(
     tree = merge(tree, read_variables(os.environ, tree, problems), dropped)
     tree = merge(tree, tree_of(arguments or {}, "an argument"), dropped)
     tree = interpolated(tree, os.environ, problems)
-    return Configuration(environment, directory, files, tree, tuple(dropped), *validated(tree, problems))
-
-
-def environments(config_dir: Path) -> list[str]:
-    """Return the names of the environments that a directory has files for, sorted."""
-    return sorted({file.stem for file in config_dir.glob("*.yaml")} - _LAYERS)
-
-
-def chosen_directory(chosen: str | Path | None) -> Path:
-    """Return the directory that an environment is looked for in."""
-    if chosen:
-        return Path(chosen)
-    local = Path("config")
-    return local if local.is_dir() else SHIPPED
-
-
-def _files(directory: Path, environment: str | None) -> tuple[Path, ...]:
-    """Return the files to read, the lowest first; raises for one that was named and is missing."""
-    if not directory.is_dir():
-        raise ConfigurationError([Problem(str(directory), (), "there is no such directory of configuration files.")])
-    base, local = directory / "base.yaml", directory / "local.yaml"
-    chosen = [local] if local.exists() else []
-    if environment is None:
-        return (base, *chosen)
-    path = directory / f"{environment}.yaml"
-    if not _ENVIRONMENT_NAME.fullmatch(environment) or environment in _LAYERS or not path.exists():
-        message = f'there is no file for the environment "{environment}". {hint(environment, environments(directory))}'
-        raise ConfigurationError([Problem(str(path), (), message)])
-    return (*([base] if base.exists() else []), path, *chosen)
+    return Configuration(environment, directory, files, warning, tree, tuple(dropped), *validated(tree, problems))

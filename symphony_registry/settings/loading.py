@@ -1,5 +1,6 @@
 """The settings of a process, read from all layers."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from typing_extensions import override
 
 from symphony_registry.settings.layers import read_layers
 from symphony_registry.settings.model import RegistrySettings
+
+logger = logging.getLogger(__name__)
 
 
 class LayeredSettings(RegistrySettings, BaseSettings):
@@ -51,6 +54,8 @@ class _Layers(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         found = read_layers(self._environment, self._directory, self._arguments)
+        if found.warning is not None:
+            logger.warning(found.warning)
         if found.error is not None:
             raise found.error
         return {**dict(found.settings), "environment": found.environment, "config_dir": found.directory}

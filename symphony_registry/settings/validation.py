@@ -1,15 +1,16 @@
 """Checking a settings tree against the models, the providers and their options."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from symphony_registry.backends.factory import StorageBackendFactory
-from symphony_registry.backends.options import ValidatedOptions, fields_of, reason
+from symphony_registry.backends.options import BackendOptions, ValidatedOptions, fields_of, reason
+from symphony_registry.backends.placeholders import placeholder
 from symphony_registry.backends.storage import BackendProvider, BackendType
 from symphony_registry.backends.values import check_id
-from symphony_registry.errors import ConfigurationError, Problem, RegistryError, hint
+from symphony_registry.errors import ConfigurationError, InvalidValueError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Resolved, Timeouts
 from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
 
@@ -58,6 +59,7 @@ def validated(tree: Branch, problems: list[Problem]) -> Validated:
                 path = (backend_type.section, name, "provider")
                 found.append(tree.find(path).origin.problem(path, str(error)))
                 cause = cause or error
+    found += _twice_used(tree, resolved)
     wrong = [*problems, *(problem for problem in found if not _is_unresolved(tree.find(problem.path)))]
     if settings is None or wrong:
         settings = RegistrySettings.model_validate(_without_wrong(tree, wrong))
@@ -69,6 +71,20 @@ def validated(tree: Branch, problems: list[Problem]) -> Validated:
     everything = ConfigurationError(wrong)
     everything.__cause__ = cause
     return Validated(settings, everything)
+
+
+def _twice_used(tree: Branch, resolved: Mapping[Path_, Resolved]) -> Iterator[Problem]:
+    """Yield the backends that use what another has for itself."""
+    first: dict[str, Path_] = {}
+    for backend, each in resolved.items():
+        made = each.options.made if isinstance(each.options, ValidatedOptions) else None
+        for option, place in made.exclusive().items() if isinstance(made, BackendOptions) else ():
+            path = (*backend, "options", option)
+            other = first.setdefault(place, path)
+            if other != path:
+                where = f"{'.'.join(other)} ({tree.find(other).origin})"
+                message = f"{place} is what {where} leads to as well, and each needs a place of its own."
+                yield tree.find(path).origin.problem(path, message)
 
 
 def _is_unresolved(node: Node) -> bool:
@@ -90,6 +106,8 @@ def _without_wrong(tree: Branch, problems: list[Problem]) -> dict[str, Any]:
 def _resolve(tree: Branch, backend_type: BackendType, name: str, problems: list[Problem]) -> Resolved | None:
     """Look up the provider of a backend and validate its options; what is wrong with these is added to `problems`."""
     check_id(name, "name of a backend")
+    if form := placeholder(name):
+        raise InvalidValueError(f"{form} is not replaced in the name of a backend. Write the name itself.")
     path = (backend_type.section, name)
     provider_name = tree.find((*path, "provider"))
     if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:

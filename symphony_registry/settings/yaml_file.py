@@ -12,10 +12,13 @@ from symphony_registry.settings.tree import Branch, Leaf, Node, Origin, Path_, t
 MAX_BYTES = 1_000_000
 _MAX_VALUES = 10_000
 _MAX_DEPTH = 50
+# A key at the top that begins so only holds anchors, for use elsewhere in the file.
+_ANCHORS = "x-"
 
 _TAG = "tag:yaml.org,2002:"
 # What the parser quotes of itself: a character, as Python writes it, and the name of a token.
 _HARMLESS = re.compile(r"|.|\\.|\\[xuU][0-9a-f]+|<[a-z ]+>")
+_SECOND_DOCUMENT = "expected a single document in the stream"  # in the parser's words
 _AS_TEXT = (f"{_TAG}str", f"{_TAG}timestamp")
 _AS_VALUE = tuple(f"{_TAG}{kind}" for kind in ("null", "bool", "int", "float"))
 
@@ -39,6 +42,9 @@ def read_yaml(path: Path, problems: list[Problem]) -> Branch:
     except UnicodeDecodeError as error:
         return refuse(f"the file is not UTF-8: {error.reason} at byte {error.start}.")
     except yaml.MarkedYAMLError as error:
+        if error.context == _SECOND_DOCUMENT and error.problem_mark is not None:
+            message = "a second document begins here, and one file is one document; a layer is a file of its own."
+            return refuse(message, error.problem_mark.line + 1)
         mark = error.problem_mark or error.context_mark
         said = _without_tokens(error.problem or error.context or "")
         return refuse(f"this is not YAML: {said}.", mark.line + 1 if mark else None)
@@ -51,10 +57,13 @@ def read_yaml(path: Path, problems: list[Problem]) -> Branch:
     if not isinstance(root, yaml.MappingNode):
         kind = "list" if isinstance(root, yaml.SequenceNode) else "single value"
         return refuse(f"there must be a mapping at the top, not a {kind}.", root.start_mark.line + 1)
+    if root.tag != f"{_TAG}map":
+        return refuse(f"{_not_allowed(root.tag)}.", root.start_mark.line + 1)
     try:
-        return _Reader(path, problems).mapping(root, (), 0)
+        tree = _Reader(path, problems).mapping(root, (), 0)
     except _TooLargeError as error:
         return refuse(str(error))
+    return Branch({key: node for key, node in tree.children.items() if not key.startswith(_ANCHORS)}, tree.origin)
 
 
 def _without_tokens(problem: str) -> str:
@@ -62,6 +71,11 @@ def _without_tokens(problem: str) -> str:
     return re.sub(
         r"'[^']*'|\"[^\"]*\"", lambda quoted: quoted[0] if _HARMLESS.fullmatch(quoted[0][1:-1]) else "...", problem
     )
+
+
+def _not_allowed(tag: str) -> str:
+    name = f"tag {tag.replace(_TAG, '!!')}" if tag.startswith(_TAG) else "tag after !"  # which may be a secret
+    return f"the {name} is not allowed: only plain values are"
 
 
 class _TooLargeError(Exception):
@@ -90,7 +104,8 @@ class _Reader:
                     key_node, where, f"a key must be text: put {key if isinstance(key, str) else 'it'} in quotes"
                 )
             else:
-                children[key] = self._node(value_node, (*where, key), depth + 1)
+                node_here = self._node(value_node, (*where, key), depth + 1)
+                children[key] = node_here._replace(origin=self._origin(key_node))
         return Branch({**merged, **children}, self._origin(node))
 
     def _merged(self, node: Any, where: Path_, depth: int) -> dict[str, Node]:
@@ -127,8 +142,7 @@ class _Reader:
                     node, where, f"this is not a valid {node.tag.replace(_TAG, '')}; put it in quotes if text is meant"
                 )
                 return None
-        tag = f"tag {node.tag.replace(_TAG, '!!')}" if node.tag.startswith(_TAG) else "tag after !"
-        self._problem(node, where, f"the {tag} is not allowed: only plain values are")
+        self._problem(node, where, _not_allowed(node.tag))
         return None
 
     def _refuse_duplicates(self, node: yaml.MappingNode, where: Path_) -> None:

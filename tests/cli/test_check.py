@@ -311,3 +311,24 @@ def test_in_a_narrow_terminal_only_the_widest_column_is_cut(
     words = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert re.search(r"^TYPE +NAME +PROVIDER +STATUS +LATENCY +ENGINE +ITEMS$", words, re.MULTILINE)
     assert re.search(r"^checkpoint_store default memory +ok +[\d.]+ ms symphony\S*… +0$", words, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_files_that_nobody_asked_for_are_worth_a_warning(
+    command: str, directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(directory, "{}")
+    assert main([command, "--json"]) == 0
+    assert capsys.readouterr().err.startswith("warning: config/base.yaml is not read, since no environment")
+    assert main([command, "--config-dir", "config"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_two_file_stores_in_one_directory_are_wrong_offline_too(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = "{provider: file, options: {path: %s}}"
+    write(directory, f"vector_stores: {{a: {store % 'data'}, b: {store % './data'}}}")
+    status, rows = checked(capsys, "--offline")
+    assert (status, rows["a"]["status"], rows["b"]["status"]) == (1, "valid", "invalid")
+    assert "each needs a place of its own" in rows["b"]["problems"][0]["message"]

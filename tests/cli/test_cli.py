@@ -127,7 +127,10 @@ def test_a_name_that_the_output_cannot_spell_is_escaped(tmp_path: Path) -> None:
         ("init --provider f", "file"),
     ],
 )
-def test_names_are_completed_also_from_the_shipped_files(words: str, completed: str, tmp_path: Path) -> None:
+def test_names_are_completed_from_the_files_in_the_working_directory(
+    words: str, completed: str, tmp_path: Path
+) -> None:
+    main(["init", str(tmp_path / "config"), "--provider", "file"])
     typed = f"symphony-registry {words}"
     variables = {"_TYPER_COMPLETE_ARGS": typed, "_SYMPHONY_REGISTRY_COMPLETE": "complete_zsh"}
     done = subprocess.run(

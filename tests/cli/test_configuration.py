@@ -17,6 +17,7 @@ from symphony_registry.cli import main
 from symphony_registry.cli.providers import guarantee_cells
 from symphony_registry.providers import PRODUCTS
 from symphony_registry.settings import settings_from_mapping
+from symphony_registry.settings.loading import LayeredSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,8 +125,8 @@ class TestProviders:
     def test_the_block_to_paste_is_a_configuration(
         self, backend_type: BackendType, name: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        block = yaml.safe_load(printed(capsys, "providers", backend_type, name))
-        assert settings_from_mapping(block).backends(backend_type)["default"].provider == name
+        Path("base.yaml").write_text(printed(capsys, "providers", backend_type, name))
+        assert LayeredSettings(config_dir=Path()).backends(backend_type)["default"].provider == name
 
     def test_the_options_that_are_comments_in_it_are_right_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         block = printed(capsys, "providers", "vector_store", "my_provider:Store")
@@ -168,6 +169,7 @@ class TestSchema:
         "text",
         [
             "{}",
+            "x-anchors: [1]",
             "timeouts: {open: 3}",
             "timeouts: {open: '${OPEN:-3}'}",
             "vector_stores: null",
@@ -188,6 +190,7 @@ class TestSchema:
         "text",
         [
             "vector_store: {}",
+            "anchors: [1]",
             "timeouts: {opn: 3}",
             "timeouts: {open: 0}",
             "vector_stores: {default: {provder: file}}",
@@ -217,6 +220,13 @@ class TestInit:
         for path in Path("there").glob("*.yaml"):
             jsonschema.validate(yaml.safe_load(path.read_text()), schema)
 
+    def test_it_writes_no_second_file_of_a_layer(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("config").mkdir()
+        Path("config/base.yml").write_text("{}")
+        assert main(["init"]) == 1
+        assert "config/base.yml: there already" in capsys.readouterr().err
+        assert [path.name for path in Path("config").iterdir()] == ["base.yml"]
+
     def test_it_never_overwrites(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("config").mkdir()
         Path("config/test.yaml").write_text("mine")
@@ -236,4 +246,6 @@ class TestInit:
         assert not Path("config").exists()
 
     def test_its_next_step_can_be_pasted(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert printed(capsys, "init", "my config").endswith("--config-dir 'my config'\n")
+        lines = printed(capsys, "init", "my config").splitlines()
+        assert lines[-1] == "Next: symphony-registry check --env development --config-dir 'my config'"
+        assert lines[-2].endswith("SYMPHONY_REGISTRY_ENV=development SYMPHONY_REGISTRY_CONFIG_DIR='my config'.")

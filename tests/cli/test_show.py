@@ -96,7 +96,7 @@ def test_options_of_a_backend_that_was_removed_later_are_not_shown(
 ) -> None:
     (directory / "base.yaml").write_text("vector_stores: {old: {provider: file, options: {path: v}}}")
     (directory / "test.yaml").write_text("vector_stores: {old: {provider: memory}}")
-    (directory / "local.yaml").write_text("vector_stores: {old: null}")
+    (directory / "test.local.yaml").write_text("vector_stores: {old: null}")
     assert not [key for key in shown(capsys, "--env", "test") if "old" in key]
 
 

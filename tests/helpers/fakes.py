@@ -45,4 +45,6 @@ class FakeStore(InMemoryVectorStore):
 
 def search(index: VectorIndex, query: Float32s, limit: int, mask: Mask | None = None) -> list[tuple[float, str]]:
     """Search for one vector."""
-    return index.search_many([query], limit, mask)[0]
+    found = index.search_many([query], limit, mask)
+    assert found is not None
+    return found[0]

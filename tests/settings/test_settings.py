@@ -1,39 +1,12 @@
 """Settings: layers, variables, interpolation, and errors that name the place."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from symphony_registry.errors import ConfigurationError
 from symphony_registry.settings.loading import LayeredSettings
-
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Write configuration files: `write(base="...", production="...")` returns their directory."""
-
-    def write(**files: str) -> Path:
-        for name, text in files.items():
-            (tmp_path / f"{name}.yaml").write_text(text)
-        return tmp_path
-
-    return write
-
-
-def load(directory: Path, environment: str | None = None, **arguments: object) -> LayeredSettings:
-    return LayeredSettings(config_dir=directory, environment=environment, **arguments)  # type: ignore[arg-type]
-
-
-def problems(directory: Path, environment: str | None = None) -> list[str]:
-    with pytest.raises(ConfigurationError) as caught:
-        load(directory, environment)
-    return [problem.removeprefix(f"{directory}/") for problem in caught.value.problems]
-
-
-MEMORY = "vector_stores: {default: {provider: memory}}"
+from tests.helpers.configuration import MEMORY, Write, load, problems
 
 
 class TestChoosingFiles:
@@ -57,12 +30,6 @@ class TestChoosingFiles:
         (tmp_path / "config" / "staging.yaml").write_text("vector_stores: {here: {provider: memory}}")
         monkeypatch.chdir(tmp_path)
         assert LayeredSettings(environment="staging").vector_stores.keys() == {"here"}
-
-    def test_without_such_a_directory_the_shipped_environments_are_used(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.chdir(tmp_path)
-        assert LayeredSettings(environment="development").vector_stores["default"].provider == "file"
 
     def test_the_layers_are_base_environment_local_variables_arguments(
         self, write: Write, monkeypatch: pytest.MonkeyPatch
@@ -98,7 +65,9 @@ class TestChoosingFiles:
             load(tmp_path / "nowhere")
 
     def test_a_directory_without_base_is_an_error_when_no_environment_is_chosen(self, write: Write) -> None:
-        assert problems(write(production="{}")) == ["base.yaml: the file cannot be read: No such file or directory."]
+        assert problems(write(production="{}")) == [
+            "base.yaml: there is no such file, and no environment was chosen. Environments: production."
+        ]
 
 
 class TestMerging:
@@ -245,7 +214,7 @@ class TestInterpolation:
                       "${NAME}": "<${NAME}>"
                       default: ${UNSET:-fallback}
                       empty: "${UNSET:-}"
-                      dollars: $$5 $x ${NAME}$${NAME}
+                      dollars: $$5 $$x ${NAME}$${NAME} ${UNSET:-$$}
                       list: ["${NAME}", 3]
             """
         )
@@ -253,7 +222,7 @@ class TestInterpolation:
             "${NAME}": "<x: {y: 1}>",
             "default": "fallback",
             "empty": "",
-            "dollars": "$5 $x x: {y: 1}${NAME}",
+            "dollars": "$5 $x x: {y: 1}${NAME} $",
             "list": ["x: {y: 1}", 3],
         }
 
@@ -301,7 +270,10 @@ class TestFiles:
             ("- a\n- b\n", "base.yaml:1: there must be a mapping at the top, not a list"),
             ("just text", "base.yaml:1: there must be a mapping at the top, not a single value"),
             ("a: [1\nb: 2", "base.yaml:2: this is not YAML"),
-            ("a: 1\n---\nb: 2\n", "base.yaml:2: this is not YAML"),
+            ("a: 1\n---\nb: 2\n", "base.yaml:2: a second document begins here, and one file is one document"),
+            ("# nothing\n!secret {}", "base.yaml:2: the tag after ! is not allowed: only plain values are."),
+            ("!!set {}", "base.yaml:1: the tag !!set is not allowed"),
+            ("!!map", "base.yaml:1: there must be a mapping at the top"),
             ("\tx: 1", r"base.yaml:1: this is not YAML: found character '\t' that cannot start any token."),
             ("a: {b: 1", "base.yaml:1: this is not YAML: expected ',' or '}', but got '<stream end>'."),
             ("timeouts:\n  open: 1\n  open: 2\n", "base.yaml:3: timeouts.open: this key is already in line 2"),

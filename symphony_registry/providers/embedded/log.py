@@ -14,9 +14,11 @@ from typing_extensions import override
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.placeholders import checked_directory
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
 from symphony_registry.providers.embedded.journal import Durability, Journal, Record
+from symphony_registry.providers.embedded.journal.journal import failing
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, RESCUE
 from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
 
@@ -42,15 +44,26 @@ class FileOptions(BackendOptions):
         default="full", description="What a write survives: full, power loss too; os, a crash of the process only."
     )
 
+    @field_validator("path", mode="before")
+    @classmethod
+    def _check(cls, path: object) -> object:
+        return checked_directory(path) if isinstance(path, str) else path
+
     @field_validator("path")
     @classmethod
     def _expand(cls, path: Path) -> Path:
         if "\0" in str(path):
             raise ValueError("a path cannot hold U+0000")
         try:
-            return path.expanduser()
+            return path.expanduser().absolute()  # whatever the working directory is later
         except RuntimeError as error:
             raise ValueError(str(error)) from error
+        except OSError as error:
+            raise ValueError("the path is relative, and the working directory is gone") from error
+
+    @override
+    def exclusive(self) -> dict[str, str]:
+        return {"path": os.path.realpath(self.path)}
 
 
 class DirectoryBackend(Engine):
@@ -115,8 +128,8 @@ class JournalLog(Generic[StateT]):
         snapshot: StateSnapshot[StateT] | None = None,
     ) -> None:
         self._backend_type = backend_type
-        self._directory = options.path.absolute()  # whatever the working directory is later
-        self._durability = options.durability
+        self._directory = options.path
+        self._durability: Durability = options.durability
         self._empty = empty
         self._codec = codec
         self._snapshot = snapshot
@@ -132,7 +145,9 @@ class JournalLog(Generic[StateT]):
 
     def exists(self) -> bool:
         """Say whether the directory has a journal."""
-        return (self._directory / JOURNAL_NAME).exists()
+        path = self._directory / JOURNAL_NAME
+        with failing("looked for", path):
+            return path.exists()
 
     def open(self) -> StateT:
         """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""

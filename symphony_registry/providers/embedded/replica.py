@@ -10,11 +10,12 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 from symphony_registry.backends.concurrency import (
     Gate,
     Promise,
+    background,
     delaying_cancellation,
     ignoring_cancellation,
     in_thread,
 )
-from symphony_registry.backends.cost import LONG
+from symphony_registry.backends.cost import LONG, SMALL
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import RegistryError
@@ -25,6 +26,7 @@ IN_MEMORY = Guarantees(atomic_bulk=True, lists_entities=True, restores_timestamp
 
 Change: TypeAlias = dict[str, Any]
 """What is done to a state: a JSON object whose `op` names it; it may hold arrays and bytes too."""
+CLEAR: Change = {"op": "clear"}
 Decision: TypeAlias = tuple[Sequence[Change], T]
 Touches: TypeAlias = Callable[[], Iterable[str] | None] | None
 
@@ -161,7 +163,9 @@ class Replica(Generic[StateT]):
             await ignoring_cancellation(in_thread(partial(self._log.close, reached)))
 
     def _forget(self) -> None:
-        self.state = self._empty()
+        old, self.state = self.state, self._empty()
+        if len(old) * SMALL > LONG:
+            background(partial(_take_apart, old))
 
     async def survive_loop(self) -> bool:
         """Forget an event loop that has ended, and the writes that ended with it; say whether it is still open."""
@@ -283,7 +287,10 @@ class Replica(Generic[StateT]):
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
-            self.state.apply(change)
+            if change == CLEAR:
+                self._forget()
+            else:
+                self.state.apply(change)
 
 
 def _load(log: Log[StateT]) -> StateT:
@@ -294,6 +301,17 @@ def _load(log: Log[StateT]) -> StateT:
         log.close(None)
         raise
     return state
+
+
+def _take_apart(structure: object) -> None:
+    """Free what nobody uses any more, a piece at a time: at once, it would keep other threads from the interpreter."""
+    for part in vars(structure).values():
+        if isinstance(part, dict | set | list):
+            take = part.popitem if isinstance(part, dict) else part.pop
+            while part:
+                take()
+        elif hasattr(part, "__dict__"):
+            _take_apart(part)
 
 
 def _close_abandoned(log: Log[Any], opening: "asyncio.Future[Any]") -> None:

@@ -1,5 +1,6 @@
 """Connections to a PostgreSQL server, by asyncpg."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import ClassVar, TypeAlias
@@ -9,6 +10,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.remote.driver import Driver, Explanation
 from symphony_registry.errors import BackendTimeoutError, InvalidValueError
+from symphony_registry.providers.postgres.dsn import about_ignored
 from symphony_registry.providers.postgres.failures import ERRORS, explained, may_go_through, was_not_done
 from symphony_registry.providers.postgres.options import PostgresOptions
 
@@ -19,6 +21,8 @@ Record: TypeAlias = asyncpg.Record
 Pool: TypeAlias = "asyncpg.Pool[Record]"
 
 _RELEASE_TIMEOUT = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 class Connection(asyncpg.Connection):
@@ -48,22 +52,25 @@ class PostgresDriver(Driver[Pool, Connection]):
         about_server = {"dsn", "pool_min_size", "pool_max_size", "connect_timeout", "statement_timeout"}
         self.key = tuple(options.model_dump(include=about_server).values())
         self.server = options.server
-        self.patience = options.connect_timeout
+        self.patience = options.patience
 
     @override
     async def open(self) -> Pool:
         options = self._options
+        address = options.address
         try:
             pool = await asyncpg.create_pool(
-                options.dsn.get_secret_value(),
+                address.url,
                 min_size=options.pool_min_size,
                 max_size=options.pool_max_size,
-                timeout=options.connect_timeout,
+                timeout=options.patience,
                 command_timeout=options.statement_timeout,
                 connection_class=Connection,
             )
             try:
                 async with pool.acquire():
+                    if address.ignored:  # said once, not with each attempt
+                        logger.warning("%s: ignored in its dsn: %s.", options.server, about_ignored(address.ignored))
                     return pool
             except BaseException:
                 pool.terminate()

@@ -1,5 +1,7 @@
 """What the driver's errors mean, in the package's own."""
 
+import ssl
+
 import asyncpg
 
 from symphony_registry.backends.remote.driver import Explanation
@@ -24,7 +26,7 @@ ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientE
 
 def may_go_through(error: Exception) -> bool:
     """Say whether the same work may succeed in a while."""
-    return isinstance(error, _AGAIN) and not isinstance(error, _NEVER_AGAIN)
+    return isinstance(error, _AGAIN) and not isinstance(error, _NEVER_AGAIN) and not _has_no_tls(error)
 
 
 def was_not_done(error: Exception) -> bool:
@@ -42,6 +44,11 @@ def explained(error: Exception) -> Explanation:
     return Explanation(kind, _said(error), _advice(error))
 
 
+def _has_no_tls(error: Exception) -> bool:
+    """Say whether the server answered that it has no TLS, for which the driver has no class of its own."""
+    return type(error) is ConnectionError and "rejected SSL upgrade" in str(error)
+
+
 def _said(error: Exception) -> str:
     """Return what the server said; its first line holds neither passwords nor what was sent."""
     if isinstance(error, asyncpg.PostgresError):
@@ -51,6 +58,10 @@ def _said(error: Exception) -> str:
         return "no host of the dsn is what its target_session_attrs asks for"
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return "the connection was lost"
+    if _has_no_tls(error):
+        return "it has no TLS, which sslmode in the dsn asks for"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not one that the dsn trusts"
     return f"it cannot be reached ({type(error).__name__})"
 
 
@@ -70,6 +81,12 @@ def _advice(error: Exception) -> str:
             return "The tables were changed or dropped: close the backend and open it again with create: true."
         case asyncpg.ReadOnlySQLTransactionError():
             return "The server is a replica or read-only: writes belong to the primary."
+        case asyncpg.UndefinedObjectError() | asyncpg.CantChangeRuntimeParamError():
+            return "If that is a parameter of the dsn, take it out there."
+        case ssl.SSLCertVerificationError():
+            return "Check the host in the dsn, and give the certificate of its authority there as sslrootcert."
+        case _ if _has_no_tls(error):
+            return "Switch it on there (ssl = on), or write sslmode=prefer or disable."
         case _ if may_go_through(error):
             return "Check that the server runs, then try again."
         case _:

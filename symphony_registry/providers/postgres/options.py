@@ -1,14 +1,10 @@
 """The options that every PostgreSQL provider has."""
 
-import re
-from urllib.parse import parse_qs, urlsplit
-
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from symphony_registry.backends.options import BackendOptions, Seconds
+from symphony_registry.providers.postgres.dsn import Dsn, read_dsn
 
-_SCHEMES = ("postgresql", "postgres")
-_HOST = re.compile(r"([\w.%-]*|\[[\da-fA-F:.%]+\])(:\d+)?")
 # PostgreSQL cuts longer names without a word.
 MAX_NAME_BYTES = 63
 
@@ -32,10 +28,7 @@ class PostgresOptions(BackendOptions):
     @field_validator("dsn")
     @classmethod
     def _check_dsn(cls, dsn: SecretStr) -> SecretStr:
-        if not _is_url(dsn.get_secret_value()):
-            raise ValueError(
-                "a DSN is postgresql://user:password@host:port/database, with special characters as %40 and the like"
-            )
+        read_dsn(dsn.get_secret_value())
         return dsn
 
     @field_validator("schema_name", "table_prefix")
@@ -52,23 +45,17 @@ class PostgresOptions(BackendOptions):
         return self
 
     @property
+    def address(self) -> Dsn:
+        """What the DSN means."""
+        return read_dsn(self.dsn.get_secret_value())
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for the server: what the option says, else the DSN."""
+        said = None if "connect_timeout" in self.model_fields_set else self.address.connect_timeout
+        return self.connect_timeout if said is None else said
+
+    @property
     def server(self) -> str:
         """The host and the database, for messages."""
-        parts = urlsplit(self.dsn.get_secret_value())
-        query = parse_qs(parts.query)
-        host = parts.netloc.rpartition("@")[2] or query.get("host", ["localhost"])[0]
-        database = (
-            parts.path.removeprefix("/") or query.get("dbname", query.get("database", ["the default database"]))[0]
-        )
-        return f"PostgreSQL at {host}, database {database}"
-
-
-def _is_url(dsn: str) -> bool:
-    """Say whether a DSN can be told apart into its parts; with a raw / or ? in the password it cannot."""
-    try:
-        parts = urlsplit(dsn)
-    except ValueError:
-        return False
-    hosts = parts.netloc.rpartition("@")[2]
-    late = parts.path + parts.query + parts.fragment
-    return parts.scheme in _SCHEMES and "@" not in late and all(map(_HOST.fullmatch, hosts.split(",")))
+        return f"PostgreSQL at {self.address.host}, database {self.address.database}"

@@ -18,6 +18,7 @@ _WHERE = """
     SELECT nspname, quote_ident(nspname), extversion
     FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'vector'
 """
+_HOME = "SELECT quote_ident(coalesce(current_schema(), (SELECT nspname FROM pg_namespace WHERE nspname = 'public')))"
 
 
 async def extension_schema(connection: Connection, options: PostgresOptions) -> tuple[str, str]:
@@ -26,7 +27,7 @@ async def extension_schema(connection: Connection, options: PostgresOptions) -> 
     if schema is None and options.create:
         async with connection.transaction():
             await connection.execute(TURN)
-            await connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+            await connection.execute(f"CREATE EXTENSION IF NOT EXISTS vector SCHEMA {await _home(connection, options)}")
         schema = await connection.fetchrow(_WHERE)
     if schema is None:
         raise BackendSetupError(
@@ -42,6 +43,18 @@ async def extension_schema(connection: Connection, options: PostgresOptions) -> 
             options=("dsn",),
         )
     return name, quoted
+
+
+async def _home(connection: Connection, options: PostgresOptions) -> str:
+    """Return the schema to install pgvector in, quoted; not ours, with which it would be dropped."""
+    schema: str | None = await connection.fetchval(_HOME)
+    if schema is None:
+        raise BackendSetupError(
+            f"{options.server}: the search_path of this role names no schema that exists, where pgvector could be "
+            "installed. Run CREATE EXTENSION vector SCHEMA ... in this database, or ALTER ROLE ... SET search_path.",
+            options=("dsn",),
+        )
+    return schema
 
 
 def encoded(rows: npt.NDArray[np.float32]) -> list[bytes]:

@@ -10,7 +10,7 @@ from symphony_registry.integrations.symphony import ServiceRegistry
 
 @pytest.fixture
 async def registry() -> AsyncIterator[ServiceRegistry]:
-    async with ServiceRegistry.from_config(environment="test") as opened:
+    async with ServiceRegistry() as opened:
         yield opened
 
 

@@ -129,11 +129,11 @@ def test_a_row_that_changed_is_turned_again_and_no_other() -> None:
     before = head.bounds([query], 500)[0]
     matrix[[7, 8]] *= -2
     head.note(7)
-    assert 0 < head.cost(matrix) < 500 * DIMENSION
+    assert 0 < head.cost(matrix, 1) < 500 * DIMENSION
     head.refresh(matrix, lengths_of(matrix), 1)
     after = head.bounds([query], 500)[0]
     assert np.flatnonzero(before != after).tolist() == [7]
-    assert head.cost(matrix) == 0
+    assert head.cost(matrix, 1) == 0
 
 
 def test_new_directions_are_chosen_when_as_many_rows_have_changed() -> None:
@@ -158,7 +158,7 @@ def test_a_head_that_would_not_pay_is_not_made(monkeypatch: pytest.MonkeyPatch) 
         head = PrincipalHead("cosine")
         assert head.refresh(matrix, lengths_of(matrix), 1) is pays
         assert head.width(matrix) < DIMENSION or not pays
-        assert head.cost(matrix) == 0
+        assert head.cost(matrix, 1) == 0
 
 
 @pytest.mark.parametrize("bad", [1e-20, 1e20])
@@ -179,7 +179,7 @@ def test_directions_are_chosen_only_after_some_searches(monkeypatch: pytest.Monk
     head = PrincipalHead("dot")
     for searches in (1, 9, 0):
         assert not head.refresh(matrix, lengths_of(matrix), searches)
-        assert head.cost(matrix) == 0
+        assert head.cost(matrix, 1) == 0
     assert head.refresh(matrix, lengths_of(matrix), 1)
 
 

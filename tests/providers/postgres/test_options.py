@@ -16,6 +16,7 @@ from symphony_registry.providers.postgres.options import PostgresOptions
         ("postgresql://[::1]:5432/agents", "PostgreSQL at [::1]:5432, database agents"),
         ("postgresql://me@/agents?host=/run/postgresql", "PostgreSQL at /run/postgresql, database agents"),
         ("postgresql://", "PostgreSQL at localhost, database the default database"),
+        ("postgresql://me@/?hostaddr=::1&dbname=agents", "PostgreSQL at ::1, database agents"),
     ],
 )
 def test_the_server_of_a_dsn_is_told_without_user_and_password(dsn: str, server: str) -> None:
@@ -25,10 +26,10 @@ def test_the_server_of_a_dsn_is_told_without_user_and_password(dsn: str, server:
 @pytest.mark.parametrize(
     "dsn",
     [
+        "jdbc:postgresql://db/agents?user=me&password=secret",
         "postgresql://me:sec/ret@db/agents",
         "postgresql://me:sec#ret@db/agents",
         "postgresql://me:sec?ret@db/agents",
-        "postgresql://me:sec[ret@db/agents",
         "postgresql://me:12/ret@db/agents",
         "postgresql://me:sec@x?ret@db/agents",
         "mysql://me:secret@db/agents",

@@ -16,7 +16,7 @@ from symphony_registry.backends.parts import Parts
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence, save_change
 from symphony_registry.providers.embedded.journal import Record
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, JournalLog, promises
-from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, Decision, Log, Replica
+from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 
 class CheckpointCodec(Codec):
@@ -101,7 +101,7 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _clear(self) -> None:
-        await self._data.write(lambda: ([{"op": "clear"}], None))
+        await self._data.write(lambda: ([CLEAR], None))
 
     @override
     async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:

@@ -16,7 +16,7 @@ from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.walks import Touch
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, JournalLog, promises
-from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, Decision, Log, Replica
+from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 T = TypeVar("T")
 
@@ -150,7 +150,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _clear(self) -> None:
-        await self._data.write(lambda: ([{"op": "clear"}], None))
+        await self._data.write(lambda: ([CLEAR], None))
 
     @override
     async def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:

@@ -29,12 +29,12 @@ class CandidateFinder(NamedTuple):
     lengths: Float64s
     head: PrincipalHead | None
 
-    def numbers(self, count: int) -> float:
-        """Estimate how many numbers `candidates` reads for a query over `count` rows."""
+    def numbers(self, count: int, queries: int) -> float:
+        """Estimate how many numbers `candidates` reads for queries over `count` rows."""
         rows = count if self._are_picked(count) else len(self.matrix)
         if self.head is None or count <= _FEW:
-            return float(rows * self.matrix.shape[1])
-        return self.head.cost(self.matrix) + rows * self.head.width(self.matrix)
+            return float(queries * rows * self.matrix.shape[1])
+        return self.head.cost(self.matrix, queries) + queries * rows * self.head.width(self.matrix)
 
     def candidates(self, queries: Sequence[Query], limit: int, mask: Mask | None) -> Iterator[Rows]:
         """Yield, for each query, the rows of the mask that can be among the `limit` best, and few others."""

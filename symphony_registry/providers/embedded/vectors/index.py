@@ -1,5 +1,6 @@
 """The state of an embedded vector store: rows of one matrix, searched exactly."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -200,22 +201,28 @@ class VectorIndex:
         """Return about how long `mask` takes, in steps of 0.1 µs."""
         return self._columns.cost(condition, len(self))
 
-    def numbers(self, count: int) -> float:
-        """Return about how many numbers a search reads, of which `count` rows may be found."""
-        return self._finder().numbers(count)
+    def numbers(self, count: int, queries: int) -> float:
+        """Return about how many numbers a search with so many queries reads, by which `count` rows may be found."""
+        return self._finder().numbers(count, queries)
 
     def search_many(
-        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None
-    ) -> list[list[tuple[float, str]]]:
+        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None, most: float = math.inf
+    ) -> list[list[tuple[float, str]]] | None:
         """Return, for each query, the `limit` most similar ids of a mask (all by default) with their similarity.
 
         Rows that can be among the best within the error of float32 are scored
         again in float64, so that the result does not depend on where a row stands
-        in the matrix, nor on how the candidates were found.
+        in the matrix, nor on how the candidates were found. Of near-equal vectors
+        these are many: where they are more than `most`, the answer is `None`.
         """
         queries = [Query(vector, self._metric) for vector in vectors]
-        found = self._finder().candidates(queries, limit, mask)
-        return [self._best(query, rows, limit) for query, rows in zip(queries, found, strict=True)]
+        results: list[list[tuple[float, str]]] = []
+        for query, rows in zip(queries, self._finder().candidates(queries, limit, mask), strict=True):
+            most -= len(rows)
+            if most < 0:
+                return None
+            results.append(self._best(query, rows, limit))
+        return results
 
     def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
         parts = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))

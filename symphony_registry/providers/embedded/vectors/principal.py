@@ -87,10 +87,10 @@ class PrincipalHead:
         used = matrix if self._basis is None or _is_small(matrix) else self._heads
         return int(used.shape[1])
 
-    def cost(self, matrix: Float32s) -> float:
-        """Return how many numbers `refresh` reads or writes."""
+    def cost(self, matrix: Float32s, searches: int) -> float:
+        """Return how many numbers `refresh` reads or writes for so many more searches."""
         outdated = self._outdated(matrix)
-        if _is_small(matrix) or self._is_waiting() or not outdated:
+        if _is_small(matrix) or self._is_waiting(searches) or not outdated:
             return 0
         if self._needs_directions(matrix):
             return matrix.size * _WIDEST
@@ -100,7 +100,7 @@ class PrincipalHead:
     def refresh(self, matrix: Float32s, lengths: Float64s, searches: int) -> bool:
         """Bring the heads up to date for so many more searches; say whether there are heads to use."""
         self._searches += searches
-        if _is_small(matrix) or self._is_waiting():
+        if _is_small(matrix) or self._is_waiting(0):
             return False
         if self._outdated(matrix):
             with self._refreshing:
@@ -133,8 +133,8 @@ class PrincipalHead:
             weights[-1] = query.tolerance + SAME_DISTANCE - 1
         return weights
 
-    def _is_waiting(self) -> bool:
-        return not self._fitted and self._searches <= _PATIENCE
+    def _is_waiting(self, searches: int) -> bool:
+        return not self._fitted and self._searches + searches <= _PATIENCE
 
     def _outdated(self, matrix: Float32s) -> int:
         """Return how many rows have no head, or one that is out of date."""

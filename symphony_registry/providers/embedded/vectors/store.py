@@ -1,6 +1,7 @@
 """The embedded vector stores: `memory`, and `file` with a journal."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
 from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, JournalLog, promises
-from symphony_registry.providers.embedded.replica import IN_MEMORY, Decision, Log, Replica
+from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.columns import Mask
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
@@ -96,7 +97,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     @override
     async def _clear(self) -> None:
-        await self._data.write(lambda: ([{"op": "clear"}], None))
+        await self._data.write(lambda: ([CLEAR], None))
 
     @override
     async def _search(
@@ -122,9 +123,10 @@ class EmbeddedVectorStore(VectorStoreEngine):
             mask = None if everything else state.mask(condition)
             count = len(state) if mask is None else int(np.count_nonzero(mask))
             found = min(limit, count) * (state.dimension or 0)
-            cost += len(queries) * (SEARCH + state.numbers(count) / NUMBERS + found / FLOATS)
-            if cost <= LONG:
-                results = self._found(queries, limit, mask, include_vectors=include_vectors)
+            cost += len(queries) * (SEARCH + found / FLOATS) + state.numbers(count, len(queries)) / NUMBERS
+            most = (LONG - cost) / (SMALL + (state.dimension or 0) / FLOATS)
+            results = self._found(queries, limit, mask, most, include_vectors=include_vectors) if most > 0 else None
+            if results is not None:
                 self._steps += cost
                 if self._steps > _TURN:  # somebody may search without pause
                     self._steps = 0
@@ -133,21 +135,27 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
         def work() -> list[list[SearchResult]]:
             mask = None if everything else self._data.state.mask(condition)
-            return self._found(queries, limit, mask, include_vectors=include_vectors)
+            found = self._found(queries, limit, mask, math.inf, include_vectors=include_vectors)
+            assert found is not None
+            return found
 
         return await self._data.read_on_thread(work)
 
     def _found(
-        self, queries: list[Float32s], limit: int, mask: Mask | None, *, include_vectors: bool
-    ) -> list[list[SearchResult]]:
+        self, queries: list[Float32s], limit: int, mask: Mask | None, most: float, *, include_vectors: bool
+    ) -> list[list[SearchResult]] | None:
+        """Return what is found; `None` where more than `most` rows would have to be looked at closely."""
         state = self._data.state
         if not len(state):
             return [[] for _ in queries]
         for query in queries:
             if query.size != state.dimension:  # fixed while the read waited
                 raise DimensionError(state.dimension or 0, query.size, "query vector")
+        chosen = state.search_many(queries, limit, mask, most)
+        if chosen is None:
+            return None
         found: list[list[SearchResult]] = []
-        for best in state.search_many(queries, limit, mask):
+        for best in chosen:
             results: list[SearchResult] = [
                 {"id": id, "similarity": similarity, "metadata": self._document(id)} for similarity, id in best
             ]

@@ -1,0 +1,84 @@
+"""YAML files: where a mistake is, what may stand beside the settings, and the texts of secrets."""
+
+import pytest
+
+from tests.helpers.configuration import Write, load, problems
+
+PLAIN = "vector_stores: {default: {provider: 'tests.helpers.plain:DictVectorStore', options: {password: '%s'}}}"
+
+
+class TestLines:
+    def test_a_wrong_key_is_reported_where_it_stands(self, write: Write) -> None:
+        base = "vector_store:\n  default: {provider: memory}\ntimeouts:\n  opn:\n    3\n  open: {a: 1}\n"
+        assert [problem.partition(" ")[0] for problem in problems(write(base=base))] == [
+            "base.yaml:6:",  # timeouts.open
+            "base.yaml:4:",  # timeouts.opn
+            "base.yaml:1:",  # vector_store
+        ]
+
+    def test_what_is_missing_is_reported_at_the_key_that_lacks_it(self, write: Write) -> None:
+        base = "vector_stores:\n  default:\n    provider: file\n    options:\n      dimension: 3\n  other:\n    {}\n"
+        assert [problem.partition(" ")[0] for problem in problems(write(base=base))] == ["base.yaml:6:", "base.yaml:4:"]
+
+
+class TestAnchors:
+    def test_keys_for_anchors_are_not_settings(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        base = """
+            x-defaults: &defaults {provider: memory, options: {metric: "${METRIC}"}}
+            x-unused: ["${UNSET}", $x]
+            vector_stores: {default: *defaults, docs: {<<: *defaults, options: {dimension: 3}}}
+        """
+        monkeypatch.setenv("METRIC", "dot")
+        stores = load(write(base=base)).vector_stores
+        assert (stores["default"].options, stores["docs"].options) == ({"metric": "dot"}, {"dimension": 3})
+
+    def test_only_those_at_the_top_are_left_out(self, write: Write) -> None:
+        assert 'no key "x-a"' in problems(write(base="vector_stores: {default: {provider: memory, x-a: 1}}"))[0]
+
+
+class TestSecretsInFiles:
+    def test_a_byte_order_mark_is_no_part_of_a_secret(self, write: Write) -> None:
+        directory = write(base=PLAIN % "${file:secret}")
+        (directory / "secret").write_bytes(b"\xef\xbb\xbfhunter2\n")
+        assert load(directory).vector_stores["default"].options == {"password": "hunter2"}
+
+    @pytest.mark.parametrize("name", ["x" * 300, "a\\0b", "."])
+    def test_a_name_that_no_file_has_is_a_problem_with_its_line(self, name: str, write: Write) -> None:
+        base = PLAIN.replace("'%s'", f'"${{file:{name}}}"')
+        assert problems(write(base=base))[0].startswith(
+            "base.yaml:1: vector_stores.default.options.password: the file "
+        )
+
+
+class TestOnePlaceEach:
+    @pytest.mark.parametrize("spelling", ["data", "./data/", "other/../data", "link", "link/../link", "deep/link"])
+    def test_two_file_stores_in_one_directory_are_an_error(
+        self, spelling: str, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        directory = write(
+            base=f"""vector_stores:
+  default: {{provider: file, options: {{path: data}}}}
+checkpoint_stores:
+  second:
+    provider: file
+    options:
+      path: {spelling}
+"""
+        )
+        monkeypatch.chdir(directory)
+        (directory / "deep").mkdir()
+        (directory / "link").symlink_to("data")  # which is not there yet
+        (directory / "deep" / "link").symlink_to("../link")
+        assert problems(directory) == [
+            f"base.yaml:7: checkpoint_stores.second.options.path: {directory}/data is what "
+            f"vector_stores.default.options.path ({directory}/base.yaml:2) leads to as well, and each needs a place of "
+            "its own."
+        ]
+
+    def test_two_below_one_directory_are_none(self, write: Write) -> None:
+        base = "vector_stores: {a: {provider: file, options: {path: d/a}}, b: {provider: file, options: {path: d/b}}}"
+        assert load(write(base=base))
+
+    def test_tables_in_one_server_may_be_shared(self, write: Write) -> None:
+        store = "{provider: postgres, options: {dsn: 'postgresql://db/x', table_prefix: shared_}}"
+        assert load(write(base=f"vector_stores: {{a: {store}, b: {store}}}"))
