@@ -240,7 +240,7 @@ class TestGettingBackends:
         async def use() -> None:
             await registry.vector_store().count()
 
-        with pytest.raises(WrongEventLoopError, match=r"opened on another event loop\. .*await registry\.open\(\)"):
+        with pytest.raises(WrongEventLoopError, match=r"loop, which has ended\. .*await registry\.open\(\)"):
             asyncio.run(use())
         asyncio.run(registry.close())
 

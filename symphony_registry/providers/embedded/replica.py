@@ -152,6 +152,7 @@ class Replica(Generic[StateT]):
             reached = state
         finally:
             await self._close_log(reached)
+            _discard(state)
 
     async def at_rest(self) -> None:
         """Wait until nothing is written, compaction included."""
@@ -163,9 +164,7 @@ class Replica(Generic[StateT]):
             await ignoring_cancellation(in_thread(partial(self._log.close, reached)))
 
     def _forget(self) -> None:
-        old, self.state = self.state, self._empty()
-        if len(old) * SMALL > LONG:
-            background(partial(_take_apart, old))
+        self.state = self._empty()
 
     async def survive_loop(self) -> bool:
         """Forget an event loop that has ended, and the writes that ended with it; say whether it is still open."""
@@ -288,6 +287,7 @@ class Replica(Generic[StateT]):
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
             if change == CLEAR:
+                _discard(self.state)
                 self._forget()
             else:
                 self.state.apply(change)
@@ -301,6 +301,12 @@ def _load(log: Log[StateT]) -> StateT:
         log.close(None)
         raise
     return state
+
+
+def _discard(state: State) -> None:
+    """Let go of a state that nobody uses any more."""
+    if len(state) * SMALL > LONG:
+        background(partial(_take_apart, state))
 
 
 def _take_apart(structure: object) -> None:
