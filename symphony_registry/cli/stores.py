@@ -14,8 +14,9 @@ from typing import Annotated, Any, BinaryIO, NamedTuple
 import typer
 from rich.text import Text
 
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible, noted
+from symphony_registry.cli.moves import FromSymphony, Merge, Move, Replace, existing_of, interruptible, noted
 from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, store_names
 from symphony_registry.cli.output import (
     BAD,
@@ -44,9 +45,11 @@ from symphony_registry.cli.selection import (
 from symphony_registry.errors import RegistryError, TransferError, public_text
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.transfer import (
+    Contents,
     Existing,
     Exported,
     ExportFile,
+    SymphonyFiles,
     count_all,
     summarize,
     write_lines,
@@ -215,9 +218,10 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
 def import_(
     store: Annotated[str, _STORE],
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="FILE", help="What export has written; - is standard input.", show_default=False),
-    ],
+    ] = None,
+    from_symphony: FromSymphony = None,
     merge: Merge = False,
     replace: Replace = False,
     env: Environment = None,
@@ -226,24 +230,37 @@ def import_(
 ) -> None:
     """Read a store from JSON lines, and compare it with them.
 
-    The whole file is checked before anything is written. A store that is not empty is refused, unless it holds what an
+    Everything is checked before anything is written. A store that is not empty is refused, unless it holds what an
     interrupted import of the same file has left: then that is resumed. The exit status is 1 where anything failed.
     """
     existing = existing_of(merge=merge, replace=replace)
+    origin = file or from_symphony
+    if origin is None or (file and from_symphony):
+        raise typer.BadParameter("Name either a FILE, or a directory with --from-symphony DIR.")
     registry = ServiceRegistry.from_config(env, config_dir)
     move = Move(chosen_store(registry, store))
     left = "What was imported stays; rerun the command to resume."
-    with interruptible(left), noted(move), _seekable(file) as whole:
-        exported = ExportFile(whole, str(file), move.store.backend_type)
-        asyncio.run(_import(registry, exported, move, existing))
+    with interruptible(left), noted(move), _contents(file, from_symphony, move.store.backend_type) as contents:
+        asyncio.run(_import(registry, contents, move, existing))
     if as_json:
-        print_json({"file": str(file), **move.as_json()})
+        print_json({"file": str(origin), **move.as_json()})
     elif move.problem:
         print_error(move.problem)
     else:
-        print_lines(*move.details(), _import_summary(move, str(file)))
+        print_lines(*move.details(), _import_summary(move, str(origin)))
     if not move.is_right:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _contents(file: Path | None, from_symphony: Path | None, backend_type: BackendType) -> Iterator[Contents]:
+    """Give what is to be imported, read to its end and checked."""
+    if file is None:
+        assert from_symphony is not None
+        yield SymphonyFiles(from_symphony, backend_type)
+        return
+    with _seekable(file) as whole:
+        yield ExportFile(whole, str(file), backend_type)
 
 
 @contextmanager
@@ -260,11 +277,11 @@ def _seekable(file: Path) -> Iterator[BinaryIO]:
             yield copied
 
 
-async def _import(registry: ServiceRegistry, exported: ExportFile, move: Move, existing: Existing) -> None:
+async def _import(registry: ServiceRegistry, contents: Contents, move: Move, existing: Existing) -> None:
     async with closing(registry):
         target = await open_to_move(registry, move.store)
-        await move.prepare(exported, target, existing)
-        await move.carry_out(exported, target)
+        await move.prepare(contents, target, existing)
+        await move.carry_out(contents, target)
 
 
 def _import_summary(move: Move, name: str) -> Text:

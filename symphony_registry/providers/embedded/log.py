@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.placeholders import checked_directory
@@ -65,6 +66,18 @@ class FileOptions(BackendOptions):
         return {"path": os.path.realpath(self.path)}
 
 
+class DirectoryBackend(Engine):
+    """A backend in a directory, which may stand for all of its options: `FileVectorStore("data/vectors")`."""
+
+    def __init__(self, config: Mapping[str, Any] | str | os.PathLike[str] | None = None) -> None:
+        super().__init__({"path": config} if isinstance(config, str | os.PathLike) else config)
+
+    @override
+    async def initialize(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take other options; where they have no path, the directory stays."""
+        await super().initialize(None if config is None else {"path": self.config["path"], **config})
+
+
 class Codec:
     """How changes stand in a journal: here, as they are."""
 
@@ -116,7 +129,7 @@ class JournalLog(Generic[StateT]):
     ) -> None:
         self._backend_type = backend_type
         self._directory = options.path
-        self._durability = options.durability
+        self._durability: Durability = options.durability
         self._empty = empty
         self._codec = codec
         self._snapshot = snapshot

@@ -15,7 +15,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence, save_change
 from symphony_registry.providers.embedded.journal import Record
-from symphony_registry.providers.embedded.log import ON_DISK, Codec, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, JournalLog, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 
@@ -117,7 +117,7 @@ class InMemoryCheckpointStore(EmbeddedCheckpointStore):
     guarantees = IN_MEMORY
 
 
-class FileCheckpointStore(EmbeddedCheckpointStore):
+class FileCheckpointStore(DirectoryBackend, EmbeddedCheckpointStore):
     """A checkpoint store that survives restarts: each change is in a journal before it is seen."""
 
     Options: ClassVar[type[BackendOptions]] = FileOptions

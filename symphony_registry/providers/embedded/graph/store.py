@@ -15,7 +15,7 @@ from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.walks import Touch
-from symphony_registry.providers.embedded.log import ON_DISK, Codec, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, JournalLog, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 T = TypeVar("T")
@@ -166,7 +166,7 @@ class InMemoryKnowledgeGraph(EmbeddedKnowledgeGraph):
     guarantees = IN_MEMORY
 
 
-class FileKnowledgeGraph(EmbeddedKnowledgeGraph):
+class FileKnowledgeGraph(DirectoryBackend, EmbeddedKnowledgeGraph):
     """A knowledge graph that survives restarts: each change is in a journal before it is seen."""
 
     Options: ClassVar[type[BackendOptions]] = FileOptions

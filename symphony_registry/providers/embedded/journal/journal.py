@@ -24,7 +24,15 @@ from symphony_registry.providers.embedded.journal.lines import (
     header,
 )
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
-from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, LOCK_NAME, NEW, RESCUE, SNAPSHOT_NAME
+from symphony_registry.providers.embedded.journal.names import (
+    JOURNAL_NAME,
+    LOCK_NAME,
+    NEW,
+    RESCUE,
+    SNAPSHOT_NAME,
+    SYMPHONY_ADVICE,
+    SYMPHONY_FOLDERS,
+)
 from symphony_registry.providers.embedded.journal.segment import BLANK, PAD, SECTOR, Segment
 from symphony_registry.providers.embedded.journal.tail import unfinished_write
 
@@ -89,7 +97,8 @@ class Journal:
         if names:
             raise StorageFormatError(
                 f"The directory {self.directory.path} holds other files ({', '.join(sorted(names)[:3])}) and no "
-                f"{JOURNAL_NAME}. Name an empty or a new directory.",
+                f"{JOURNAL_NAME}. Name an empty or a new directory."
+                + (SYMPHONY_ADVICE.format(self._kind, self.directory.path) if names & SYMPHONY_FOLDERS else ""),
                 self.directory.path,
             )
 

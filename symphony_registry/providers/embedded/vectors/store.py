@@ -17,7 +17,7 @@ from symphony_registry.backends.vector_store.base import Float32s, SearchResult,
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
-from symphony_registry.providers.embedded.log import ON_DISK, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, JournalLog, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.columns import Mask
@@ -189,7 +189,7 @@ class InMemoryVectorStore(EmbeddedVectorStore):
     guarantees = IN_MEMORY
 
 
-class FileVectorStore(EmbeddedVectorStore):
+class FileVectorStore(DirectoryBackend, EmbeddedVectorStore):
     """A vector store that survives restarts: each change is in a journal before it is seen."""
 
     Options: ClassVar[type[BackendOptions]] = FileVectorOptions
