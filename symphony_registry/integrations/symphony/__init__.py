@@ -1,7 +1,8 @@
-"""The registry of the Symphony framework over this package: what `symphony.core.registry` is.
+"""The registry of the Symphony framework over this package.
 
-Where the framework is not installed, that path leads here. Where it is, it has a
-registry of its own, until `install` puts this one in its place.
+Where the framework is not installed, its path `symphony.core.registry` leads to
+this package. Where it is, it has a registry of its own, until `install` puts this
+one in its place.
 """
 
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackend, StorageBackendFactory

@@ -1,8 +1,9 @@
 """The modules of the framework's registry, and how they come to be found under its path."""
 
 import importlib
+import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -11,43 +12,46 @@ from symphony_registry.errors import AlreadyRegisteredError
 
 PATH = "symphony.core.registry"
 
-_ROOT = __name__.partition(".")[0]
-_OWN = __name__.rpartition(".")[0]
-_PUBLIC = ("containers", "errors", "settings", "testing", "backends")
-_HELPERS = ("base", "filters", "options", "values")
-
-MODULES = {
-    PATH: _OWN,
-    f"{PATH}.base": f"{_OWN}.base",
-    **{f"{PATH}.{name}": f"{_ROOT}.{name}" for name in (*_PUBLIC, *(f"backends.{helper}" for helper in _HELPERS))},
-    **{
-        f"{PATH}.backends.{kind}{module}": f"{_ROOT}.backends.{kind}{real}"
-        for kind in BackendType
-        for module, real in {"": "", ".base": ".base", ".memory": "", ".file": ""}.items()
-    },
+_NAMES = ("memory", "file")
+_PACKAGE = __name__.partition(".")[0]
+_DROP_IN = __name__.rpartition(".")[0]
+# Modules that the framework has for a class each.
+_OF_CLASSES = {
+    f"{PATH}.backends.{kind}.{name}": f"{_PACKAGE}.backends.{kind}" for kind in BackendType for name in _NAMES
 }
-"""The modules under the framework's path, and which of ours each is."""
+
+
+def find_as_package() -> None:
+    """Let the framework's path lead to this package: where nobody else has it, all modules are the same objects."""
+    _find_as(_PACKAGE, _PACKAGE)
 
 
 def install() -> None:
-    """Make this the registry of the Symphony framework, wherever that is imported from now on.
+    """Make `ServiceRegistry` the registry of the Symphony framework, wherever that is imported from now on.
 
     Call it first of all, before anything imports the framework; again is harmless.
-    Raises `AlreadyRegisteredError` where the framework's own registry is imported
-    already: other modules have taken their names from it.
+    Raises `AlreadyRegisteredError` where that path was imported already: other
+    modules have taken their names from it.
     """
     found = sys.modules.get(PATH)
-    if found not in (None, sys.modules[_OWN]):
+    if found not in (None, sys.modules[_DROP_IN]):
         raise AlreadyRegisteredError(
             f"{PATH} is already imported, from {getattr(found, '__file__', None)}. Call install() before the first "
             "import of the framework."
         )
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    _find_as(_DROP_IN, f"{_DROP_IN}.base")
+
+
+def _find_as(package: str, base: str) -> None:
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    sys.meta_path.insert(0, _Finder({PATH: package, f"{PATH}.base": base, **_OF_CLASSES}))
 
 
 class _Finder:
     """Finds the framework's modules as ours."""
+
+    def __init__(self, special: Mapping[str, str]) -> None:
+        self._special = special
 
     def find_spec(
         self,
@@ -57,12 +61,10 @@ class _Finder:
     ) -> ModuleSpec | None:
         if not f"{fullname}.".startswith(f"{PATH}."):
             return None
-        if fullname not in MODULES:
-            raise ModuleNotFoundError(
-                f"No module named {fullname!r}: the framework has none. Import what else there is from {_ROOT}.",
-                name=fullname,
-            )
-        return ModuleSpec(fullname, _Loader(MODULES[fullname]))  # type: ignore[arg-type] # importlib.abc costs 13 ms
+        real = self._special.get(fullname) or _PACKAGE + fullname.removeprefix(PATH)
+        if importlib.util.find_spec(real) is None:
+            raise ModuleNotFoundError(f"No module named {fullname!r}, nor {real!r}", name=fullname)
+        return ModuleSpec(fullname, _Loader(real))  # type: ignore[arg-type] # importlib.abc costs 13 ms
 
 
 class _Loader:

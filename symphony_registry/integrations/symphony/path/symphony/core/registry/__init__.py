@@ -2,8 +2,8 @@
 
 import sys
 
-import symphony_registry.integrations.symphony
+import symphony_registry
+from symphony_registry.integrations.symphony.installation import find_as_package
 
-del sys.modules[__name__]  # this module makes way
-symphony_registry.integrations.symphony.install()
-sys.modules[__name__] = symphony_registry.integrations.symphony
+find_as_package()
+sys.modules[__name__] = symphony_registry  # this module makes way
