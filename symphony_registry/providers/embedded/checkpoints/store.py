@@ -14,8 +14,9 @@ from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence, save_change
+from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.journal import Record
-from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 
@@ -127,4 +128,4 @@ class FileCheckpointStore(DirectoryBackend, EmbeddedCheckpointStore):
     @override
     def _log(self) -> Log[CheckpointSequence]:
         self.guarantees = promises(self._options)
-        return JournalLog(self.backend_type, self._options, CheckpointSequence, CheckpointCodec())
+        return file_log(self.backend_type, self._options, CheckpointSequence, CheckpointCodec())
