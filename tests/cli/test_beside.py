@@ -53,6 +53,6 @@ def test_check_says_so_below_the_row(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.usefixtures("used")
 def test_what_writes_is_refused_with_the_lock_as_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("lines").write_text('{"format":"symphony-registry","version":1,"type":"vector_store"}\n')
+    assert main(["export", "vector_store/default", "--config-dir", "config", "-o", "lines"]) == 0
     assert main(["import", "vector_store/default", "lines", "--config-dir", "config", "--merge"]) == 1
     assert "is in use by" in capsys.readouterr().err
