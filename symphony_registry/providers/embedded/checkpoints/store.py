@@ -58,9 +58,12 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
     @override
     async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
         checkpoints = await parts.whole()
-        changes = [save_change(saved) for saved in checkpoints]
-        cost = len(changes) * ITEM  # the text is there already
-        await self._data.write(lambda: (changes, None), cost, lambda: [saved.id for saved in checkpoints])
+        cost = len(checkpoints) * ITEM  # the text is there already
+        await self._data.write(
+            lambda: ([save_change(saved) for saved in checkpoints], None),
+            cost,
+            lambda: [saved.id for saved in checkpoints],
+        )
 
     @override
     async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:

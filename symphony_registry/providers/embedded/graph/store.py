@@ -47,8 +47,9 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
     @override
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
         rows = await parts.whole()
-        changes = [_put_entity(*row) for row in rows]
-        await self._data.write(lambda: (changes, None), parts.cost, lambda: [row[0] for row in rows])
+        await self._data.write(
+            lambda: ([_put_entity(*row) for row in rows], None), parts.cost, lambda: [row[0] for row in rows]
+        )
 
     @override
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
