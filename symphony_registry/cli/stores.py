@@ -17,7 +17,7 @@ from rich.text import Text
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.cli.moves import FromSymphony, Merge, Move, Replace, existing_of, interruptible, noted
-from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, store_names
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, Store, store_names
 from symphony_registry.cli.output import (
     BAD,
     FAINT,
@@ -55,10 +55,6 @@ from symphony_registry.transfer import (
     write_lines,
 )
 from symphony_registry.transfer.collection import COLLECTIONS
-
-_STORE = typer.Argument(
-    metavar="TYPE/NAME", help="Which store: vector_store/default.", autocompletion=store_names, show_default=False
-)
 
 
 class _Counted(NamedTuple):
@@ -156,7 +152,7 @@ def _as_json(counted: _Counted) -> JSONObject:
 
 
 def export(
-    store: Annotated[str, _STORE],
+    store: Store,
     output: Output = None,
     env: Environment = None,
     config_dir: ConfigDir = None,
@@ -216,7 +212,7 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def import_(
-    store: Annotated[str, _STORE],
+    store: Store,
     file: Annotated[
         Path | None,
         typer.Argument(metavar="FILE", help="What export has written; - is standard input.", show_default=False),
