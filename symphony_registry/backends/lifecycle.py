@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -33,12 +33,15 @@ async def limited(seconds: float | None, failure: str) -> AsyncIterator[None]:
         ) from error
 
 
+Status: TypeAlias = Literal["ok", "failing", "timeout", "closed", "unopened"]
+
+
 class Health(TypedDict):
-    """How a backend is; `latency` is in seconds."""
+    """How a backend is; `latency` is in seconds, `detail` says why it is not `ok`."""
 
     type: BackendType
     name: str
-    status: Literal["ok", "failing", "timeout", "closed"]
+    status: Status
     latency: float
     detail: str
 
@@ -117,7 +120,7 @@ class Lifecycle:
             if second := await _disconnected(backend, timeout):
                 named.add_note(f"Closing it again failed too: {public_text(second)}")
             raise named  # noqa: B904 - it has its cause
-        backend._loop = asyncio.get_running_loop()
+        backend._now_open()  # also one that did not call `super().connect()`
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
 
@@ -232,18 +235,17 @@ async def _disconnected(backend: StorageBackend, timeout: float | None) -> Excep
 async def check_health(backend: StorageBackend, timeout: float | None) -> Health:
     """Return how `backend` is, within `timeout` seconds; never raises."""
     started = time.perf_counter()
-    status: Literal["ok", "failing", "timeout", "closed"]
+    status: Status
     detail = ""
     if not backend.is_open:
-        status, detail = "closed", "not open"
+        status, detail = ("closed", "not open") if backend._was_open else ("unopened", "not opened yet")
     elif backend._loop is not asyncio.get_running_loop():
         status, detail = "failing", "open on another event loop"
     else:
         try:
             async with limited(timeout, f"{backend} did not answer its health check"):
-                status = "ok" if await backend.health_check() else "failing"
-            if status == "failing":
-                detail = "health_check() says so"
+                await backend.ensure_healthy()
+            status = "ok"
         except Exception as error:
             named = attributed(error, f"{backend} failed its health check")
             status = "timeout" if isinstance(named, BackendTimeoutError) else "failing"

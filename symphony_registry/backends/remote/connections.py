@@ -109,8 +109,8 @@ class Connections(Generic[PoolT, ConnectionT]):
         except driver.errors as error:
             raise self._explained(error, who, may_be_made=may_be_made) from error
 
-    async def once(self, work: Work[ConnectionT, T]) -> T:
-        """Return `work(connection)` from a single attempt; raises the driver's errors, and waits for nothing."""
+    async def once(self, work: Work[ConnectionT, T], who: object) -> T:
+        """Return `work(connection)` from a single attempt within the driver's patience."""
 
         async def hurried(connection: ConnectionT) -> T:
             try:
@@ -119,7 +119,14 @@ class Connections(Generic[PoolT, ConnectionT]):
                 self._driver.drop(connection)
                 raise
 
-        return await self._attempt(hurried)
+        errors: tuple[type[Exception], ...] = (TimeoutError, *self._driver.errors)
+        try:
+            async with asyncio.timeout(self._driver.patience):
+                return await self._attempt(hurried)
+        except RegistryError:
+            raise
+        except errors as error:
+            raise self._explained(error, who) from error
 
     def _is_worth_retrying(self, error: BaseException) -> bool:
         driver = self._driver

@@ -52,6 +52,14 @@ class AlwaysHealthy(InMemoryKnowledgeGraph):
         return True
 
 
+@fault("lifecycle.ensured_health")
+class HidesItsIllness(InMemoryKnowledgeGraph):
+    """Raises nothing although its health check fails."""
+
+    async def ensure_healthy(self):
+        await self.health_check()
+
+
 @fault("lifecycle")
 class SharesData(InMemoryKnowledgeGraph):
     """Keeps the data of all graphs in one place."""
