@@ -4,11 +4,13 @@ import asyncio
 from abc import ABC
 from collections.abc import Mapping
 from enum import StrEnum
+from inspect import isasyncgenfunction
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.guarantees import Guarantees
+from symphony_registry.backends.naming import named
 from symphony_registry.errors import (
     BackendNotOpenError,
     BackendUnavailableError,
@@ -41,7 +43,7 @@ class StorageBackend(ABC):
 
     A provider overrides `connect` and `disconnect` and calls these with `super()`;
     an operation starts with `self.ensure_open()`. A backend belongs to the event
-    loop that connected it.
+    loop that connected it. Errors about an operation's arguments get its name.
     """
 
     backend_type: ClassVar[BackendType]
@@ -52,6 +54,14 @@ class StorageBackend(ABC):
     _loop: asyncio.AbstractEventLoop | None = None
     _was_open = False
     _unwell: RegistryError | None = None  # why the last health check failed, where that is known
+
+    _operations: ClassVar[Mapping[str, object]] = MappingProxyType({})  # by name
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in cls._operations.keys() & vars(cls).keys():
+            if not isasyncgenfunction(operation := vars(cls)[name]):
+                setattr(cls, name, named(operation))
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self.config = config.copy() if isinstance(config, dict) else dict(config or {})  # which stay validated

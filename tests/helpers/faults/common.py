@@ -21,10 +21,10 @@ from tests.helpers.plain import DictVectorStore
 
 @fault("lifecycle")
 class AnswersClosed(InMemoryVectorStore):
-    """Counts before it is open."""
+    """Answers before it is open."""
 
-    async def count(self, metadata_filter=None):
-        return await super().count(metadata_filter) if self.is_open else 0
+    def ensure_open(self):
+        pass
 
 
 @fault("lifecycle")
@@ -251,6 +251,14 @@ class HidesItsName(InMemoryVectorStore):
     def ensure_open(self):
         if not self.is_open:
             raise BackendNotOpenError("Not open.")
+
+
+@fault("errors.kinds")
+class IsNameless(InMemoryKnowledgeGraph):
+    """Does not say which backend refuses an argument."""
+
+    def __str__(self):
+        return "The knowledge graph"
 
 
 @fault("limits.largest_limit")
