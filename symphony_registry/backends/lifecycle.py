@@ -1,6 +1,7 @@
 """Opening each backend once, closing all of them, and asking how they are."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ from symphony_registry.errors import (
     attributed,
     public_text,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -111,6 +114,7 @@ class Lifecycle:
             raise
 
     async def _open(self, backend: StorageBackend, timeout: float | None) -> None:
+        started = time.perf_counter()
         try:
             async with limited(timeout, f"{backend} did not open"):
                 await backend.initialize(backend.config or {})
@@ -123,6 +127,7 @@ class Lifecycle:
         backend._now_open()  # also one that did not call `super().connect()`
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
+        logger.debug("%s opened in %.3f s", backend, time.perf_counter() - started)
 
     def _forget(self, backend: StorageBackend, done: "asyncio.Task[None]") -> None:
         if self._opening.get(id(backend)) is done:
