@@ -38,8 +38,8 @@ from symphony_registry.cli.selection import (
     chosen_stores,
     closing,
     open_source,
-    open_store,
     open_to_move,
+    open_to_read,
     provider_name_of,
 )
 from symphony_registry.errors import RegistryError, TransferError, public_text
@@ -113,7 +113,7 @@ async def _count(registry: ServiceRegistry, store: StoreName) -> _Counted:
     problem = ""
     try:
         async with closing(registry):
-            summary = await summarize(await open_store(registry, store))
+            summary = await summarize(await open_to_read(registry, store))
     except RegistryError as error:
         problem = " ".join(map(public_text, parts_of(error)))
     return _Counted(store, provider_name_of(registry, store), summary, problem)
@@ -177,7 +177,7 @@ def export(
 
 async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO, earlier: Path | None) -> Exported:
     async with closing(registry):
-        contents = await open_source(registry, store)
+        contents = await open_source(registry, store, beside=True)
         items = await count_all(contents)
         if not items and earlier is not None:
             raise TransferError(f"{store} is empty: {earlier} is kept. Delete it first if you want an empty file.")

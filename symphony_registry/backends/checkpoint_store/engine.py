@@ -89,20 +89,19 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         if not (given := collected(items)):
             return
 
-        def split() -> list[Sequence[SavedCheckpoint]]:
+        def split() -> Parts[Sequence[SavedCheckpoint]]:
             checked = check_restored(given)
+            cost = sum(ITEM + len(item.data) / JSON_BYTES for item in checked)
             if self._part is None:
-                return [checked]
+                return Parts.of([checked], cost)
             last: dict[str, SavedCheckpoint] = {}
             for item in checked:
                 last.pop(item.id, None)  # it takes the place of the last
                 last[item.id] = item
-            return list(self._part.split(list(last.values()), lambda item: len(item.data)))
+            return Parts.of(list(self._part.split(list(last.values()), lambda item: len(item.data))), cost)
 
         # on a thread however few they are: each may be large
-        parts = await delaying_cancellation(in_thread(split))
-        size = sum(len(item.data) for part in parts for item in part)
-        await self._save(Parts.of(parts, len(given) * ITEM + size / JSON_BYTES))
+        await self._save(await delaying_cancellation(in_thread(split)))
 
     @override
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:

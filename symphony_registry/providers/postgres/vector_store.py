@@ -161,21 +161,32 @@ class PostgresVectorStore(VectorStoreEngine):
         self, vector: Float32s, limit: int, condition: Condition, *, include_vectors: bool
     ) -> list[SearchResult]:
         query = Query(vector, self._options.metric)
-        by_index = self._options.index == "hnsw"
-        wanted = limit if by_index else limit + _SPARE
-        while True:
-            records = await self._nearest(query, wanted, condition)
-            if not records:
-                return []
+        indexed = self._options.index == "hnsw"
+        records = await self._nearest(query, limit, condition, by_index=True) if indexed else []
+        ranked: Ranking | None
+        if sum(record[3] is not None for record in records) >= limit:
             ranked = await here_or_in_thread(partial(_ranked, query, records), _cost(records))
-            if by_index or ranked.is_final(limit, wanted):
-                break
-            wanted *= 4
+        else:  # there is no index, or it has given up: among near-equal vectors, beside a filter, or there are no more
+            ranked, records = await self._exactly(query, limit, condition)
+        if ranked is None:
+            return []
         results = partial(ranked.results, limit, include_vectors=include_vectors)
         return await here_or_in_thread(results, _cost(records[:limit]))
 
-    async def _nearest(self, query: Query, count: int, condition: Condition) -> list[Record]:
-        metric, by_index = self._options.metric, self._options.index == "hnsw"
+    async def _exactly(self, query: Query, limit: int, condition: Condition) -> tuple[Ranking | None, list[Record]]:
+        """Return the nearest whose order is final, and their records."""
+        wanted = limit + _SPARE
+        while True:
+            records = await self._nearest(query, wanted, condition, by_index=False)
+            if not records:
+                return None, records
+            ranked = await here_or_in_thread(partial(_ranked, query, records), _cost(records))
+            if ranked.is_final(limit, wanted):
+                return ranked, records
+            wanted *= 4
+
+    async def _nearest(self, query: Query, count: int, condition: Condition, *, by_index: bool) -> list[Record]:
+        metric = self._options.metric
         is_half = by_index and self._options.storage == "halfvec"
         vector = query.vector
         if metric != "euclidean" and (is_half or not query.is_safe) and query.length:

@@ -186,6 +186,18 @@ async def filtered(harness: VectorHarness) -> None:
         assert [ids_of(each) for each in await store.search_many([query], 1, {"words": 2})] == [["north-east"]]
 
 
+@search.sentence("as many are found as match, up to the limit, however near they are to each other", needs="filters")
+async def enough(harness: VectorHarness) -> None:
+    async with harness.open() as store:
+        items = [(f"{number:03}", [1.0, 2.0, 3.0], {"number": number}) for number in range(400)]
+        await store.add_many([*items, *((f"far {number}", [-1.0, number, 0.0], {}) for number in range(100))])
+        await store.delete_many([id for id, _, _ in items[:200]])
+        for limit in (1, 10, 150, 1_000):
+            assert len(await store.search([1.0, 2.0, 3.0], limit)) == min(limit, 300)
+        found = await store.search([1.0, 2.0, 3.0], 10, {"number": {"$in": [7, 207, 307]}})
+        assert [each["id"] for each in found] == ["207", "307"]
+
+
 @search.sentence("an empty store gives nothing")
 async def nothing(harness: VectorHarness) -> None:
     query = [1.0, 2.0, 3.0]

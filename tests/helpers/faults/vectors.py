@@ -8,6 +8,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.errors import (
@@ -127,6 +128,17 @@ class MissesTheBest(InMemoryVectorStore):
     async def _search(self, queries, limit, condition, *, include_vectors):
         found = await super()._search(queries, limit + 1, condition, include_vectors=include_vectors)
         return [results[1:] if len(results) > limit else results for results in found]
+
+
+@fault("search.enough")
+class GivesUp(InMemoryVectorStore):
+    """Looks at a hundred of the nearest, and filters these, as an approximate index does."""
+
+    guarantees = replace(IN_MEMORY, exact_search=False)
+
+    async def _search(self, queries, limit, condition, *, include_vectors):
+        found = await super()._search(queries, 100, ANYTHING, include_vectors=include_vectors)
+        return [[each for each in results if condition.matches(each["metadata"])][:limit] for results in found]
 
 
 @fault("search.equals_cut")
