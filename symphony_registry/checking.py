@@ -15,7 +15,6 @@ from symphony_registry.containers.registry import build_backend
 from symphony_registry.errors import (
     BackendErrorGroup,
     BackendTimeoutError,
-    BackendUnavailableError,
     Problem,
     RegistryError,
     StorageLockedError,
@@ -129,10 +128,8 @@ async def _opened(backend: StorageBackend, found: Checked, timeouts: Timeouts) -
 async def _asked(backend: StorageBackend, found: Checked, seconds: float) -> Checked:
     started = time.perf_counter()
     async with limited(seconds, f"{backend} did not answer its health check"):
-        healthy = await backend.health_check()
+        await backend.ensure_healthy()
     latency = time.perf_counter() - started
-    if not healthy:
-        raise BackendUnavailableError(f"{backend} was opened, but its health check fails.")
     async with limited(seconds, f"{backend} did not give its version"):
         engine = await backend.version()
     return found._replace(latency=latency, engine=engine, items=await _counted(backend, seconds))
