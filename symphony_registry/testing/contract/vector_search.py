@@ -186,6 +186,34 @@ async def filtered(harness: VectorHarness) -> None:
         assert [ids_of(each) for each in await store.search_many([query], 1, {"words": 2})] == [["north-east"]]
 
 
+# Many equal vectors, of which an approximate index may reach only a part.
+_EQUALS = [(f"{number:04}", [1.0, 2.0, 3.0], {"number": number}) for number in range(2_000)]
+
+
+@search.sentence("as many are found as there are, up to the limit")
+async def enough(harness: VectorHarness) -> None:
+    query = [3.0, -2.0, 1.0]
+    async with harness.open() as store:
+        await store.add_many(_EQUALS)
+        for limit in (100, len(_EQUALS), len(_EQUALS) + 1):
+            found = ids_of(await store.search(query, limit))
+            assert len({*found}) == min(limit, len(_EQUALS)), f"{len(found)} were found with the limit {limit}"
+        rest = [id for id, *_ in _EQUALS[:60]]
+        await store.delete_many([id for id, *_ in _EQUALS[60:]])
+        assert ids_of(await store.search(query, 100)) == rest, "not all were found that were not deleted"
+
+
+@search.sentence("as many are found as match the filter, up to the limit", needs="filters")
+async def enough_filtered(harness: VectorHarness) -> None:
+    async with harness.open() as store:
+        await store.add_many(_EQUALS)
+        for least in range(0, len(_EQUALS), 250):
+            expected = [id for id, *_ in _EQUALS[least : least + 5]]
+            few = {"number": {"$gte": least, "$lt": least + 5}}
+            assert ids_of(await store.search([3.0, -2.0, 1.0], 10, few)) == expected
+            assert len(await store.search([3.0, -2.0, 1.0], 3, few)) == 3
+
+
 @search.sentence("an empty store gives nothing")
 async def nothing(harness: VectorHarness) -> None:
     query = [1.0, 2.0, 3.0]

@@ -8,6 +8,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.errors import (
@@ -137,6 +138,18 @@ class OrdersAfterTheLimit(InMemoryVectorStore):
         found = await super()._search(queries, 10**6, condition, include_vectors=include_vectors)
         last = [sorted(results, key=itemgetter("similarity", "id"), reverse=True)[:limit] for results in found]
         return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in last]
+
+
+@fault("search.enough")
+@fault("search.enough_filtered")
+class HasFewCandidates(InMemoryVectorStore):
+    """Filters some of the nearest, as an approximate index may, and leaves it at what remains of them."""
+
+    guarantees = replace(IN_MEMORY, exact_search=False)
+
+    async def _search(self, queries, limit, condition, *, include_vectors):
+        found = await super()._search(queries, 1_000, ANYTHING, include_vectors=include_vectors)
+        return [[each for each in near if condition.matches(each["metadata"])][:limit] for near in found]
 
 
 @fault("vectors")
