@@ -98,20 +98,23 @@ EXACT = """
     FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
 """
 DOT_SLACK = "- $3::double precision * length"
-# The settings hold for this statement alone. The search refers to their row, so that they are made before it.
+# The settings hold for this statement alone. The search refers to their row, so that they are made before it. Of its
+# candidates, those that tie with the last are read as well: which of them are first by id is for the ranking to say.
 BY_INDEX = """
-    (SELECT near.* FROM (
+    SELECT near.* FROM (
         SELECT set_config('hnsw.ef_search', $3, true) || set_config('hnsw.iterative_scan', $4, true) <> '' AS done
         {rows}
     ) AS setting, LATERAL (
-        SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
-        FROM {vectors} WHERE NOT outlier AND {where} AND setting.done
-        ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT {limit}
-    ) AS near LIMIT $2)
+        SELECT * FROM (
+            SELECT id, embedding::{vector}, metadata, embedding {operator} $1::{vector}::{kind} AS distance
+            FROM {vectors} WHERE NOT outlier AND {where} AND setting.done
+            ORDER BY embedding {operator} $1::{vector}::{kind} LIMIT ({hidden} greatest($2, $3::text::bigint))
+        ) AS candidate ORDER BY distance FETCH FIRST ({hidden} $2::bigint) ROWS WITH TIES
+    ) AS near
     UNION ALL SELECT id, embedding::{vector}, metadata, NULL FROM {vectors} WHERE outlier AND {where}
 """
 # Each filter needs a plan of its own. A generic plan does not know how many rows these functions return (one), so that
-# it looks expensive and is never chosen. The limit is hidden, since the planner trusts the HNSW index too much beside a
-# filter: now one that keeps less than a tenth is answered by the filter's own index, and exactly.
+# it looks expensive and is never chosen. The limits are hidden, since the planner trusts the HNSW index too much beside
+# a filter: now one that keeps less than a tenth is answered by the filter's own index, and exactly.
 UNKNOWN_ROWS = "FROM " + ", ".join(f"generate_series(1, $5::integer) AS {name}" for name in "abc")
-UNKNOWN_LIMIT = "(SELECT $2::bigint)"
+HIDDEN = "SELECT"

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import asyncpg
 import numpy as np
@@ -32,12 +32,12 @@ from symphony_registry.providers.postgres.vector_sql import (
     DIMENSION,
     DOT_SLACK,
     EXACT,
+    HIDDEN,
     LARGEST,
     LARGEST_EF,
     MANY_ITEMS,
     ONE_ITEM,
     PUT,
-    UNKNOWN_LIMIT,
     UNKNOWN_ROWS,
     PostgresVectorOptions,
 )
@@ -47,6 +47,9 @@ from symphony_registry.providers.postgres.vectors import decoded, encoded
 # The server orders by float32 sums: so many more than the limit are fetched, and ordered exactly.
 _SPARE = 1
 _ATTEMPTS = 10
+
+
+_Ranked: TypeAlias = tuple[list[Record], Ranking]
 
 
 class _Columns(NamedTuple):
@@ -161,59 +164,57 @@ class PostgresVectorStore(VectorStoreEngine):
         self, vector: Float32s, limit: int, condition: Condition, *, include_vectors: bool
     ) -> list[SearchResult]:
         query = Query(vector, self._options.metric)
-        indexed = self._options.index == "hnsw"
-        records = await self._nearest(query, limit, condition, by_index=True) if indexed else []
-        ranked: Ranking | None
-        if sum(record[3] is not None for record in records) >= limit:
-            ranked = await here_or_in_thread(partial(_ranked, query, records), _cost(records))
-        else:  # there is no index, or it has given up: among near-equal vectors, beside a filter, or there are no more
-            ranked, records = await self._exactly(query, limit, condition)
-        if ranked is None:
-            return []
-        results = partial(ranked.results, limit, include_vectors=include_vectors)
+        found = await self._by_index(query, limit, condition) if self._options.index == "hnsw" else None
+        records, ranking = found or await self._exactly(query, limit, condition)
+        results = partial(ranking.results, limit, include_vectors=include_vectors)
         return await here_or_in_thread(results, _cost(records[:limit]))
 
-    async def _exactly(self, query: Query, limit: int, condition: Condition) -> tuple[Ranking | None, list[Record]]:
-        """Return the nearest whose order is final, and their records."""
-        wanted = limit + _SPARE
-        while True:
-            records = await self._nearest(query, wanted, condition, by_index=False)
-            if not records:
-                return None, records
-            ranked = await here_or_in_thread(partial(_ranked, query, records), _cost(records))
-            if ranked.is_final(limit, wanted):
-                return ranked, records
-            wanted *= 4
-
-    async def _nearest(self, query: Query, count: int, condition: Condition, *, by_index: bool) -> list[Record]:
-        metric = self._options.metric
-        is_half = by_index and self._options.storage == "halfvec"
+    async def _by_index(self, query: Query, limit: int, condition: Condition) -> _Ranked | None:
+        """Return what the index finds, or `None` if that is less than the limit: it may not be all that matches."""
         vector = query.vector
-        if metric != "euclidean" and (is_half or not query.is_safe) and query.length:
-            vector = (vector.astype(np.float64) / query.length).astype(np.float32)  # which does not change the order
+        is_half = self._options.storage == "halfvec"
+        if self._options.metric != "euclidean" and (is_half or not query.is_safe):
+            vector = _direction(query)
         elif is_half:
             self._check_rows(vector[np.newaxis], "query vector")
-        arguments: list[Any] = [encoded(vector[np.newaxis])[0], count]
-        template, names = EXACT, {"slack": ""}
-        if by_index:
-            template, names = BY_INDEX, {"rows": "", "limit": "$2"}
-            arguments += [str(min(max(self._options.ef_search, count), LARGEST_EF)), self._options.iterative_scan]
-            if condition is not ANYTHING:
-                names = {"rows": UNKNOWN_ROWS, "limit": UNKNOWN_LIMIT}
-                arguments.append(1)
-        elif metric == "dot":
-            names = {"slack": DOT_SLACK}
-            arguments.append(query.tolerance * (query.length if query.is_safe else 1.0))
+        candidates = str(min(max(self._options.ef_search, limit), LARGEST_EF))
+        arguments: list[Any] = [encoded(vector[np.newaxis])[0], limit, candidates, self._options.iterative_scan]
+        names = {"rows": "", "hidden": ""}
+        if condition is not ANYTHING:
+            names = {"rows": UNKNOWN_ROWS, "hidden": HIDDEN}
+            arguments.append(1)
+        records = await self._nearest(BY_INDEX, vector.size, condition, arguments, **names)
+        if sum(record[3] is not None for record in records) < limit:
+            return None
+        return records, await _ranking(query, records)
+
+    async def _exactly(self, query: Query, limit: int, condition: Condition) -> _Ranked:
+        metric, wanted = self._options.metric, limit + _SPARE
+        vector = query.vector if query.is_safe or metric == "euclidean" else _direction(query)
+        slack = [query.tolerance * (query.length if query.is_safe else 1.0)] if metric == "dot" else []
+        names = {"slack": DOT_SLACK if slack else ""}
+        while True:
+            arguments = [encoded(vector[np.newaxis])[0], wanted, *slack]
+            records = await self._nearest(EXACT, vector.size, condition, arguments, **names)
+            ranking = await _ranking(query, records)
+            if ranking.is_final(limit, wanted):
+                return records, ranking
+            wanted *= 4
+
+    async def _nearest(
+        self, template: str, size: int, condition: Condition, arguments: list[Any], **names: str
+    ) -> list[Record]:
+        """Return the records that a statement finds by a query of some size."""
         sql = self._data.tables.sql(template, where=where(condition, "comparable", arguments), **names)
 
         async def work(connection: Connection) -> list[Record]:
             try:
                 records: list[Record] = await connection.fetch(sql, *arguments)
             except asyncpg.DataError:  # vectors of different dimensions
-                await self._refuse_other_dimension(connection, vector.size)
+                await self._refuse_other_dimension(connection, size)
                 raise
             if not records or len(records[0][1]) != len(arguments[0]):
-                await self._refuse_other_dimension(connection, vector.size)
+                await self._refuse_other_dimension(connection, size)
             return records
 
         return await self._data.read_vectors(work)
@@ -251,9 +252,18 @@ def _columns(block: Block) -> _Columns:
     return _Columns(values, vectors.shape[1])
 
 
-def _ranked(query: Query, records: list[Record]) -> Ranking:
-    candidates = [Candidate(record[0], record[2], record[3]) for record in records]
-    return Ranking(query, candidates, decoded(record[1] for record in records))
+def _direction(query: Query) -> Float32s:
+    """Return the query at length 1, which orders cosines and dot products alike; one of zeros as it is."""
+    return (query.vector.astype(np.float64) / (query.length or 1.0)).astype(np.float32)
+
+
+async def _ranking(query: Query, records: list[Record]) -> Ranking:
+    def ranking() -> Ranking:
+        candidates = [Candidate(record[0], record[2], record[3]) for record in records]
+        rows = decoded(record[1] for record in records).reshape(len(records), query.vector.size)
+        return Ranking(query, candidates, rows)
+
+    return await here_or_in_thread(ranking, _cost(records))
 
 
 async def _items(records: list[Record]) -> list[VectorItem]:

@@ -130,17 +130,6 @@ class MissesTheBest(InMemoryVectorStore):
         return [results[1:] if len(results) > limit else results for results in found]
 
 
-@fault("search.enough")
-class GivesUp(InMemoryVectorStore):
-    """Looks at a hundred of the nearest, and filters these, as an approximate index does."""
-
-    guarantees = replace(IN_MEMORY, exact_search=False)
-
-    async def _search(self, queries, limit, condition, *, include_vectors):
-        found = await super()._search(queries, 100, ANYTHING, include_vectors=include_vectors)
-        return [[each for each in results if condition.matches(each["metadata"])][:limit] for results in found]
-
-
 @fault("search.equals_cut")
 class OrdersAfterTheLimit(InMemoryVectorStore):
     """Cuts at the limit before it orders equals."""
@@ -149,6 +138,18 @@ class OrdersAfterTheLimit(InMemoryVectorStore):
         found = await super()._search(queries, 10**6, condition, include_vectors=include_vectors)
         last = [sorted(results, key=itemgetter("similarity", "id"), reverse=True)[:limit] for results in found]
         return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in last]
+
+
+@fault("search.enough")
+@fault("search.enough_filtered")
+class HasFewCandidates(InMemoryVectorStore):
+    """Filters some of the nearest, as an approximate index may, and leaves it at what remains of them."""
+
+    guarantees = replace(IN_MEMORY, exact_search=False)
+
+    async def _search(self, queries, limit, condition, *, include_vectors):
+        found = await super()._search(queries, 1_000, ANYTHING, include_vectors=include_vectors)
+        return [[each for each in near if condition.matches(each["metadata"])][:limit] for near in found]
 
 
 @fault("vectors")

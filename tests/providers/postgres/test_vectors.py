@@ -11,6 +11,7 @@ from quickstart import FILTERS, read_packages, read_questions
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.errors import DimensionError, InvalidValueError, UnsupportedFilterError
+from symphony_registry.providers.postgres.connections import Connection
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 from tests.helpers.postgres_server import value
 
@@ -88,6 +89,75 @@ async def test_an_approximate_search_gives_more_than_its_candidates_where_more_a
         await store.add_many(read_packages())
         (question, *_) = read_questions().values()
         assert len(await store.search(question, 500)) == 500
+
+
+# Of many equal vectors, the links of an index reach only a part.
+EQUALS = [(f"{number:04}", [1.0, 2.0, 3.0], {"number": number}) for number in range(2_000)]
+FEW = {"number": {"$gte": 700, "$lt": 705}}
+FILLED = {"dimension": 3, "index": "hnsw", "m": 2, "ef_construction": 4, "ef_search": 1}
+
+
+@pytest.fixture(params=["vector", "halfvec"])
+def filled(request: pytest.FixtureRequest, options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, **FILLED, "storage": request.param}
+
+
+@pytest.mark.parametrize("iterative_scan", ["off", "relaxed_order", "strict_order"])
+async def test_an_approximate_search_finds_as_many_as_match_among_many_equals(
+    iterative_scan: str, filled: dict[str, Any]
+) -> None:
+    async with PostgresVectorStore({**filled, "iterative_scan": iterative_scan}) as store:
+        await store.add_many(EQUALS)
+        for query in ([1, 2, 3], [-3, 2, 1]):
+            assert ids(await store.search(query, 3_000)) == [id for id, *_ in EQUALS]
+            assert ids(await store.search(query, 10, FEW)) == ["0700", "0701", "0702", "0703", "0704"]
+        await store.delete_many([id for id, *_ in EQUALS[100:]])
+        assert ids(await store.search([1, 2, 3], 100)) == [id for id, *_ in EQUALS[:100]]
+
+
+async def test_an_approximate_search_that_found_nothing_refuses_a_query_of_another_dimension(
+    filled: dict[str, Any],
+) -> None:
+    async with PostgresVectorStore(filled) as store:
+        with pytest.raises(DimensionError, match=r"dimension 2.* dimension 3"):
+            await store.search([1, 2])
+
+
+async def test_vectors_of_extreme_length_do_not_stand_for_what_an_index_missed(options: dict[str, Any]) -> None:
+    async with PostgresVectorStore({**options, **FILLED}) as store:
+        tiny = ((f"tiny {number}", [-1e-20, 0, 0], {"number": 700}) for number in range(5))
+        await store.add_many([*EQUALS, *tiny])
+        assert ids(await store.search([1, 2, 3], 5, FEW)) == ["0700", "0701", "0702", "0703", "0704"]
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
+async def test_an_approximate_search_cuts_equals_by_id_at_its_limit(metric: str, options: dict[str, Any]) -> None:
+    async with PostgresVectorStore({**options, "dimension": 3, "index": "hnsw", "metric": metric}) as store:
+        await store.add_many([*EQUALS[29::-1], ("best", [2.0, 2.0, 3.0], {"number": 0})])
+        for limit in range(1, 31):
+            for where in (None, {"number": {"$gte": 0}}):
+                found = ids(await store.search([2, 2, 3], limit, where))
+                assert found == ["best", *(id for id, *_ in EQUALS[: limit - 1])]
+
+
+async def test_a_search_whose_index_finds_enough_is_one_statement(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    fetch = Connection.fetch
+
+    async def counted(connection: Connection, query: str, *arguments: Any) -> list[Any]:
+        sent.append(query)
+        return await fetch(connection, query, *arguments)
+
+    monkeypatch.setattr(Connection, "fetch", counted)
+    async with PostgresVectorStore({**options, **HNSW}) as store:
+        await store.add_many(read_packages())
+        (question, *_) = read_questions().values()
+        for where in (None, {"size_kb": {"$gt": 30}}):
+            sent.clear()
+            assert len(await store.search(question, 10, where)) == 10
+            assert len(sent) == 1
 
 
 async def test_an_index_follows_what_is_replaced_and_deleted(options: dict[str, Any]) -> None:
