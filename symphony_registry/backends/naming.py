@@ -1,4 +1,4 @@
-"""Errors about arguments name the backend: wherever they come from, they pass here on their way out of an operation."""
+"""Errors name the backend: wherever they come from, they pass here on their way out of an operation."""
 
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Iterator
@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
-from symphony_registry.errors import InvalidTypeError, InvalidValueError, RegistryError, UnsupportedOperationError
+from symphony_registry.errors import RegistryError
 
 T = TypeVar("T")
-
-_NAMELESS = (InvalidValueError, InvalidTypeError, UnsupportedOperationError)
 
 
 def named(operation: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
@@ -22,7 +20,7 @@ def named(operation: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]
             self.ensure_open()
         try:
             return await operation(self, *args, **options)
-        except _NAMELESS as error:
+        except RegistryError as error:
             _name(error, self)
             raise
 
@@ -31,10 +29,10 @@ def named(operation: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]
 
 @contextmanager
 def naming(backend: object) -> Iterator[None]:
-    """Let the errors of a block name the backend, where the operation is a generator."""
+    """Let the errors of a block name the backend, where that is no operation, or a generator."""
     try:
         yield
-    except _NAMELESS as error:
+    except RegistryError as error:
         _name(error, backend)
         raise
 

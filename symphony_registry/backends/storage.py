@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.guarantees import Guarantees
-from symphony_registry.backends.naming import named
+from symphony_registry.backends.naming import named, naming
 from symphony_registry.errors import (
     BackendNotOpenError,
     BackendUnavailableError,
@@ -43,7 +43,7 @@ class StorageBackend(ABC):
 
     A provider overrides `connect` and `disconnect` and calls these with `super()`;
     an operation starts with `self.ensure_open()`. A backend belongs to the event
-    loop that connected it. Errors about an operation's arguments get its name.
+    loop that connected it. Errors of this package that an operation raises get its name.
     """
 
     backend_type: ClassVar[BackendType]
@@ -95,8 +95,9 @@ class StorageBackend(ABC):
     async def ensure_healthy(self) -> None:
         """Raise an error that says why, where an operation would not work now."""
         self._unwell = None
-        if not await self.health_check():
-            raise self._unwell or BackendUnavailableError(f"{self}: its health check failed, and gives no reason.")
+        with naming(self):
+            if not await self.health_check():
+                raise self._unwell or BackendUnavailableError(f"{self}: its health check failed, and gives no reason.")
 
     async def exists(self) -> bool:
         """Say whether something was ever stored, so that `connect` would not begin with nothing.

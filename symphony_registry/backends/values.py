@@ -9,7 +9,7 @@ import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
-from symphony_registry.backends.conversions import how_to_convert
+from symphony_registry.backends.conversions import how_to_convert, how_to_make_dict
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, hint
 
 T = TypeVar("T")
@@ -105,7 +105,7 @@ def checked_object(value: object, what: str) -> JSONObject:
 def check_dict(value: object, what: str) -> JSONObject:
     """Return `value` if it is a dict, unchecked, else raise."""
     if type(value) is not dict:
-        advice = how_to_convert(value)
+        advice = how_to_make_dict(value)
         raise InvalidTypeError(f"{what} must be a dict, not {type(value).__name__}. {advice}".rstrip())
     return value
 
@@ -175,12 +175,12 @@ def _checked(value: object, depth: int) -> Any:
     if kind is int:
         assert isinstance(value, int)
         if not _MIN_INT <= value <= _MAX_INT:
-            raise _NotJSONError(InvalidValueError, "an int must fit 64 bits with a sign")
+            raise _NotJSONError(InvalidValueError, "an int must fit 64 bits with a sign", "Use str(...).")
         return value
     if kind is float:
         assert isinstance(value, float)
         if not math.isfinite(value):
-            raise _NotJSONError(InvalidValueError, f"{value} is not a finite number")
+            raise _NotJSONError(InvalidValueError, f"{value} is not a finite number", "Use None.")
         return value
     if kind is dict or kind is list or kind is tuple:
         if depth == 0:
@@ -196,7 +196,7 @@ def _checked_dict(value: dict[Any, Any], depth: int) -> JSONObject:
     try:
         for key, item in value.items():
             if type(key) is not str:
-                raise _NotJSONError(InvalidTypeError, f"a key must be a str, not {type(key).__name__}")
+                raise _NotJSONError(InvalidTypeError, f"a key must be a str, not {type(key).__name__}", "Use str(...).")
             if not key.isascii():
                 _check_json_text(key)
             result[key] = _checked(item, depth)

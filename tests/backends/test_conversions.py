@@ -1,8 +1,10 @@
 """Errors about values that are no JSON: they say how to convert them."""
 
+import array
 import datetime as dt
 import enum
 import uuid
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +43,11 @@ CASES: list[tuple[Any, str]] = [
     ({"x"}, "sorted(...)"),
     (np.float64(1), ".item()"),
     (np.ones(2), ".tolist()"),
+    (np.datetime64("2024-05-01"), "str(...)"),
+    (array.array("d", [1.0]), ".tolist()"),
+    (deque([1]), "list(...)"),
+    (OrderedDict(x=1), "dict(...)"),
+    (type("Text", (str,), {})("x"), "str(...)"),
     (Model(), '.model_dump(mode="json")'),
     (Data(), "dataclasses.asdict(...)"),
     (Level.LOW, ".value"),
@@ -59,8 +66,25 @@ async def test_the_error_names_the_place_and_the_conversion(value: Any, advice: 
 @pytest.mark.parametrize("value", [Model(), Data()])
 async def test_what_stands_for_the_whole_object_is_converted_too(value: Any) -> None:
     async with InMemoryVectorStore() as store:
-        with pytest.raises(InvalidTypeError, match=r"metadata must be a dict, not \w+\. Store .*(model_dump|asdict)"):
+        with pytest.raises(InvalidTypeError, match=r"metadata must be a dict, not \w+\. Use .*(model_dump|asdict)"):
             await store.add("a", [1.0], value)
+
+
+@pytest.mark.parametrize("value", [[("x", 1)], '{"x": 1}', {"x"}])
+async def test_what_no_conversion_makes_an_object_of_gets_no_advice(value: Any) -> None:
+    async with InMemoryVectorStore() as store:
+        with pytest.raises(InvalidTypeError, match=r"metadata must be a dict, not \w+\.$"):
+            await store.add("a", [1.0], value)
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"), [(float("nan"), "Use None."), (2**64, "Use str(...)."), ({1: 2}, "Use str(...).")]
+)
+async def test_a_value_that_no_store_could_keep_gets_advice_too(value: Any, advice: str) -> None:
+    async with InMemoryVectorStore() as store:
+        with pytest.raises((InvalidValueError, InvalidTypeError)) as caught:
+            await store.add("a", [1.0], {"x": value})
+    assert str(caught.value).endswith(advice)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,19 @@
-"""Errors about arguments: they name the backend, and say how to go on."""
+"""Errors of operations: they name the backend, and say how to go on."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from symphony_registry import BackendType, ServiceRegistry
-from symphony_registry.backends.vector_store import InMemoryVectorStore
-from symphony_registry.errors import DimensionError, InvalidTypeError, InvalidValueError
+from symphony_registry.backends.vector_store import InMemoryVectorStore, VectorStoreBackend
+from symphony_registry.errors import (
+    DimensionError,
+    InvalidTypeError,
+    InvalidValueError,
+    StorageError,
+)
 
 NAME = 'The vector_store "songs" (InMemoryVectorStore): '
 
@@ -58,3 +65,15 @@ async def test_an_error_about_the_dimension_says_how_to_go_on(store: InMemoryVec
     )
     await store.clear()
     await store.add("b", [1.0])
+
+
+async def test_also_an_error_about_files(tmp_path: Path) -> None:
+    registry = ServiceRegistry()
+    opened = await registry.register_backend(
+        BackendType.VECTOR_STORE, "file", "songs", {"path": str(tmp_path / "store")}
+    )
+    assert isinstance(opened, VectorStoreBackend)
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(StorageError, match=r'^The vector_store "songs" \(FileVectorStore\): .*journal'):
+        await opened.add("a", [1.0])
+    await registry.close()

@@ -1,7 +1,7 @@
 """The checked spine of knowledge graphs: what every engine does the same before and after its own work."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -142,11 +142,9 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     # The operations.
 
     @override
-    def add_entity(
-        self, entity_id: str, entity_type: str, properties: JSONObject | None = None
-    ) -> Coroutine[Any, Any, None]:
+    async def add_entity(self, entity_id: str, entity_type: str, properties: JSONObject | None = None) -> None:
         row = check_entity(entity_id, entity_type, properties)
-        return self._put_entities(Parts.of([[row]]))
+        await self._put_entities(Parts.of([[row]]))
 
     @override
     async def add_entities(self, items: Iterable[EntityInput]) -> None:
@@ -181,8 +179,8 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         return Parts.of(await here_or_in_thread(partial(split, self._part), cost), cost)
 
     @override
-    def get_entity(self, entity_id: str) -> Coroutine[Any, Any, Entity | None]:
-        return self._get_entity(check_id(entity_id, "entity_id"))
+    async def get_entity(self, entity_id: str) -> Entity | None:
+        return await self._get_entity(check_id(entity_id, "entity_id"))
 
     @override
     async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:

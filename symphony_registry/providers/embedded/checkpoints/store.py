@@ -1,7 +1,7 @@
 """The embedded checkpoint stores: `memory`, and `file` with a journal."""
 
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from typing import ClassVar
 
 import orjson
 from typing_extensions import override
@@ -66,8 +66,8 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
         )
 
     @override
-    def _get(self, checkpoint_id: str) -> Coroutine[Any, Any, SavedCheckpoint | None]:
-        return self._data.read(lambda: self._data.state.saved.get(checkpoint_id))
+    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
+        return await self._data.read(lambda: self._data.state.saved.get(checkpoint_id))
 
     @override
     async def _latest(self) -> SavedCheckpoint | None:

@@ -1,7 +1,7 @@
 """The embedded knowledge graphs: `memory`, and `file` with a journal."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import ClassVar, TypeVar
 
 from typing_extensions import override
 
@@ -66,8 +66,8 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         await self._data.write(decide, parts.cost, lambda: [end for row in rows for end in row[:2]])
 
     @override
-    def _get_entity(self, entity_id: str) -> Coroutine[Any, Any, Entity | None]:
-        return self._data.read(lambda: self._data.state.entity(entity_id))
+    async def _get_entity(self, entity_id: str) -> Entity | None:
+        return await self._data.read(lambda: self._data.state.entity(entity_id))
 
     @override
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:

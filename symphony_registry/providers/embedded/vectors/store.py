@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any, ClassVar
+from collections.abc import AsyncGenerator
+from typing import ClassVar
 
 import numpy as np
 from typing_extensions import override
@@ -71,9 +71,9 @@ class EmbeddedVectorStore(VectorStoreEngine):
         await self._data.write(decide, parts.cost, touches)
 
     @override
-    def _get(self, ids: list[str]) -> Coroutine[Any, Any, list[VectorItem | None]]:
+    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
         cost = len(ids) * (SMALL + (self._data.state.dimension or 0) / FLOATS)
-        return self._data.read(lambda: self._items(ids), cost)
+        return await self._data.read(lambda: self._items(ids), cost)
 
     def _items(self, ids: list[str]) -> list[VectorItem | None]:
         state = self._data.state
