@@ -28,9 +28,11 @@ from symphony_registry.settings.loading import LayeredSettings
 
 
 def start(namespace: dict[str, Any]) -> None:
-    """Give a document its event loop, and its own registrations of providers."""
+    """Give a document its event loop, its own registrations of providers, and the framework's path as it is at first."""
     namespace["_runner"] = asyncio.Runner()
     namespace["_registered"] = dict(PROVIDERS._registered)
+    namespace["_finders"] = list(sys.meta_path)
+    _forget_framework()
 
 
 def stop(namespace: dict[str, Any]) -> None:
@@ -41,6 +43,14 @@ def stop(namespace: dict[str, Any]) -> None:
     runner.run(_shut_down())
     runner.close()
     PROVIDERS._registered = namespace.pop("_registered")
+    sys.meta_path[:] = namespace.pop("_finders")
+    _forget_framework()
+
+
+def _forget_framework() -> None:
+    """Let what is `symphony.core.registry` be found again."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "symphony"]:
+        del sys.modules[name]
 
 
 async def _shut_down() -> None:

@@ -138,7 +138,7 @@ async def _write(source: Contents, target: StoreContents, plan: CopyPlan, progre
                     await target.write(collection, batch)
                 except RegistryError as error:
                     ends = " to ".join(shown(collection.key(batch[end])) for end in (0, -1))
-                    raise TransferError(f"{target} did not take the {collection.name} from {ends}: {error}") from error
+                    raise TransferError(f"The {collection.name} from {ends} were not taken: {error}") from error
                 done += len(batch)
                 progress(Stage.COPY, done)
 

@@ -357,7 +357,8 @@ def test_a_copy_that_fails_midway_says_where_and_how_far_it_came(run, config):
     status, stores = move(run)
     assert status == 1
     assert (stores[VECTORS]["copied"], stores[VECTORS]["equal"]) == (500, None)
-    assert "did not take the vectors from 'id-0493' to '\U00010000': items[207]: " in stores[VECTORS]["problem"]
+    assert "The vectors from 'id-0493' to '\U00010000' were not taken: The vector_store" in stores[VECTORS]["problem"]
+    assert ": items[207]: The vector has length zero" in stores[VECTORS]["problem"]
     assert (stores[GRAPH]["equal"], stores[CHECKPOINTS]["equal"]) == (True, True)
 
 
