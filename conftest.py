@@ -28,7 +28,7 @@ from symphony_registry.settings.loading import LayeredSettings
 
 
 def start(namespace: dict[str, Any]) -> None:
-    """Give a document its event loop, its own registrations of providers, and the framework's path as it is at first."""
+    """Give a document its event loop, its own registrations of providers, and the framework's path as at first."""
     namespace["_runner"] = asyncio.Runner()
     namespace["_registered"] = dict(PROVIDERS._registered)
     namespace["_finders"] = list(sys.meta_path)
