@@ -4,14 +4,17 @@ import asyncio
 import itertools
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from benchmarks import peers
 from benchmarks.data import Corpus, mixture
+from benchmarks.durable import Limit
 from benchmarks.harness import OURS, TIMES, Call, Plan, Result, at_most, each_apart, resident
 from benchmarks.vectors import CONDITIONS, WARM, fill, loaded, searching
-from symphony_registry.backends.vector_store import InMemoryVectorStore, VectorStoreBackend
+from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore, VectorStoreBackend
 
 
 async def loop(plan: Plan) -> list[Result]:
@@ -51,6 +54,57 @@ async def lateness(plan: Plan, work: Call) -> list[float]:
             if time.perf_counter() >= end:
                 break
     return late
+
+
+async def busy(plan: Plan) -> list[Result]:
+    """Beside tasks that are always ready.
+
+    How long a durable write and a search that needs a thread take while three tasks compute between their turns, for
+    so long each; beside them, the same bytes written and synced by `asyncio.to_thread`.
+    """
+    corpus = mixture(plan.vectors)
+    figures: dict[str, dict[str, float]] = {}
+    with TemporaryDirectory(dir=plan.directory) as directory:
+        limit = Limit(Path(directory), 2_000)
+        async with FileVectorStore({"path": Path(directory, "ours")}) as written, loaded(corpus) as searched:
+            search: Call = lambda turn: searched.search(corpus.query(turn), 300)  # noqa: E731
+            for turn in range(WARM):
+                await search(turn)
+            works: dict[str, Call] = {
+                "a durable write": lambda turn: written.add("a", corpus.vectors[turn % 100]),
+                "a search for 300": search,
+                "by `asyncio.to_thread`": lambda _: asyncio.to_thread(limit.write),
+            }
+            for milliseconds in (0.0, 0.2, 1.0, 5.0):
+                for name, work in works.items():
+                    waits = await _beside(plan, milliseconds, work)
+                    for word, wait in (("median", np.median(waits)), ("worst", max(waits))):
+                        figures.setdefault(f"{name}, {word}", {})[f"{milliseconds:g} ms"] = float(wait)
+    return [Result(name, by_time) for name, by_time in figures.items()]
+
+
+async def _beside(plan: Plan, milliseconds: float, work: Call) -> list[float]:
+    """Return how long `work` took each time, beside tasks that compute for so long between their turns."""
+    done = asyncio.Event()
+
+    async def compute() -> None:
+        while not done.is_set():
+            end = time.perf_counter() + milliseconds / 1000
+            while time.perf_counter() < end:
+                pass
+            await asyncio.sleep(0)
+
+    found: list[float] = []
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(compute())
+        ended = time.perf_counter() + plan.seconds
+        while not found or (len(found) < 50 and time.perf_counter() < ended):
+            started = time.perf_counter()
+            await work(len(found))
+            found.append(time.perf_counter() - started)
+        done.set()
+    return found
 
 
 async def memory(plan: Plan) -> list[Result]:

@@ -29,6 +29,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         vectors.filter,
         vectors.add,
         process.loop,
+        process.busy,
         process.memory,
         durable.durable,
         durable.group,

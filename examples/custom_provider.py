@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from symphony.core.registry import ServiceRegistry
-from symphony.core.registry.backends.base import BackendType, StorageBackendFactory
-from symphony.core.registry.backends.filters import parse_filter
-from symphony.core.registry.backends.options import read_options
-from symphony.core.registry.backends.values import JSONObject, check_id, check_limit, checked_object, copied
-from symphony.core.registry.backends.vector_store.base import (
+from symphony_registry import ServiceRegistry
+from symphony_registry.backends.base import BackendType, StorageBackendFactory
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.options import read_options
+from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, copied
+from symphony_registry.backends.vector_store.base import (
     Float32s,
     Metric,
     SearchResult,

@@ -8,7 +8,6 @@ results = await store.search([0.1, 0.2, 0.3], limit=10)
 ```
 """
 
-from symphony_registry.aliases import install_as
 from symphony_registry.backends.base import BackendProvider, BackendType, StorageBackend, StorageBackendFactory
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
@@ -28,7 +27,6 @@ __all__ = [
     "StorageBackend",
     "StorageBackendFactory",
     "VectorStoreBackend",
-    "install_as",
 ]
 
 PROVIDERS.ship(PRODUCTS)  # here, since the contract knows no product

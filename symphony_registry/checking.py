@@ -2,21 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.kinds import KINDS
 from symphony_registry.backends.lifecycle import Lifecycle, limited
+from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.containers.registry import build_backend
 from symphony_registry.errors import (
     BackendErrorGroup,
     BackendTimeoutError,
-    BackendUnavailableError,
     Problem,
     RegistryError,
+    StorageLockedError,
     UnsupportedOperationError,
     attributed,
     public_text,
@@ -43,6 +44,7 @@ class Checked(NamedTuple):
     problems: tuple[Problem, ...] = ()
     latency: float | None = None
     engine: str | None = None
+    note: str = ""
     items: dict[str, int] = {}  # noqa: RUF012 - never changed
 
 
@@ -90,9 +92,29 @@ async def _check(configuration: Configuration, path: Path_, *, offline: bool) ->
         return found._replace(status=status, problems=_located(configuration, path, error))
 
 
+async def open_beside(backend: StorageBackend, open_it: Callable[[], Awaitable[object]]) -> str:
+    """Open a backend to read it, beside an application that has it locked if its provider can do that.
+
+    Returns what there is to say of it, if anything.
+    """
+    try:
+        await open_it()
+    except StorageLockedError:
+        options = getattr(backend, "Options", BackendOptions)
+        if "read_only" not in options.model_fields:
+            raise
+        await backend.initialize({**backend.config, "read_only": True})
+        with suppress(RegistryError):  # it is locked, and there is nothing to read
+            await open_it()
+            return "An application has it open: what it had stored by now was read."
+        raise
+    return ""
+
+
 async def _opened(backend: StorageBackend, found: Checked, timeouts: Timeouts) -> Checked:
     lifecycle = Lifecycle()
-    await lifecycle.open(backend, timeouts.open)
+    note = await open_beside(backend, lambda: lifecycle.open(backend, timeouts.open))
+    found = found._replace(note=note)
     try:
         found = await _asked(backend, found, timeouts.health)
     except Exception as error:
@@ -106,10 +128,8 @@ async def _opened(backend: StorageBackend, found: Checked, timeouts: Timeouts) -
 async def _asked(backend: StorageBackend, found: Checked, seconds: float) -> Checked:
     started = time.perf_counter()
     async with limited(seconds, f"{backend} did not answer its health check"):
-        healthy = await backend.health_check()
+        await backend.ensure_healthy()
     latency = time.perf_counter() - started
-    if not healthy:
-        raise BackendUnavailableError(f"{backend} was opened, but its health check fails.")
     async with limited(seconds, f"{backend} did not give its version"):
         engine = await backend.version()
     return found._replace(latency=latency, engine=engine, items=await _counted(backend, seconds))

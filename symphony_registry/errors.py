@@ -66,7 +66,10 @@ class DimensionError(InvalidValueError):
     def __init__(self, expected: int, actual: int, what: str = "vector") -> None:
         self.expected = expected
         self.actual = actual
-        super().__init__(f"The {what} has dimension {actual}, but the store holds vectors of dimension {expected}.")
+        super().__init__(
+            f"The {what} has dimension {actual}, but the store takes dimension {expected}, also when it is empty: "
+            "clear() forgets the dimension, unless the option dimension fixes it."
+        )
 
 
 class NotFoundError(RegistryError, LookupError, ValueError):

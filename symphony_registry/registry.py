@@ -235,6 +235,20 @@ class ServiceRegistry:
             raise BackendErrorGroup("Not all backends could be built, so none is opened", errors)
         await self._lifecycle.open_all(backends, self._timeouts.open)
 
+    @overload
+    async def open_backend(
+        self, backend_type: Literal[BackendType.VECTOR_STORE], backend_name: str = "default"
+    ) -> VectorStoreBackend: ...
+    @overload
+    async def open_backend(
+        self, backend_type: Literal[BackendType.KNOWLEDGE_GRAPH], backend_name: str = "default"
+    ) -> KnowledgeGraphBackend: ...
+    @overload
+    async def open_backend(
+        self, backend_type: Literal[BackendType.CHECKPOINT_STORE], backend_name: str = "default"
+    ) -> CheckpointStoreBackend: ...
+    @overload
+    async def open_backend(self, backend_type: BackendType, backend_name: str = "default") -> StorageBackend: ...
     async def open_backend(self, backend_type: BackendType, backend_name: str = "default") -> StorageBackend:
         """Open one backend unless it is open, and return it; concurrent calls open it once."""
         backend = self._registrations.find(BackendType(backend_type), backend_name)

@@ -56,6 +56,12 @@ async def test_the_quickstart_gives_the_same_answers_in_production(server: Serve
     [
         ("larger_application.py", "Naima by John Coltrane\n"),
         ("custom_provider.py", None),
+        (
+            "symphony_application.py",
+            "open: ['Read the report']\n"
+            "states: ['checkpoints/1/manifest.json', 'checkpoints/latest.txt'] b'1'\n"
+            "remembered: ['the customer wants short sentences']\n",
+        ),
     ],
 )
 def test_an_example_runs(script: str, expected: str | None) -> None:

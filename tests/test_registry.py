@@ -35,6 +35,7 @@ from symphony_registry.errors import (
     ProviderTypeError,
     RegistryError,
     ServiceNotFoundError,
+    StorageError,
     StorageLockedError,
     WrongEventLoopError,
 )
@@ -578,13 +579,33 @@ class TestHealth:
         ]
         assert [row["detail"].partition(". ")[0] for row in found[1:4]] == [
             'The vector_store "b" (Failing) failed its health check: ConnectionError',
-            "health_check() says so",
+            'The vector_store "c" (Unwell): its health check failed, and gives no reason.',
             'The vector_store "d" (Slow) did not answer its health check within 0.01 s',
         ]
         assert "server gone" not in found[1]["detail"]
         assert all(row["latency"] >= 0 for row in found)
         await registry.close()
         assert {row["status"] for row in (await registry.health())[:4]} == {"closed"}
+
+    async def test_a_backend_that_was_never_opened_is_not_called_closed(self) -> None:
+        registry = registry_with(FakeStore(), FakeStore())
+        await registry.open_backend(VECTOR, "a")
+        assert [row["status"] for row in (await registry.health())[:2]] == ["ok", "unopened"]
+        await registry.close()
+        assert [row["status"] for row in (await registry.health())[:2]] == ["closed", "unopened"]
+
+    async def test_it_gives_the_reason_that_a_call_would_give(self, tmp_path: Path) -> None:
+        registry = ServiceRegistry()
+        store = await registry.register_backend(
+            BackendType.CHECKPOINT_STORE, "file", "runs", {"path": tmp_path / "runs"}
+        )
+        (tmp_path / "runs" / "journal.jsonl").unlink()
+        with pytest.raises(StorageError) as caught:
+            await store.save_checkpoint("a", {})
+        (row,) = (row for row in await registry.health() if row["name"] == "runs")
+        assert row["status"] == "failing"
+        assert row["detail"] == str(caught.value)
+        await registry.shutdown()
 
 
 class TestProcessWideRegistry:

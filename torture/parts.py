@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from torture import contention, corruption, crash, fuzzing, io_errors, model, power_loss
+from torture import contention, corruption, crash, fuzzing, holds, io_errors, model, names, power_loss
 from torture.tally import Tally
 
 _MEMORY = 8 << 30  # bytes of addresses: more is an explosion
@@ -26,11 +26,17 @@ def long_forms(options: argparse.Namespace) -> dict[str, Callable[[Tally], None]
         "crash": lambda tally: crash.run(tally, some(3_334), seed),
         "power loss": lambda tally: power_loss.run(tally, some(128), 20, seed),
         "I/O errors": lambda tally: io_errors.run(tally, stride),
+        "names and forks": lambda tally: names.run(tally, some(3_000), seed),
+        "event loop": _holds,
         "contention": lambda tally: contention.run(tally, max(2, some(100)), seed),
         "model": lambda tally: model.run(tally, some(110_000), seed),
         "fuzzing, arguments": lambda tally: fuzzing.run_arguments(tally, some(1_000_000), seed),
         "fuzzing, journals": lambda tally: fuzzing.run_journals(tally, some(100_000), seed),
     }
+
+
+def _holds(tally: Tally) -> None:
+    holds.run(tally)
 
 
 def limit(directory: Path | None) -> None:

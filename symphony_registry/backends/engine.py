@@ -16,6 +16,7 @@ from typing_extensions import override
 from symphony_registry.backends.concurrency import delaying_cancellation
 from symphony_registry.backends.options import BackendOptions, read_options
 from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.errors import RegistryError
 
 T = TypeVar("T")
 KeyT = TypeVar("KeyT")
@@ -45,8 +46,8 @@ class Resource(Protocol):
         """Forget, in a forked child, what the parent goes on using, without a word to anybody."""
         ...
 
-    async def is_healthy(self) -> bool:
-        """Say whether an operation would work now."""
+    async def ensure_healthy(self) -> None:
+        """Raise a `RegistryError` that says why, where an operation would not work now."""
         ...
 
     async def version(self) -> str | None:
@@ -119,7 +120,13 @@ class Engine(StorageBackend):
 
     @override
     async def health_check(self) -> bool:
-        return self.is_open and await self._resource.is_healthy()
+        try:
+            self.ensure_open()
+            await self._resource.ensure_healthy()
+        except RegistryError as error:
+            self._unwell = error
+            return False
+        return True
 
     @override
     async def version(self) -> str:

@@ -1,10 +1,11 @@
 """Opening each backend once, closing all of them, and asking how they are."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -16,6 +17,8 @@ from symphony_registry.errors import (
     attributed,
     public_text,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -33,12 +36,15 @@ async def limited(seconds: float | None, failure: str) -> AsyncIterator[None]:
         ) from error
 
 
+Status: TypeAlias = Literal["ok", "failing", "timeout", "closed", "unopened"]
+
+
 class Health(TypedDict):
-    """How a backend is; `latency` is in seconds."""
+    """How a backend is; `latency` is in seconds, `detail` says why it is not `ok`."""
 
     type: BackendType
     name: str
-    status: Literal["ok", "failing", "timeout", "closed"]
+    status: Status
     latency: float
     detail: str
 
@@ -108,6 +114,7 @@ class Lifecycle:
             raise
 
     async def _open(self, backend: StorageBackend, timeout: float | None) -> None:
+        started = time.perf_counter()
         try:
             async with limited(timeout, f"{backend} did not open"):
                 await backend.initialize(backend.config or {})
@@ -117,9 +124,10 @@ class Lifecycle:
             if second := await _disconnected(backend, timeout):
                 named.add_note(f"Closing it again failed too: {public_text(second)}")
             raise named  # noqa: B904 - it has its cause
-        backend._loop = asyncio.get_running_loop()
+        backend._now_open()  # also one that did not call `super().connect()`
         self._opened.pop(id(backend), None)
         self._opened[id(backend)] = backend
+        logger.debug("%s opened in %.3f s", backend, time.perf_counter() - started)
 
     def _forget(self, backend: StorageBackend, done: "asyncio.Task[None]") -> None:
         if self._opening.get(id(backend)) is done:
@@ -232,18 +240,17 @@ async def _disconnected(backend: StorageBackend, timeout: float | None) -> Excep
 async def check_health(backend: StorageBackend, timeout: float | None) -> Health:
     """Return how `backend` is, within `timeout` seconds; never raises."""
     started = time.perf_counter()
-    status: Literal["ok", "failing", "timeout", "closed"]
+    status: Status
     detail = ""
     if not backend.is_open:
-        status, detail = "closed", "not open"
+        status, detail = ("closed", "not open") if backend._was_open else ("unopened", "not opened yet")
     elif backend._loop is not asyncio.get_running_loop():
         status, detail = "failing", "open on another event loop"
     else:
         try:
             async with limited(timeout, f"{backend} did not answer its health check"):
-                status = "ok" if await backend.health_check() else "failing"
-            if status == "failing":
-                detail = "health_check() says so"
+                await backend.ensure_healthy()
+            status = "ok"
         except Exception as error:
             named = attributed(error, f"{backend} failed its health check")
             status = "timeout" if isinstance(named, BackendTimeoutError) else "failing"

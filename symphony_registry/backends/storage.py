@@ -4,12 +4,21 @@ import asyncio
 from abc import ABC
 from collections.abc import Mapping
 from enum import StrEnum
+from inspect import isasyncgenfunction
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from symphony_registry.backends.forking import abandon_in_children
 from symphony_registry.backends.guarantees import Guarantees
-from symphony_registry.errors import BackendNotOpenError, NotFoundError, WrongEventLoopError, hint
+from symphony_registry.backends.naming import named, naming
+from symphony_registry.errors import (
+    BackendNotOpenError,
+    BackendUnavailableError,
+    NotFoundError,
+    RegistryError,
+    WrongEventLoopError,
+    hint,
+)
 
 
 class BackendType(StrEnum):
@@ -34,7 +43,7 @@ class StorageBackend(ABC):
 
     A provider overrides `connect` and `disconnect` and calls these with `super()`;
     an operation starts with `self.ensure_open()`. A backend belongs to the event
-    loop that connected it.
+    loop that connected it. Errors of this package that an operation raises get its name.
     """
 
     backend_type: ClassVar[BackendType]
@@ -43,6 +52,16 @@ class StorageBackend(ABC):
     name: str = "default"
     config: Mapping[str, Any] = MappingProxyType({})
     _loop: asyncio.AbstractEventLoop | None = None
+    _was_open = False
+    _unwell: RegistryError | None = None  # why the last health check failed, where that is known
+
+    _operations: ClassVar[Mapping[str, object]] = MappingProxyType({})  # by name
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in cls._operations.keys() & vars(cls).keys():
+            if not isasyncgenfunction(operation := vars(cls)[name]):
+                setattr(cls, name, named(operation))
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         self.config = config.copy() if isinstance(config, dict) else dict(config or {})  # which stay validated
@@ -54,8 +73,12 @@ class StorageBackend(ABC):
 
     async def connect(self) -> None:
         """Make the backend ready for use; harmless when it is."""
-        self._loop = asyncio.get_running_loop()
+        self._now_open()
         abandon_in_children(self)
+
+    def _now_open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._was_open = True
 
     async def disconnect(self) -> None:
         """Let go of everything that `connect` took; harmless when there is nothing."""
@@ -68,6 +91,13 @@ class StorageBackend(ABC):
     async def health_check(self) -> bool:
         """Say whether an operation would work now."""
         return self.is_open
+
+    async def ensure_healthy(self) -> None:
+        """Raise an error that says why, where an operation would not work now."""
+        self._unwell = None
+        with naming(self):
+            if not await self.health_check():
+                raise self._unwell or BackendUnavailableError(f"{self}: its health check failed, and gives no reason.")
 
     async def exists(self) -> bool:
         """Say whether something was ever stored, so that `connect` would not begin with nothing.

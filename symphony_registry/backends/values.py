@@ -9,6 +9,7 @@ import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
+from symphony_registry.backends.conversions import how_to_convert, how_to_make_dict
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, hint
 
 T = TypeVar("T")
@@ -98,9 +99,15 @@ def checked_object(value: object, what: str) -> JSONObject:
     """
     if value is None:
         return {}
+    return checked_value(check_dict(value, what), what)  # type: ignore[no-any-return]
+
+
+def check_dict(value: object, what: str) -> JSONObject:
+    """Return `value` if it is a dict, unchecked, else raise."""
     if type(value) is not dict:
-        raise InvalidTypeError(f"{what} must be a dict, not {type(value).__name__}.")
-    return checked_value(value, what)  # type: ignore[no-any-return]
+        advice = how_to_make_dict(value)
+        raise InvalidTypeError(f"{what} must be a dict, not {type(value).__name__}. {advice}".rstrip())
+    return value
 
 
 def checked_value(value: object, what: str) -> Any:
@@ -113,7 +120,7 @@ def checked_value(value: object, what: str) -> Any:
         shown = error.steps[: -_SHOWN_STEPS - 1 : -1]
         place = "".join(f"[{step}]" if type(step) is int else f".{step}" for step in shown)
         more = "..." if len(error.steps) > len(shown) else ""
-        raise error.kind(f"{what}{place}{more}: {error.reason}.") from None
+        raise error.kind(f"{what}{place}{more}: {error.reason}. {error.advice}".rstrip()) from None
 
 
 def copied(value: Any) -> Any:
@@ -149,9 +156,10 @@ _CONTAINERS = frozenset({dict, list})
 
 
 class _NotJSONError(Exception):
-    def __init__(self, kind: type[InvalidTypeError] | type[InvalidValueError], reason: str) -> None:
+    def __init__(self, kind: type[InvalidTypeError] | type[InvalidValueError], reason: str, advice: str = "") -> None:
         self.kind = kind
         self.reason = reason
+        self.advice = advice
         self.steps: list[object] = []  # the innermost first
 
 
@@ -167,18 +175,19 @@ def _checked(value: object, depth: int) -> Any:
     if kind is int:
         assert isinstance(value, int)
         if not _MIN_INT <= value <= _MAX_INT:
-            raise _NotJSONError(InvalidValueError, "an int must fit 64 bits with a sign")
+            raise _NotJSONError(InvalidValueError, "an int must fit 64 bits with a sign", "Use str(...).")
         return value
     if kind is float:
         assert isinstance(value, float)
         if not math.isfinite(value):
-            raise _NotJSONError(InvalidValueError, f"{value} is not a finite number")
+            raise _NotJSONError(InvalidValueError, f"{value} is not a finite number", "Use None.")
         return value
     if kind is dict or kind is list or kind is tuple:
         if depth == 0:
             raise _NotJSONError(InvalidValueError, f"nested more than {MAX_DEPTH} deep, or inside itself")
         return _checked_dict(value, depth - 1) if isinstance(value, dict) else _checked_list(value, depth - 1)
-    raise _NotJSONError(InvalidTypeError, f"{kind.__module__}.{kind.__qualname__} is not a JSON value")
+    reason = f"{kind.__module__}.{kind.__qualname__} is not a JSON value"
+    raise _NotJSONError(InvalidTypeError, reason, how_to_convert(value))
 
 
 def _checked_dict(value: dict[Any, Any], depth: int) -> JSONObject:
@@ -187,7 +196,7 @@ def _checked_dict(value: dict[Any, Any], depth: int) -> JSONObject:
     try:
         for key, item in value.items():
             if type(key) is not str:
-                raise _NotJSONError(InvalidTypeError, f"a key must be a str, not {type(key).__name__}")
+                raise _NotJSONError(InvalidTypeError, f"a key must be a str, not {type(key).__name__}", "Use str(...).")
             if not key.isascii():
                 _check_json_text(key)
             result[key] = _checked(item, depth)

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +17,11 @@ from symphony_registry.cli.init import init
 from symphony_registry.cli.migrate import migrate
 from symphony_registry.cli.output import print_error
 from symphony_registry.cli.providers import providers
+from symphony_registry.cli.reading import find, get, search
 from symphony_registry.cli.schema import schema
 from symphony_registry.cli.show import show
 from symphony_registry.cli.stores import export, import_, stats
-from symphony_registry.errors import RegistryError
+from symphony_registry.errors import ProviderImportError, RegistryError
 
 app = typer.Typer(
     name="symphony-registry",
@@ -41,11 +43,30 @@ def _common(
     _: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    modules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="MODULE",
+            help="Import a module first that registers providers; can be given again.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """See, check, start and move a deployment of symphony-registry."""
+    """See, check, start, read and move a deployment of symphony-registry."""
+    for module in modules or ():
+        try:
+            import_module(module)
+        except Exception as error:
+            needed = error.name if isinstance(error, ModuleNotFoundError) and error.name != module else None
+            raise ProviderImportError(
+                f"--import {module}: it could not be imported ({type(error).__name__}"
+                f"{f': {needed} is missing' if needed else ''}). The working directory is looked in, too.",
+                name=module,
+            ) from error
 
 
-for command in (check, show, providers, schema, init, graph, migrate, stats, export):
+for command in (check, show, providers, schema, init, graph, get, find, search, migrate, stats, export):
     app.command()(command)
 app.command("import")(import_)
 

@@ -38,7 +38,7 @@ def check(
         print_json([_as_json(each) for each in found])
     else:
         print_lines(Text(sources(configuration), FAINT))
-        print_table(_COLUMNS, map(_row, found), [[problem_text(each) for each in row.problems] for row in found])
+        print_table(_COLUMNS, map(_row, found), map(_details, found))
         print_lines(_summary(found))
     if any(each.problems for each in found):
         raise typer.Exit(1)
@@ -75,6 +75,10 @@ def _row(checked: Checked) -> list[Cell]:
         checked.engine or MISSING,
         " + ".join(f"{number:,}" for number in checked.items.values()) or MISSING,
     ]
+
+
+def _details(checked: Checked) -> list[Text]:
+    return [*map(problem_text, checked.problems), *([Text(checked.note, FAINT)] if checked.note else [])]
 
 
 def _summary(found: list[Checked]) -> Text:

@@ -46,6 +46,16 @@ def migrate(
             show_default=False,
         ),
     ] = None,
+    excluded: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--except",
+            metavar="TYPE[/NAME]",
+            help="Not this store, or none of a type; can be given again.",
+            autocompletion=store_names,
+            show_default=False,
+        ),
+    ] = None,
     merge: Merge = False,
     replace: Replace = False,
     dry_run: Annotated[
@@ -66,7 +76,8 @@ def migrate(
         raise typer.BadParameter(f"--from and --to are both {source!r}.")
     existing = existing_of(merge=merge, replace=replace)
     ends = {environment: ServiceRegistry.from_config(environment, config_dir) for environment in (source, target)}
-    moves = [Move(each) for each in chosen_stores(ends[source], only or ())]
+    left_out = chosen_stores(ends[source], excluded) if excluded else []
+    moves = [Move(each) for each in chosen_stores(ends[source], only or ()) if each not in left_out]
     with interruptible("What was copied stays; rerun the command to resume."):
         asyncio.run(_migrate(ends, moves, existing, dry_run=dry_run))
     if as_json:
@@ -102,7 +113,7 @@ async def _opened(ends: _Ends, store: StoreName) -> AsyncIterator[tuple[StoreCon
         known = [each.name for each in stores_of(target) if each.backend_type is store.backend_type]
         raise TransferError(
             f"{name}: There is no {store.backend_type} {store.name!r}. {hint(store.name, known)} "
-            f"Add it to {name}.yaml, or name the others with --only."
+            f"Add it to {name}.yaml, or leave it out with --except {store}."
         )
     if settings_of(source, store) == settings_of(target, store):
         raise TransferError("Both environments keep it in the same place: its provider and options are the same.")

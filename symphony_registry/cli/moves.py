@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +32,13 @@ _INTERRUPTED = 130  # as shells count it: 128 + SIGINT
 Merge = Annotated[bool, typer.Option("--merge", help="Write over what the target holds, and keep the rest.")]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Delete first what the target holds, if it is something else.")
+]
+
+FromSymphony = Annotated[
+    Path | None,
+    typer.Option(
+        "--from-symphony", metavar="DIR", help="Read a directory of the Symphony framework's file backends instead."
+    ),
 ]
 
 _PLANNED = {

@@ -78,3 +78,9 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of the terminal.", show_default=False),
 ]
+Store = Annotated[
+    str,
+    typer.Argument(
+        metavar="TYPE/NAME", help="Which store: vector_store/default.", autocompletion=store_names, show_default=False
+    ),
+]

@@ -83,6 +83,8 @@ def _classes_in_use(env: Environment, config_dir: ConfigDir) -> defaultdict[str,
 
 def _print_block(provider: ProviderInfo, *, as_json: bool) -> None:
     if provider.problem is not None:
+        if ":" not in provider.name:
+            raise typer.BadParameter(provider.problem)
         raise ProviderNotFoundError(provider.problem)
     if as_json:
         print_json(_as_json(provider))

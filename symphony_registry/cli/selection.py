@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import typer
+from rich.text import Text
 
 from symphony_registry.backends.storage import BackendType, StorageBackend
-from symphony_registry.cli.output import MISSING
+from symphony_registry.checking import open_beside
+from symphony_registry.cli.output import FAINT, MISSING, print_lines
 from symphony_registry.errors import BackendErrorGroup, NotFoundError, TransferError, hint, public_errors
 from symphony_registry.registrations import Registrations
 from symphony_registry.registry import ServiceRegistry
@@ -91,9 +93,21 @@ async def open_store(registry: ServiceRegistry, store: StoreName) -> StorageBack
         return await registry.open_backend(*store)
 
 
+async def open_to_read(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
+    """Open a store, if need be beside an application that has it open, which is said on stderr."""
+    with public_errors(f"{store} could not be opened"):
+        backend = Registrations(registry.container).find(*store)
+        if backend is not None and (note := await open_beside(backend, lambda: registry.open_backend(*store))):
+            print_lines(Text(f"{store}: {note}", FAINT), stderr=True)
+    return await open_store(registry, store)
+
+
 async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreContents:
     """Open a store to copy from or to; raises `TransferError` for one that does not outlive this command."""
-    opened = await open_store(registry, store)
+    return _contents(await open_store(registry, store))
+
+
+def _contents(opened: StorageBackend) -> StoreContents:
     if not opened.guarantees.persists:
         raise TransferError(
             f"{opened} does not persist: it is empty now, and gone when this command ends. Choose another environment."
@@ -101,8 +115,8 @@ async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreCont
     return StoreContents(opened)
 
 
-async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
-    """Open a store to copy from; raises `TransferError` where opening would make it."""
+async def open_source(registry: ServiceRegistry, store: StoreName, *, beside: bool = False) -> StoreContents:
+    """Open a store to copy from, perhaps beside an application; raises `TransferError` where opening would make it."""
     with public_errors(f"{store} could not be opened"):
         backend = Registrations(registry.container).find(*store)
         is_there = backend is None or await backend.exists()
@@ -111,4 +125,4 @@ async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreConte
             f"{backend} is not there: nothing was ever stored in it. Check the environment, and the working directory "
             f"({Path.cwd()}), where relative paths start."
         )
-    return await open_to_move(registry, store)
+    return _contents(await (open_to_read if beside else open_store)(registry, store))

@@ -14,9 +14,10 @@ from typing import Annotated, Any, BinaryIO, NamedTuple
 import typer
 from rich.text import Text
 
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible, noted
-from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, store_names
+from symphony_registry.cli.moves import FromSymphony, Merge, Move, Replace, existing_of, interruptible, noted
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, Store, store_names
 from symphony_registry.cli.output import (
     BAD,
     FAINT,
@@ -37,25 +38,23 @@ from symphony_registry.cli.selection import (
     chosen_stores,
     closing,
     open_source,
-    open_store,
     open_to_move,
+    open_to_read,
     provider_name_of,
 )
 from symphony_registry.errors import RegistryError, TransferError, public_text
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.transfer import (
+    Contents,
     Existing,
     Exported,
     ExportFile,
+    SymphonyFiles,
     count_all,
     summarize,
     write_lines,
 )
 from symphony_registry.transfer.collection import COLLECTIONS
-
-_STORE = typer.Argument(
-    metavar="TYPE/NAME", help="Which store: vector_store/default.", autocompletion=store_names, show_default=False
-)
 
 
 class _Counted(NamedTuple):
@@ -110,7 +109,7 @@ async def _count(registry: ServiceRegistry, store: StoreName) -> _Counted:
     problem = ""
     try:
         async with closing(registry):
-            summary = await summarize(await open_store(registry, store))
+            summary = await summarize(await open_to_read(registry, store))
     except RegistryError as error:
         problem = " ".join(map(public_text, parts_of(error)))
     return _Counted(store, provider_name_of(registry, store), summary, problem)
@@ -153,7 +152,7 @@ def _as_json(counted: _Counted) -> JSONObject:
 
 
 def export(
-    store: Annotated[str, _STORE],
+    store: Store,
     output: Output = None,
     env: Environment = None,
     config_dir: ConfigDir = None,
@@ -174,7 +173,7 @@ def export(
 
 async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO, earlier: Path | None) -> Exported:
     async with closing(registry):
-        contents = await open_source(registry, store)
+        contents = await open_source(registry, store, beside=True)
         items = await count_all(contents)
         if not items and earlier is not None:
             raise TransferError(f"{store} is empty: {earlier} is kept. Delete it first if you want an empty file.")
@@ -213,11 +212,12 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def import_(
-    store: Annotated[str, _STORE],
+    store: Store,
     file: Annotated[
-        Path,
+        Path | None,
         typer.Argument(metavar="FILE", help="What export has written; - is standard input.", show_default=False),
-    ],
+    ] = None,
+    from_symphony: FromSymphony = None,
     merge: Merge = False,
     replace: Replace = False,
     env: Environment = None,
@@ -226,24 +226,37 @@ def import_(
 ) -> None:
     """Read a store from JSON lines, and compare it with them.
 
-    The whole file is checked before anything is written. A store that is not empty is refused, unless it holds what an
+    Everything is checked before anything is written. A store that is not empty is refused, unless it holds what an
     interrupted import of the same file has left: then that is resumed. The exit status is 1 where anything failed.
     """
     existing = existing_of(merge=merge, replace=replace)
+    origin = file or from_symphony
+    if origin is None or (file and from_symphony):
+        raise typer.BadParameter("Name either a FILE, or a directory with --from-symphony DIR.")
     registry = ServiceRegistry.from_config(env, config_dir)
     move = Move(chosen_store(registry, store))
     left = "What was imported stays; rerun the command to resume."
-    with interruptible(left), noted(move), _seekable(file) as whole:
-        exported = ExportFile(whole, str(file), move.store.backend_type)
-        asyncio.run(_import(registry, exported, move, existing))
+    with interruptible(left), noted(move), _contents(file, from_symphony, move.store.backend_type) as contents:
+        asyncio.run(_import(registry, contents, move, existing))
     if as_json:
-        print_json({"file": str(file), **move.as_json()})
+        print_json({"file": str(origin), **move.as_json()})
     elif move.problem:
         print_error(move.problem)
     else:
-        print_lines(*move.details(), _import_summary(move, str(file)))
+        print_lines(*move.details(), _import_summary(move, str(origin)))
     if not move.is_right:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _contents(file: Path | None, from_symphony: Path | None, backend_type: BackendType) -> Iterator[Contents]:
+    """Give what is to be imported, read to its end and checked."""
+    if file is None:
+        assert from_symphony is not None
+        yield SymphonyFiles(from_symphony, backend_type)
+        return
+    with _seekable(file) as whole:
+        yield ExportFile(whole, str(file), backend_type)
 
 
 @contextmanager
@@ -260,11 +273,11 @@ def _seekable(file: Path) -> Iterator[BinaryIO]:
             yield copied
 
 
-async def _import(registry: ServiceRegistry, exported: ExportFile, move: Move, existing: Existing) -> None:
+async def _import(registry: ServiceRegistry, contents: Contents, move: Move, existing: Existing) -> None:
     async with closing(registry):
         target = await open_to_move(registry, move.store)
-        await move.prepare(exported, target, existing)
-        await move.carry_out(exported, target)
+        await move.prepare(contents, target, existing)
+        await move.carry_out(contents, target)
 
 
 def _import_summary(move: Move, name: str) -> Text:

@@ -61,4 +61,6 @@ def read_layers(
     tree = merge(tree, read_variables(os.environ, tree, problems), dropped)
     tree = merge(tree, tree_of(arguments or {}, "an argument"), dropped)
     tree = interpolated(tree, os.environ, problems)
-    return Configuration(environment, directory, files, warning, tree, tuple(dropped), *validated(tree, problems))
+    return Configuration(
+        environment, directory, files, warning, tree, tuple(dropped), *validated(tree, problems, files)
+    )

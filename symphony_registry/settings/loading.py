@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.settings.layers import read_layers
 from symphony_registry.settings.model import RegistrySettings
 
@@ -54,6 +55,13 @@ class _Layers(PydanticBaseSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         found = read_layers(self._environment, self._directory, self._arguments)
+        files = ", ".join(map(str, found.files)) or "none"
+        backends = ", ".join(
+            f"{kind} {name} ({chosen.provider})"
+            for kind in BackendType
+            for name, chosen in getattr(found.settings, kind.section).items()
+        )
+        logger.info("Environment: %s; files: %s; backends: %s", found.environment or "none", files, backends or "none")
         if found.warning is not None:
             logger.warning(found.warning)
         if found.error is not None:

@@ -1,6 +1,8 @@
 """Checking a settings tree against the models, the providers and their options."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -36,10 +38,11 @@ def settings_from_mapping(config: Mapping[str, Any] | None, known: RegistrySetti
     return settings
 
 
-def validated(tree: Branch, problems: list[Problem]) -> Validated:
+def validated(tree: Branch, problems: list[Problem], files: Sequence[Path] = ()) -> Validated:
     """Validate a tree: each provider is looked up once, its options are validated once, and what was found is kept.
 
-    `problems` are those that were found before.
+    `problems` are those that were found before; all are listed in the order of the
+    files, and of the lines there.
     """
     settings: RegistrySettings | None = None
     resolved: dict[Path_, Resolved] = {}
@@ -68,9 +71,15 @@ def validated(tree: Branch, problems: list[Problem]) -> Validated:
             backend._resolved = each
     if not wrong:
         return Validated(settings, None)
-    everything = ConfigurationError(wrong)
+    everything = ConfigurationError(sorted(wrong, key=partial(_position, list(map(str, files)))))
     everything.__cause__ = cause
     return Validated(settings, everything)
+
+
+def _position(files: list[str], problem: Problem) -> tuple[int, int]:
+    """Return where a problem stands: the number of the file and the line; what stands in none comes last."""
+    file, _, line = problem.place.rpartition(":")
+    return (files.index(file), int(line)) if file in files and line.isdecimal() else (len(files), 0)
 
 
 def _twice_used(tree: Branch, resolved: Mapping[Path_, Resolved]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from symphony_registry.transfer.copying import Action, CopyPlan, Existing, copy,
 from symphony_registry.transfer.lines import Exported, ExportFile, write_lines
 from symphony_registry.transfer.progress import Progress, Stage
 from symphony_registry.transfer.summary import count_items, summarize
+from symphony_registry.transfer.symphony_files import SymphonyFiles
 
 __all__ = [
     "Action",
@@ -23,6 +24,7 @@ __all__ = [
     "Progress",
     "Stage",
     "StoreContents",
+    "SymphonyFiles",
     "as_kept",
     "compare",
     "copy",

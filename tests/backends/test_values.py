@@ -84,7 +84,7 @@ class Text(str):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"a": {"b": [1, b"x"]}}, r"metadata\.a\.b\[1\]: builtins\.bytes is not a JSON value"),
+        ({"a": {"b": [1, b"x"]}}, r"metadata\.a\.b\[1\]: builtins\.bytes is not a JSON value\. Use base64"),
         ({"a": {1, 2}}, r"metadata\.a: builtins\.set"),
         ({"a": Text("x")}, r"metadata\.a: .*Text is not a JSON value"),
         ({"a": {1: 2}}, r"metadata\.a\.1: a key must be a str, not int"),

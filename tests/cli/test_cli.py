@@ -10,7 +10,21 @@ import pytest
 
 from symphony_registry.cli import main
 
-COMMANDS = ["check", "show", "providers", "schema", "init", "graph", "migrate", "stats", "export", "import"]
+COMMANDS = [
+    "check",
+    "show",
+    "providers",
+    "schema",
+    "init",
+    "graph",
+    "get",
+    "find",
+    "search",
+    "migrate",
+    "stats",
+    "export",
+    "import",
+]
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +102,7 @@ sys.exit(main([]))
 
 def piped(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run the command through a shell."""
-    command = f"{sys.executable} -m symphony_registry.cli {' '.join(arguments)}"
+    command = f"{sys.executable} -m symphony_registry {' '.join(arguments)}"
     return subprocess.run(
         command, shell=True, env={**os.environ, **variables}, check=False, capture_output=True, text=True
     )

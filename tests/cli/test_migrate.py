@@ -233,7 +233,7 @@ def test_a_migration_that_is_killed_anywhere_reaches_the_same_end_when_it_is_run
         for kind, name in providers.items()
     }
     (config / "new.yaml").write_text(json.dumps(sections))
-    command = [sys.executable, "-m", "symphony_registry.cli", "migrate", "--from", "old", "--to", "new", "--json"]
+    command = [sys.executable, "-m", "symphony_registry", "migrate", "--from", "old", "--to", "new", "--json"]
 
     def run_once(**variables):
         known = {
@@ -391,7 +391,7 @@ def test_a_file_that_is_not_there_is_an_error_with_its_name(run):
 
 
 def test_a_reader_that_leaves_early_ends_the_export_quietly(config):
-    command = f"{sys.executable} -m symphony_registry.cli export vector_store --env old | head -n 1"
+    command = f"{sys.executable} -m symphony_registry export vector_store --env old | head -n 1"
     variables = {**os.environ, "SYMPHONY_REGISTRY_CONFIG_DIR": str(config)}
     fill(config, "old", more=3000)  # more than a pipe holds
     done = subprocess.run(command, shell=True, env=variables, capture_output=True, text=True, check=False)

@@ -73,6 +73,7 @@ timeouts: {open: 1}
         "options.dimension": (4, "config/test.yaml:4", []),
         "options.metric": ("dot", "$SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__OPTIONS__METRIC", []),
         "options.durability": ("full", "default", []),
+        "options.read_only": (False, "default", []),
         "timeouts.open": (1, "config/base.yaml:7", []),
         "timeouts.close": (10.0, "default", []),
         "timeouts.health": (5.0, "default", []),

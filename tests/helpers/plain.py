@@ -12,7 +12,7 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.knowledge_graph.checks import check_optional_id
-from symphony_registry.backends.values import check_direction, check_id, check_limit, checked_object, copied
+from symphony_registry.backends.values import check_dict, check_direction, check_id, check_limit, checked_object, copied
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import check_vector
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
@@ -94,7 +94,7 @@ class DictGraph(KnowledgeGraphBackend):
 
     async def update_entity(self, entity_id, properties):
         self.ensure_open()
-        changes = checked_object(properties, "properties")
+        changes = checked_object(check_dict(properties, "properties"), "properties")
         if check_id(entity_id, "entity_id") not in self.entities:
             return False
         self.entities[entity_id][1].update(changes)

@@ -11,14 +11,14 @@ class TestLines:
     def test_a_wrong_key_is_reported_where_it_stands(self, write: Write) -> None:
         base = "vector_store:\n  default: {provider: memory}\ntimeouts:\n  opn:\n    3\n  open: {a: 1}\n"
         assert [problem.partition(" ")[0] for problem in problems(write(base=base))] == [
-            "base.yaml:6:",  # timeouts.open
-            "base.yaml:4:",  # timeouts.opn
             "base.yaml:1:",  # vector_store
+            "base.yaml:4:",  # timeouts.opn
+            "base.yaml:6:",  # timeouts.open
         ]
 
     def test_what_is_missing_is_reported_at_the_key_that_lacks_it(self, write: Write) -> None:
         base = "vector_stores:\n  default:\n    provider: file\n    options:\n      dimension: 3\n  other:\n    {}\n"
-        assert [problem.partition(" ")[0] for problem in problems(write(base=base))] == ["base.yaml:6:", "base.yaml:4:"]
+        assert [problem.partition(" ")[0] for problem in problems(write(base=base))] == ["base.yaml:4:", "base.yaml:6:"]
 
 
 class TestAnchors:

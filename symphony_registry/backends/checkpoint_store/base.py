@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import ClassVar, TypeAlias, TypedDict
 
 from symphony_registry.backends.concurrency import delaying_cancellation
+from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_limit
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
@@ -38,6 +39,7 @@ class CheckpointStoreBackend(StorageBackend):
     """
 
     backend_type: ClassVar[BackendType] = BackendType.CHECKPOINT_STORE
+    _operations = OPERATIONS[backend_type]
 
     @abstractmethod
     async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:

@@ -8,7 +8,15 @@ import orjson
 from symphony_registry.backends.checkpoint_store.base import RESTORED_PARTS, check_timestamp, described
 from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
 from symphony_registry.backends.encoding import is_plain, serialized
-from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object, copied, is_large
+from symphony_registry.backends.values import (
+    JSONObject,
+    check_dict,
+    check_id,
+    check_items,
+    checked_object,
+    copied,
+    is_large,
+)
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 
@@ -31,7 +39,7 @@ _LARGE_VALUE = 2_000
 
 async def checked_text(data: JSONObject) -> bytes:
     """Return checked data as JSON text."""
-    _check_dict(data)
+    check_dict(data, "data")
     if not is_large(data, _LARGE_VALUE):
         return orjson.dumps(checked_object(data, "data"))
     try:
@@ -43,7 +51,11 @@ async def checked_text(data: JSONObject) -> bytes:
     def check() -> bytes:
         if text is not None and is_plain(text, snapshot):
             return text
-        return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
+        try:
+            return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
+        except InvalidTypeError:
+            checked_object(data, "data")  # which has the types: marshal takes numpy's numbers and arrays for bytes
+            raise
 
     return await delaying_cancellation(in_thread(check))
 
@@ -53,13 +65,8 @@ def check_restored(items: list[object]) -> list[SavedCheckpoint]:
 
     def check(id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float) -> SavedCheckpoint:
         check_id(id, "checkpoint_id")
-        _check_dict(data)
+        check_dict(data, "data")
         text = orjson.dumps(checked_object(data, "data"))
         return SavedCheckpoint(id, text, checked_object(metadata, "metadata"), check_timestamp(timestamp))
 
     return check_items(items, RESTORED_PARTS, check)
-
-
-def _check_dict(data: object) -> None:
-    if type(data) is not dict:
-        raise InvalidTypeError(f"data must be a dict, not {type(data).__name__}.")

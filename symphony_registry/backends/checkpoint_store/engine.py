@@ -78,7 +78,6 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
 
     @override
     async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:
-        self.ensure_open()
         check_id(checkpoint_id, "checkpoint_id")
         document = checked_object(metadata, "metadata")
         text = await checked_text(data)
@@ -87,47 +86,41 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
 
     @override
     async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:
-        self.ensure_open()
         if not (given := collected(items)):
             return
 
-        def split() -> list[Sequence[SavedCheckpoint]]:
+        def split() -> Parts[Sequence[SavedCheckpoint]]:
             checked = check_restored(given)
+            cost = sum(ITEM + len(item.data) / JSON_BYTES for item in checked)
             if self._part is None:
-                return [checked]
+                return Parts.of([checked], cost)
             last: dict[str, SavedCheckpoint] = {}
             for item in checked:
                 last.pop(item.id, None)  # it takes the place of the last
                 last[item.id] = item
-            return list(self._part.split(list(last.values()), lambda item: len(item.data)))
+            return Parts.of(list(self._part.split(list(last.values()), lambda item: len(item.data))), cost)
 
         # on a thread however few they are: each may be large
-        parts = await delaying_cancellation(in_thread(split))
-        size = sum(len(item.data) for part in parts for item in part)
-        await self._save(Parts.of(parts, len(given) * ITEM + size / JSON_BYTES))
+        await self._save(await delaying_cancellation(in_thread(split)))
 
     @override
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:
-        self.ensure_open()
         saved = await self._get(check_id(checkpoint_id, "checkpoint_id"))
         return None if saved is None else await _loaded(saved)
 
     @override
     async def get_latest_checkpoint(self) -> Checkpoint | None:
-        self.ensure_open()
         saved = await self._latest()
         return None if saved is None else await _loaded(saved)
 
     @override
     async def delete_checkpoint(self, checkpoint_id: str) -> bool:
-        self.ensure_open()
         return await self._delete(check_id(checkpoint_id, "checkpoint_id"))
 
     @override
     async def list_checkpoints(
         self, *, metadata_filter: JSONObject | None = None, limit: int | None = None, newest_first: bool = False
     ) -> list[CheckpointInfo]:
-        self.ensure_open()
         condition = parse_filter(metadata_filter)
         if limit is not None:
             limit = check_limit(limit)
@@ -135,17 +128,14 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
 
     @override
     async def prune(self, keep_last: int) -> int:
-        self.ensure_open()
         return await self._prune(check_limit(keep_last, "keep_last", least=0))
 
     @override
     async def count(self) -> int:
-        self.ensure_open()
         return await self._count()
 
     @override
     async def clear(self) -> None:
-        self.ensure_open()
         await self._clear()
 
     @override

@@ -14,6 +14,7 @@ from symphony_registry.backends.knowledge_graph.checks import (
     check_path,
     check_relations,
 )
+from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import (
     Direction,
@@ -55,6 +56,7 @@ class KnowledgeGraphBackend(StorageBackend):
     """
 
     backend_type: ClassVar[BackendType] = BackendType.KNOWLEDGE_GRAPH
+    _operations = OPERATIONS[backend_type]
 
     @abstractmethod
     async def add_entity(self, entity_id: str, entity_type: str, properties: JSONObject | None = None) -> None:

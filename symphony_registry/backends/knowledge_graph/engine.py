@@ -32,6 +32,7 @@ from symphony_registry.backends.values import (
     MAX_LIMIT,
     Direction,
     JSONObject,
+    check_dict,
     check_direction,
     check_id,
     check_limit,
@@ -142,13 +143,11 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
 
     @override
     async def add_entity(self, entity_id: str, entity_type: str, properties: JSONObject | None = None) -> None:
-        self.ensure_open()
         row = check_entity(entity_id, entity_type, properties)
         await self._put_entities(Parts.of([[row]]))
 
     @override
     async def add_entities(self, items: Iterable[EntityInput]) -> None:
-        self.ensure_open()
         if given := collected(items):
             await self._put_entities(await self._parts(given, check_entities, 1))
 
@@ -156,13 +155,11 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     async def add_relation(
         self, from_entity_id: str, to_entity_id: str, relation_type: str, properties: JSONObject | None = None
     ) -> None:
-        self.ensure_open()
         row = check_relation(from_entity_id, to_entity_id, relation_type, properties)
         await self._put_relations(Parts.of([[row]]))
 
     @override
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
-        self.ensure_open()
         if given := collected(items):
             await self._put_relations(await self._parts(given, check_relations, 3))
 
@@ -183,31 +180,27 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
 
     @override
     async def get_entity(self, entity_id: str) -> Entity | None:
-        self.ensure_open()
         return await self._get_entity(check_id(entity_id, "entity_id"))
 
     @override
     async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:
-        self.ensure_open()
-        return await self._merge(check_id(entity_id, "entity_id"), checked_object(properties, "properties"))
+        check_id(entity_id, "entity_id")
+        return await self._merge(entity_id, checked_object(check_dict(properties, "properties"), "properties"))
 
     @override
     async def delete_entity(self, entity_id: str) -> bool:
-        self.ensure_open()
         return await self._delete_entity(check_id(entity_id, "entity_id"))
 
     @override
     async def get_relations(
         self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
     ) -> list[Relation]:
-        self.ensure_open()
         check_id(entity_id, "entity_id")
         check_optional_id(relation_type, "relation_type")
         return await self._get_relations(entity_id, relation_type, check_direction(direction))
 
     @override
     async def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:
-        self.ensure_open()
         return await self._delete_relation(
             check_id(from_entity_id, "from_entity_id"),
             check_id(to_entity_id, "to_entity_id"),
@@ -216,7 +209,6 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
 
     @override
     async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:
-        self.ensure_open()
         check_id(start_entity_id, "start_entity_id")
         path = check_path(relation_path)
         return await self._query(start_entity_id, path, check_limit(limit))
@@ -230,7 +222,6 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         depth: int = 1,
         limit: int = 100,
     ) -> list[Entity]:
-        self.ensure_open()
         check_id(entity_id, "entity_id")
         check_optional_id(relation_type, "relation_type")
         check_direction(direction)
@@ -245,7 +236,6 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
         relation_types: Sequence[str] | None = None,
         max_depth: int = 6,
     ) -> list[Entity] | None:
-        self.ensure_open()
         ends = check_id(from_entity_id, "from_entity_id"), check_id(to_entity_id, "to_entity_id")
         kinds = None if relation_types is None else check_path(relation_types, "relation_types")
         return await self._shortest_path(*ends, kinds, check_limit(max_depth, "max_depth"))
@@ -254,24 +244,20 @@ class KnowledgeGraphEngine(Engine, KnowledgeGraphBackend):
     async def find_entities(
         self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
     ) -> list[Entity]:
-        self.ensure_open()
         check_optional_id(entity_type, "entity_type")
         condition = parse_filter(property_filter, "property_filter")
         return await self._find(entity_type, condition, check_limit(limit))
 
     @override
     async def count_entities(self, entity_type: str | None = None) -> int:
-        self.ensure_open()
         return await self._count_entities(check_optional_id(entity_type, "entity_type"))
 
     @override
     async def count_relations(self, relation_type: str | None = None) -> int:
-        self.ensure_open()
         return await self._count_relations(check_optional_id(relation_type, "relation_type"))
 
     @override
     async def clear(self) -> None:
-        self.ensure_open()
         await self._clear()
 
     @override

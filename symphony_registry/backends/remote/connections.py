@@ -1,6 +1,7 @@
 """A pool of connections that backends share: opened for the first of them, closed after the last."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
@@ -11,6 +12,8 @@ from symphony_registry.errors import BackendNotOpenError, RegistryError
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[ConnectionT], Awaitable[T]]
+
+logger = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT = 5.0  # seconds
 
@@ -25,7 +28,8 @@ class Connections(Generic[PoolT, ConnectionT]):
         self._driver = driver
         self._users = 0
         self._closing = False
-        self._opening = asyncio.ensure_future(persistently(driver.open, self._is_worth_retrying, driver.patience))
+        opening = persistently(driver.open, self._is_worth_retrying, driver.patience, f"{driver.server}: connecting")
+        self._opening = asyncio.ensure_future(opening)
 
     @classmethod
     async def lease(cls, driver: Driver[PoolT, ConnectionT], who: object) -> Self:
@@ -103,14 +107,16 @@ class Connections(Generic[PoolT, ConnectionT]):
             except driver.errors as error:
                 if not is_worth_it(error):
                     raise
-            return await persistently(attempt, is_worth_it, driver.patience)
+                what = f"{who}: {driver.server}: {operation.name}"
+                logger.debug("%s: %s, trying again for %g s", what, type(error).__name__, driver.patience)
+            return await persistently(attempt, is_worth_it, driver.patience, what)
         except RegistryError:
             raise
         except driver.errors as error:
             raise self._explained(error, who, may_be_made=may_be_made) from error
 
-    async def once(self, work: Work[ConnectionT, T]) -> T:
-        """Return `work(connection)` from a single attempt; raises the driver's errors, and waits for nothing."""
+    async def once(self, work: Work[ConnectionT, T], who: object) -> T:
+        """Return `work(connection)` from a single attempt within the driver's patience."""
 
         async def hurried(connection: ConnectionT) -> T:
             try:
@@ -119,7 +125,14 @@ class Connections(Generic[PoolT, ConnectionT]):
                 self._driver.drop(connection)
                 raise
 
-        return await self._attempt(hurried)
+        errors: tuple[type[Exception], ...] = (TimeoutError, *self._driver.errors)
+        try:
+            async with asyncio.timeout(self._driver.patience):
+                return await self._attempt(hurried)
+        except RegistryError:
+            raise
+        except errors as error:
+            raise self._explained(error, who) from error
 
     def _is_worth_retrying(self, error: BaseException) -> bool:
         driver = self._driver

@@ -1,6 +1,5 @@
 """What an engine behind a server holds while it is open."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
@@ -8,7 +7,7 @@ from symphony_registry.backends.operations import OPERATIONS, Operation
 from symphony_registry.backends.remote.connections import Connections, Work
 from symphony_registry.backends.remote.driver import ConnectionT, Driver, PoolT
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.errors import BackendNotOpenError
+from symphony_registry.errors import BackendNotOpenError, BackendSetupError
 
 T = TypeVar("T")
 
@@ -65,17 +64,14 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
             self._connections.abandon()
             self._connections = None
 
-    async def is_healthy(self) -> bool:
-        """Say whether the server answers and what the backend needs is there."""
-        if self._connections is None:
-            return False
-        try:
-            async with asyncio.timeout(self._driver.patience):
-                return await self._connections.once(self.probe)
-        except (BackendNotOpenError, TimeoutError):
-            return False
-        except self._driver.errors:
-            return False
+    async def ensure_healthy(self) -> None:
+        """Raise an error where the server does not answer, or what the backend needs is not there."""
+        if not await self._leased.once(self.probe, self.owner):
+            raise BackendSetupError(
+                f"{self.owner}: {self._driver.server}: what it needs there is missing, or of another version. "
+                "Close the backend, and open it again.",
+                options=self._driver.options,
+            )
 
     async def read(self, work: Work[ConnectionT, T]) -> T:
         """Return `work(connection)`, which changes nothing."""
@@ -86,6 +82,10 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
         return await self._run(work, OPERATIONS[self.owner.backend_type][operation])
 
     async def _run(self, work: Work[ConnectionT, T], operation: Operation) -> T:
+        return await self._leased.run(work, self.owner, operation)
+
+    @property
+    def _leased(self) -> Connections[PoolT, ConnectionT]:
         if self._connections is None:
             raise BackendNotOpenError(f"{self.owner} was closed meanwhile.")
-        return await self._connections.run(work, self.owner, operation)
+        return self._connections

@@ -11,6 +11,8 @@ from pydantic import Field
 from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.naming import naming
+from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
@@ -25,6 +27,10 @@ ITEM_PARTS = ("id", "vector", "metadata")
 
 # Between these, a sum of squares tells that no number is infinite, and not all are zero.
 _ORDINARY = (1e-30, 1e30)
+
+
+# What numpy calls by a letter.
+_KINDS = {"b": "booleans", "c": "complex numbers", "S": "bytes", "U": "text", "M": "dates", "m": "durations"}
 
 
 class VectorItem(TypedDict):
@@ -60,6 +66,7 @@ class VectorStoreBackend(StorageBackend):
     """
 
     backend_type: ClassVar[BackendType] = BackendType.VECTOR_STORE
+    _operations = OPERATIONS[backend_type]
 
     @abstractmethod
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:
@@ -177,7 +184,8 @@ class VectorStoreBackend(StorageBackend):
         What is written meanwhile may be seen or not. As defined here, it asks
         for everything by one search.
         """
-        check_limit(batch_size, "batch_size")
+        with naming(self):
+            check_limit(batch_size, "batch_size")
         total = await self.count()
         if not total:
             return
@@ -206,13 +214,15 @@ def check_vector(vector: object, dimension: int | None, metric: Metric, what: st
     try:
         given = np.asarray(vector)
     except Exception as error:  # numpy asks the object, which may raise anything
-        raise InvalidValueError(f"The {what} is not a 1-D sequence of numbers: {error}.") from error
+        raise InvalidValueError(
+            f"The {what} is not a 1-D sequence of numbers: its parts cannot be read, or have different lengths."
+        ) from error
     if given.ndim == 0:
         raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")
     if given.ndim != 1:
         raise InvalidValueError(f"The {what} must have one axis, not {given.ndim} (its shape is {given.shape}).")
     if given.dtype.kind not in "fiu" and given.size:
-        raise InvalidValueError(f"The {what} must hold numbers only, not {given.dtype}.")
+        raise InvalidValueError(f"The {what} must hold numbers only, not {_KINDS.get(given.dtype.kind, 'objects')}.")
     if given.size == 0:
         raise InvalidValueError(f"The {what} is empty.")
     if dimension is not None and given.size != dimension:

@@ -13,6 +13,7 @@ from symphony_registry.backends.concurrency import Turns, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.filters import Condition, comparisons, parse_filter
+from symphony_registry.backends.naming import naming
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.values import (
@@ -114,7 +115,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def add(self, id: str, vector: Vector, metadata: JSONObject | None = None) -> None:
-        self.ensure_open()
         rows = check_vector(vector, self._known_dimension, self._options.metric)[np.newaxis]
         self._check_rows(rows)
         await self._put(Parts.of([([check_id(id)], rows, [checked_object(metadata, "metadata")])]))
@@ -128,7 +128,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def add_many(self, items: Iterable[Item]) -> None:
-        self.ensure_open()
         given = collected(items)
         if not given:
             return
@@ -177,13 +176,11 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def get(self, id: str) -> VectorItem | None:
-        self.ensure_open()
         (found,) = await self._get([check_id(id)])
         return found
 
     @override
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
-        self.ensure_open()
         checked = await _checked_ids(ids)
         return await self._get(checked) if checked else []
 
@@ -193,7 +190,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def delete_many(self, ids: Iterable[str]) -> int:
-        self.ensure_open()
         checked = list(dict.fromkeys(await _checked_ids(ids)))
         return await self._delete(checked) if checked else 0
 
@@ -218,7 +214,6 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         *,
         include_vectors: bool = True,
     ) -> list[list[SearchResult]]:
-        self.ensure_open()
         given = collected(query_vectors)
         limit = check_limit(limit)
         dimension, metric = self._known_dimension, self._options.metric
@@ -230,24 +225,23 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def count(self, metadata_filter: JSONObject | None = None) -> int:
-        self.ensure_open()
         return await self._count(parse_filter(metadata_filter))
 
     @override
     async def clear(self) -> None:
-        self.ensure_open()
         await self._clear()
 
     @override
     async def dimension(self) -> int | None:
-        self.ensure_open()
         return await self._dimension()
 
     @override
     async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
         self.ensure_open()
         turns = Turns()
-        async with aclosing(self._batches(check_limit(batch_size, "batch_size"))) as batches:
+        with naming(self):
+            size = check_limit(batch_size, "batch_size")
+        async with aclosing(self._batches(size)) as batches:
             async for items in batches:
                 for item in items:
                     yield item

@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 from typing_extensions import override
 
+from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.placeholders import checked_directory
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
 from symphony_registry.providers.embedded.journal import Durability, Journal, Record
-from symphony_registry.providers.embedded.journal.journal import failing
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, RESCUE
+from symphony_registry.providers.embedded.journal.replay import failing
 from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
 
 StateT = TypeVar("StateT", bound=State)
@@ -42,6 +43,10 @@ class FileOptions(BackendOptions):
     durability: Durability = Field(
         default="full", description="What a write survives: full, power loss too; os, a crash of the process only."
     )
+    read_only: bool = Field(
+        default=False,
+        description="Read what is stored at the opening, without the lock, beside an application; refuse writes.",
+    )
 
     @field_validator("path", mode="before")
     @classmethod
@@ -62,7 +67,19 @@ class FileOptions(BackendOptions):
 
     @override
     def exclusive(self) -> dict[str, str]:
-        return {"path": os.path.realpath(self.path)}
+        return {} if self.read_only else {"path": os.path.realpath(self.path)}
+
+
+class DirectoryBackend(Engine):
+    """A backend in a directory, which may stand for all of its options: `FileVectorStore("data/vectors")`."""
+
+    def __init__(self, config: Mapping[str, Any] | str | os.PathLike[str] | None = None) -> None:
+        super().__init__({"path": config} if isinstance(config, str | os.PathLike) else config)
+
+    @override
+    async def initialize(self, config: Mapping[str, Any] | None = None) -> None:
+        """Take other options; where they have no path, the directory stays."""
+        await super().initialize(None if config is None else {"path": self.config["path"], **config})
 
 
 class Codec:
@@ -116,7 +133,7 @@ class JournalLog(Generic[StateT]):
     ) -> None:
         self._backend_type = backend_type
         self._directory = options.path
-        self._durability = options.durability
+        self._durability: Durability = options.durability
         self._empty = empty
         self._codec = codec
         self._snapshot = snapshot
@@ -132,9 +149,7 @@ class JournalLog(Generic[StateT]):
 
     def exists(self) -> bool:
         """Say whether the directory has a journal."""
-        path = self._directory / JOURNAL_NAME
-        with failing("looked for", path):
-            return path.exists()
+        return is_there(self._directory)
 
     def open(self) -> StateT:
         """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""
@@ -151,19 +166,8 @@ class JournalLog(Generic[StateT]):
 
     def replay(self, state: StateT) -> None:
         """Make the changes that the journal has after the snapshot."""
-        for records in _batches(self.journal.replay(*self._covered)):
-            try:
-                for change in self._codec.decode(records):
-                    state.apply(change)
-            except RegistryError:
-                raise
-            except (KeyError, TypeError, ValueError) as error:
-                raise StorageCorruptedError(
-                    f"{self.journal.path} holds a change that does not fit, before line {self.journal.lines + 1}: "
-                    f"{type(error).__name__}: {error}. {RESCUE}",
-                    self.journal.path,
-                    self.journal.end,
-                ) from error
+        journal = self.journal
+        make_changes(state, journal.replay(*self._covered), self._codec, journal.path, journal)
 
     def append(self, groups: Sequence[Sequence[Change]]) -> int:
         """Write the changes as one group of lines; return the number of the last."""
@@ -211,7 +215,39 @@ class JournalLog(Generic[StateT]):
 
 def promises(options: FileOptions) -> Guarantees:
     """Return what a file provider promises with these options."""
-    return ON_DISK if options.durability == "full" else replace(ON_DISK, survives="crash")
+    survives = ON_DISK.survives if options.durability == "full" else "crash"
+    return replace(ON_DISK, survives=survives, exclusive=not options.read_only)
+
+
+def is_there(directory: Path) -> bool:
+    """Say whether a directory has a journal."""
+    path = directory / JOURNAL_NAME
+    with failing("looked for", path):
+        return path.exists()
+
+
+class Position(Protocol):
+    """How far a journal was read, in bytes and lines."""
+
+    end: int
+    lines: int
+
+
+def make_changes(state: State, groups: Iterable[list[Record]], codec: Codec, path: Path, position: Position) -> None:
+    """Make the changes that the groups of a journal are; raises `StorageCorruptedError` for those that do not fit."""
+    for records in _batches(groups):
+        try:
+            for change in codec.decode(records):
+                state.apply(change)
+        except RegistryError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageCorruptedError(
+                f"{path} holds a change that does not fit, before line {position.lines + 1}: "
+                f"{type(error).__name__}: {error}. {RESCUE}",
+                path,
+                position.end,
+            ) from error
 
 
 def _batches(groups: Iterable[list[Record]]) -> Iterator[list[Record]]:

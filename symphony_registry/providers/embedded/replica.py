@@ -18,7 +18,6 @@ from symphony_registry.backends.concurrency import (
 from symphony_registry.backends.cost import LONG, SMALL
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.errors import RegistryError
 
 T = TypeVar("T")
 
@@ -183,15 +182,10 @@ class Replica(Generic[StateT]):
             self._forget()
         self._renew()
 
-    async def is_healthy(self) -> bool:
-        """Say whether a write would be found by the next opening."""
-        if self._log is None:
-            return True
-        try:
+    async def ensure_healthy(self) -> None:
+        """Raise an error that says why, where a write would not be found by the next opening."""
+        if self._log is not None:
             await asyncio.shield(in_thread(self._log.look))
-        except RegistryError:
-            return False
-        return True
 
     async def version(self) -> None:
         """Return nothing: the package itself keeps the data."""

@@ -12,9 +12,9 @@ from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.store import CODEC
 from symphony_registry.providers.embedded.journal import Journal, Loss, Record, read_damaged, read_header
 from symphony_registry.providers.embedded.journal.directory import Directory
-from symphony_registry.providers.embedded.journal.journal import failing
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
+from symphony_registry.providers.embedded.journal.replay import failing
 from symphony_registry.providers.embedded.log import Codec
 from symphony_registry.providers.embedded.replica import State
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec

@@ -13,14 +13,14 @@ from symphony_registry.testing.sentence import Group
 errors = Group("errors")
 
 
-@errors.sentence("an error is a RegistryError and the builtin that a Python user would catch")
+@errors.sentence("an error about an argument names the backend, is a RegistryError and what a Python user would catch")
 async def kinds(harness: Harness[Any]) -> None:
     async with harness.open() as store:
         for operation in adapt(store).with_id("").values():
-            with refused("an empty id", kinds=(ValueError,)):
+            with refused("an empty id", BACKEND_NAME, kinds=(ValueError,)):
                 await operation()
         for operation in adapt(store).with_id(1).values():
-            with refused("an int as id", kinds=(TypeError, ValueError)):
+            with refused("an int as id", BACKEND_NAME, kinds=(TypeError, ValueError)):
                 await operation()
 
 

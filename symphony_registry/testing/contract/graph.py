@@ -7,7 +7,7 @@ from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBacken
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing.adapters import sample
 from symphony_registry.testing.expectations import assert_same, refused
-from symphony_registry.testing.harness import Harness
+from symphony_registry.testing.harness import BACKEND_NAME, Harness
 from symphony_registry.testing.sentence import Group
 
 GraphHarness: TypeAlias = Harness[KnowledgeGraphBackend]
@@ -104,6 +104,14 @@ async def update(harness: GraphHarness) -> None:
         assert_same(await graph.get_entity("a"), {"id": "a", "type": "T", "properties": expected}, "the entity")
         assert_same(await graph.get_entity("b"), {"id": "b", "type": "T", "properties": {"kept": 1}}, "another entity")
         assert edges(await graph.get_relations("a")) == ["a R b"]
+
+
+@entities.sentence("update_entity refuses None as properties")
+async def update_with_nothing(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        await graph.add_entity("a", "T")
+        with refused("None as properties", "properties", BACKEND_NAME):
+            await graph.update_entity("a", None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 @entities.sentence("concurrent updates of different keys are all there")

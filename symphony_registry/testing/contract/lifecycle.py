@@ -3,10 +3,10 @@
 from typing import Any
 
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.errors import BackendNotOpenError
+from symphony_registry.errors import BackendNotOpenError, RegistryError
 from symphony_registry.testing.adapters import adapt, sample
 from symphony_registry.testing.expectations import assert_same, refused
-from symphony_registry.testing.harness import Harness
+from symphony_registry.testing.harness import BACKEND_NAME, Harness
 from symphony_registry.testing.sentence import Group
 
 lifecycle = Group("lifecycle")
@@ -80,6 +80,15 @@ async def health(harness: Harness[Any]) -> None:
     async with backend:
         assert await backend.health_check() is True
     assert await backend.health_check() is False
+
+
+@lifecycle.sentence("ensure_healthy raises where health_check is False, and the error names the backend")
+async def ensured_health(harness: Harness[Any]) -> None:
+    backend = harness.storage().build()
+    with refused("ensure_healthy before connect", BACKEND_NAME, kinds=(RegistryError,)):
+        await backend.ensure_healthy()
+    async with backend:
+        await backend.ensure_healthy()
 
 
 @lifecycle.sentence("version tells what keeps the data")

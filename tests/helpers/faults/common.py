@@ -21,10 +21,10 @@ from tests.helpers.plain import DictVectorStore
 
 @fault("lifecycle")
 class AnswersClosed(InMemoryVectorStore):
-    """Counts before it is open."""
+    """Answers before it is open."""
 
-    async def count(self, metadata_filter=None):
-        return await super().count(metadata_filter) if self.is_open else 0
+    def ensure_open(self):
+        pass
 
 
 @fault("lifecycle")
@@ -50,6 +50,14 @@ class AlwaysHealthy(InMemoryKnowledgeGraph):
 
     async def health_check(self):
         return True
+
+
+@fault("lifecycle.ensured_health")
+class HidesItsIllness(InMemoryKnowledgeGraph):
+    """Raises nothing although its health check fails."""
+
+    async def ensure_healthy(self):
+        await self.health_check()
 
 
 @fault("lifecycle")
@@ -243,6 +251,14 @@ class HidesItsName(InMemoryVectorStore):
     def ensure_open(self):
         if not self.is_open:
             raise BackendNotOpenError("Not open.")
+
+
+@fault("errors.kinds")
+class IsNameless(InMemoryKnowledgeGraph):
+    """Does not say which backend refuses an argument."""
+
+    def __str__(self):
+        return "The knowledge graph"
 
 
 @fault("limits.largest_limit")

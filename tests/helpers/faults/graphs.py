@@ -49,6 +49,14 @@ class LeavesDanglingRelations(DictGraph):
         return deleted
 
 
+@fault("entities.update_with_nothing")
+class TakesNoneForNothing(InMemoryKnowledgeGraph):
+    """Takes None as properties to update."""
+
+    async def update_entity(self, entity_id, properties):
+        return await super().update_entity(entity_id, properties or {})
+
+
 @fault("entities")
 class LosesUpdates(InMemoryKnowledgeGraph):
     """Reads, waits and writes when it updates."""

@@ -8,57 +8,11 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
-
-_BEFORE = """
-import asyncio, gc, json, os, sys, threading
-from symphony_registry.containers import RegistryContainer
-
-settings = {"provider": sys.argv[1], "options": json.loads(sys.argv[2])}
-container = RegistryContainer(config={"checkpoint_stores": {"default": settings}})
-registry = container.registry()
-store = container.checkpoint_stores("default")
-
-def in_child(work):
-    '''Return what `work()` gives or raises in a forked child.'''
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            said = work()
-        except BaseException as error:
-            said = f"{type(error).__name__}: {error}"
-        os.write(writing, json.dumps(said).encode())
-        gc.collect()
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as file:
-        said = json.loads(file.read())
-    os.waitpid(child, 0)
-    return said
-
-async def save(*names):
-    for name in names:
-        await (await registry.open_backend("checkpoint_store", "default")).save_checkpoint(name, {})
-
-async def ids():
-    await registry.open()
-    return [info["checkpoint_id"] for info in await store.list_checkpoints()]
-"""
-
-
-def run(script: str, provider: str, **options: object) -> Any:
-    """Run a script in a process of its own, and return what it prints, as JSON."""
-    program = _BEFORE + textwrap.dedent(script)
-    command = [sys.executable, "-c", program, provider, json.dumps(options)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert not done.returncode, done.stderr
-    assert not done.stderr, done.stderr
-    return json.loads(done.stdout)
+from tests.helpers.forking import BEFORE, run
 
 
 async def saved(path: Path) -> list[str]:
@@ -214,7 +168,7 @@ def test_children_that_are_forked_at_any_moment_do_not_keep_the_store_of_a_dead_
     print(json.dumps(children), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
     """
-    command = [sys.executable, "-c", _BEFORE + textwrap.dedent(script), "file", json.dumps({"path": str(path)})]
+    command = [sys.executable, "-c", BEFORE + textwrap.dedent(script), "file", json.dumps({"path": str(path)})]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     children = json.loads(done.stdout)
     try:

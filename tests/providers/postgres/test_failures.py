@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -10,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from symphony_registry.backends.lifecycle import check_health
 from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 from symphony_registry.testing.adapters import adapt
@@ -111,6 +113,9 @@ async def test_a_health_check_that_is_not_answered_is_a_bad_one(server: Server, 
         assert await store.health_check()
         async with locked(server, f"{options['schema']}.symphony_registry"), asyncio.timeout(20):
             assert not await store.health_check()
+            found = await check_health(store, 20)
+            assert found["status"] == "timeout"
+            assert "it did not answer in time. Look at its load" in found["detail"]
         assert await store.health_check()
 
 
@@ -120,6 +125,9 @@ async def test_a_health_check_notices_that_the_tables_are_gone(server: Server, o
         assert not await store.health_check()
         with pytest.raises(BackendSetupError, match="open it again"):
             await store.count()
+        found = await check_health(store, 20)
+        assert found["status"] == "failing"
+        assert re.match(r'The checkpoint_store "default" .*does not exist.*open it again', found["detail"])
         await store.disconnect()
         await store.connect()
         assert await store.health_check()

@@ -42,7 +42,7 @@ def config(tmp_path, postgres_url, new_schema):
 def migrating(config, source, target):
     """Return a process that migrates."""
     directory, url, _ = config
-    command = [sys.executable, "-m", "symphony_registry.cli", "migrate", "--from", source, "--to", target, "--json"]
+    command = [sys.executable, "-m", "symphony_registry", "migrate", "--from", source, "--to", target, "--json"]
     variables = {**os.environ, "SYMPHONY_REGISTRY_CONFIG_DIR": str(directory), "DATABASE_URL": url}
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
 

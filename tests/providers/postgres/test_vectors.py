@@ -318,3 +318,22 @@ async def test_exact_search_of_half_the_size_orders_as_memory_does(options: dict
         await store.add_many(items)
         await memory.add_many(items)
         assert await store.search(query, 5) == await memory.search(query, 5)
+
+
+@pytest.mark.parametrize("more", [{}, {"storage": "halfvec"}, {"iterative_scan": "off"}, {"ef_search": 1}])
+async def test_an_approximate_search_finds_as_many_as_match(options: dict[str, Any], more: dict[str, Any]) -> None:
+    async with PostgresVectorStore({**options, "dimension": 3, "index": "hnsw", **more}) as store:
+        rows = np.random.default_rng(1).standard_normal((300, 3))
+        items = [(f"other {n}", rows[n], {"n": n}) for n in range(300)]
+        items += [(f"equal {n:04}", [1.0, 2.0, 3.0], {"n": n}) for n in range(2_000)]
+        await store.add_many(items)
+        await store.delete_many([f"equal {n:04}" for n in range(1_500)])
+        for limit in (1, 10, 100, 700, 1_000):
+            assert len(await store.search([1.0, 2.0, 3.0], limit)) == min(limit, 800)
+        for few in (1, 3, 10):
+            found = await store.search([1.0, 2.0, 3.0], 10, {"n": {"$lt": few}})
+            assert sorted(each["metadata"]["n"] for each in found) == list(range(few))
+        for questions in await store.search_many([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0]], 600):
+            assert len(questions) == 600
+        ties = [each["id"] for each in await store.search([1.0, 2.0, 3.0], 50) if each["similarity"] > 1 - 1e-6]
+        assert ties == sorted(ties)

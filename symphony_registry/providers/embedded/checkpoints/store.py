@@ -14,8 +14,9 @@ from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence, save_change
+from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.journal import Record
-from symphony_registry.providers.embedded.log import ON_DISK, Codec, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 
@@ -57,9 +58,12 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
     @override
     async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
         checkpoints = await parts.whole()
-        changes = [save_change(saved) for saved in checkpoints]
-        cost = len(changes) * ITEM  # the text is there already
-        await self._data.write(lambda: (changes, None), cost, lambda: [saved.id for saved in checkpoints])
+        cost = len(checkpoints) * ITEM  # the text is there already
+        await self._data.write(
+            lambda: ([save_change(saved) for saved in checkpoints], None),
+            cost,
+            lambda: [saved.id for saved in checkpoints],
+        )
 
     @override
     async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
@@ -117,7 +121,7 @@ class InMemoryCheckpointStore(EmbeddedCheckpointStore):
     guarantees = IN_MEMORY
 
 
-class FileCheckpointStore(EmbeddedCheckpointStore):
+class FileCheckpointStore(DirectoryBackend, EmbeddedCheckpointStore):
     """A checkpoint store that survives restarts: each change is in a journal before it is seen."""
 
     Options: ClassVar[type[BackendOptions]] = FileOptions
@@ -127,4 +131,4 @@ class FileCheckpointStore(EmbeddedCheckpointStore):
     @override
     def _log(self) -> Log[CheckpointSequence]:
         self.guarantees = promises(self._options)
-        return JournalLog(self.backend_type, self._options, CheckpointSequence, CheckpointCodec())
+        return file_log(self.backend_type, self._options, CheckpointSequence, CheckpointCodec())

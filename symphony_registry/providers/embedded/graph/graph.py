@@ -96,18 +96,15 @@ class PropertyGraph:
     def entity(self, id: str) -> Entity | None:
         """Return a copy of the entity, or `None`."""
         number = self._ids.numbers.get(id)
-        return None if number is None else self._named((number,))[0]
+        return None if number is None else self._named(number)
 
-    def _named(self, numbers: Iterable[int]) -> list[Entity]:
-        names, types, properties = self._ids.names, self._types, self._properties
-        return [
-            {
-                "id": names[number],
-                "type": types[number],
-                "properties": copied(held) if (held := properties[number]) else {},
-            }
-            for number in numbers
-        ]
+    def _named(self, number: int) -> Entity:
+        held = self._properties[number]
+        return {
+            "id": self._ids.names[number],
+            "type": self._types[number],
+            "properties": copied(held) if held else {},
+        }
 
     def named(self, ids: Iterable[str]) -> list[Entity]:
         """Return copies of those of the entities that exist."""
@@ -133,7 +130,7 @@ class PropertyGraph:
     def find(self, kind: str | None, condition: Condition, limit: int) -> list[Entity]:
         """Return the first `limit` entities of a type whose properties match, by id."""
         matching = (number for number in self._of_type(kind) if condition.matches(self._properties[number] or {}))
-        return self._named(islice(matching, min(limit, len(self))))
+        return list(map(self._named, islice(matching, min(limit, len(self)))))
 
     def degree(self, id: str) -> int:
         """Return how many relations touch the entity at the most; one to itself counts twice."""
@@ -228,7 +225,7 @@ class PropertyGraph:
         touch(len(numbers) + min(limit, len(numbers)) * _RESULT_STEPS)
         name = self._ids.names.__getitem__
         few = limit * _FEW < len(numbers)
-        return self._named(nsmallest(limit, numbers, name) if few else _ordered(numbers, name)[:limit])
+        return list(map(self._named, nsmallest(limit, numbers, name) if few else _ordered(numbers, name)[:limit]))
 
 
 def _ordered(items: list[Any], key: Callable[[Any], str] | None = None) -> list[Any]:

@@ -13,9 +13,10 @@ from symphony_registry.backends.knowledge_graph.engine import EntityRow, Knowled
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.values import Direction, JSONObject
+from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.walks import Touch
-from symphony_registry.providers.embedded.log import ON_DISK, Codec, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 T = TypeVar("T")
@@ -46,8 +47,9 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
     @override
     async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
         rows = await parts.whole()
-        changes = [_put_entity(*row) for row in rows]
-        await self._data.write(lambda: (changes, None), parts.cost, lambda: [row[0] for row in rows])
+        await self._data.write(
+            lambda: ([_put_entity(*row) for row in rows], None), parts.cost, lambda: [row[0] for row in rows]
+        )
 
     @override
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
@@ -166,7 +168,7 @@ class InMemoryKnowledgeGraph(EmbeddedKnowledgeGraph):
     guarantees = IN_MEMORY
 
 
-class FileKnowledgeGraph(EmbeddedKnowledgeGraph):
+class FileKnowledgeGraph(DirectoryBackend, EmbeddedKnowledgeGraph):
     """A knowledge graph that survives restarts: each change is in a journal before it is seen."""
 
     Options: ClassVar[type[BackendOptions]] = FileOptions
@@ -176,7 +178,7 @@ class FileKnowledgeGraph(EmbeddedKnowledgeGraph):
     @override
     def _log(self) -> Log[PropertyGraph]:
         self.guarantees = promises(self._options)
-        return JournalLog(self.backend_type, self._options, PropertyGraph, CODEC)
+        return file_log(self.backend_type, self._options, PropertyGraph, CODEC)
 
 
 class _LongWalkError(Exception):

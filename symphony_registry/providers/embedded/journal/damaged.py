@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from symphony_registry.providers.embedded.journal.directory import Directory
-from symphony_registry.providers.embedded.journal.journal import check_header
 from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Line, Record, decode_line
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
+from symphony_registry.providers.embedded.journal.replay import check_header
 from symphony_registry.providers.embedded.journal.segment import BLANK
 from symphony_registry.providers.embedded.journal.tail import unfinished_write
 

@@ -1,21 +1,18 @@
 """An append-only journal that survives a crash at any moment, and its compaction."""
 
-import logging
 import os
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from symphony_registry.backends.forking import abandon_in_children, no_fork
-from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError
+from symphony_registry.errors import StorageFormatError
 from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import (
-    FORMAT,
-    VERSION,
     DamagedLineError,
     Record,
     closing_line,
@@ -24,16 +21,21 @@ from symphony_registry.providers.embedded.journal.lines import (
     header,
 )
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
-from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, LOCK_NAME, NEW, RESCUE, SNAPSHOT_NAME
-from symphony_registry.providers.embedded.journal.segment import BLANK, PAD, SECTOR, Segment
-from symphony_registry.providers.embedded.journal.tail import unfinished_write
+from symphony_registry.providers.embedded.journal.names import (
+    JOURNAL_NAME,
+    LOCK_NAME,
+    NEW,
+    SNAPSHOT_NAME,
+    SYMPHONY_ADVICE,
+    SYMPHONY_FOLDERS,
+)
+from symphony_registry.providers.embedded.journal.replay import Replay, check_header, corrupted, failing
+from symphony_registry.providers.embedded.journal.segment import PAD, SECTOR, Segment
 
 _UNFINISHED_NAMES = (JOURNAL_NAME + NEW, SNAPSHOT_NAME + NEW)
 _OWN_NAMES = {JOURNAL_NAME, LOCK_NAME, SNAPSHOT_NAME, *_UNFINISHED_NAMES}
 
 Durability = Literal["full", "os"]
-
-logger = logging.getLogger(__name__)
 
 
 class Journal:
@@ -89,7 +91,8 @@ class Journal:
         if names:
             raise StorageFormatError(
                 f"The directory {self.directory.path} holds other files ({', '.join(sorted(names)[:3])}) and no "
-                f"{JOURNAL_NAME}. Name an empty or a new directory.",
+                f"{JOURNAL_NAME}. Name an empty or a new directory."
+                + (SYMPHONY_ADVICE.format(self._kind, self.directory.path) if names & SYMPHONY_FOLDERS else ""),
                 self.directory.path,
             )
 
@@ -97,16 +100,8 @@ class Journal:
         try:
             record = decode_line(file.readline()).record
         except DamagedLineError as error:
-            raise self._corrupted(str(error)) from error
-        self._check_header(record)
-
-    def _check_header(self, record: Record) -> None:
-        check_header(record, self.path)
-        if record["kind"] != self._kind:
-            raise StorageFormatError(
-                f"{self.directory.path} holds a {record['kind']}, not a {self._kind}. Name another directory.",
-                self.directory.path,
-            )
+            raise corrupted(self.path, str(error)) from error
+        check_header(record, self.path, self._kind)
 
     def _open(self) -> None:
         """Take hold of the journal, or make one: beside the file, where it is a symbolic link."""
@@ -134,56 +129,16 @@ class Journal:
         a crash in the middle of a write leaves behind is left out, and overwritten
         later. Raises `StorageCorruptedError` for damage.
         """
-        self.end, self.lines, self._replayed = end, lines, False
+        self._replayed = False
         with failing("read", self.path), self.reading() as file:
-            file.seek(end)
-            base = not end  # was synced before the file got its name, so that it cannot be unfinished
-            group: list[Record] = []
-            offset, reason = end, "its end is missing"
-            for text in file:
-                if not text.endswith(b"\n"):  # the padding
-                    break
-                try:
-                    line = decode_line(text)
-                except DamagedLineError as error:
-                    reason = str(error)
-                    break
-                number = self.lines + len(group)
-                if (line.sequence, line.part) != (number, number if base else len(group)):
-                    reason = "it has another number, so that lines before it are missing or repeated"
-                    break
-                offset += len(text)
-                if line.closes:
-                    self._closed = True
-                    break
-                group.append(line.record)
-                if base or not line.more:
-                    if self.lines:
-                        yield group
-                    else:
-                        self._check_header(line.record)  # again: now nobody else can change it
-                    self.end, self.lines, group = offset, self.lines + len(group), []
-                    base = base and line.more
-            if base:
-                begun = None
-            elif self._closed:
-                begun = 0 if not file.read().strip(BLANK) else None
-            else:
-                begun = unfinished_write(file, self.end, self.lines)
-        if begun is None:
-            raise self._corrupted(reason, offset, self.lines + len(group))
-        if begun:
-            logger.warning("%s: left out %d bytes of a write that was not finished", self.path, begun)
+            replay = Replay(file, self.path, self._kind, end, lines)
+            for group in replay.groups():
+                yield group
+                self.end, self.lines = replay.end, replay.lines
         assert self._segment is not None
-        self._segment.resume(self.end, max(offset, self.end + begun))
-        self._replayed = True
-
-    def _corrupted(self, reason: str, offset: int = 0, lines: int = 0) -> StorageCorruptedError:
-        return StorageCorruptedError(
-            f"{self.path} is damaged at byte {offset} (line {lines + 1}): {reason}. Nothing was changed. {RESCUE}",
-            self.path,
-            offset,
-        )
+        self._segment.resume(replay.end, replay.dirty)
+        self.end, self.lines = replay.end, replay.lines
+        self._closed, self._replayed = replay.closed, True
 
     def append(self, group: Iterable[Record]) -> None:
         """Write a group of records, all or none, and wait until they are on the disk.
@@ -300,26 +255,3 @@ class Journal:
         if lock is not None and lock.is_held:
             warnings.warn(f"{self.directory.path} was not closed: await disconnect()", ResourceWarning, stacklevel=2)
             self.close()
-
-
-def check_header(record: Record, path: Path) -> None:
-    """Raise `StorageFormatError` unless a journal of this version begins with `record`."""
-    if record.get("format") != FORMAT or type(record.get("kind")) is not str:
-        raise StorageFormatError(f"{path} is not a journal of this package.", path)
-    if record.get("version") != VERSION:
-        raise StorageFormatError(
-            f"{path} has the format version {record.get('version')}; this package reads {VERSION}. "
-            "Use the version of the package that wrote it.",
-            path,
-        )
-
-
-@contextmanager
-def failing(what: str, path: Path) -> Iterator[None]:
-    """Turn an `OSError` into a `StorageError` that says which file could not be `what`."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(f"{path} could not be {what}: {error.strerror}.", path) from error

@@ -184,9 +184,7 @@ class VectorIndex:
 
     def vectors(self, ids: Iterable[str]) -> list[list[float]]:
         """Return the vectors of ids that are there, as they were stored."""
-        rows = [self.rows[id] for id in ids]
-        parts = (self._matrix[rows[start : start + _CHUNK]] for start in range(0, len(rows), _CHUNK))
-        return [vector for part in parts for vector in part.tolist()]
+        return [self._matrix[self.rows[id]].tolist() for id in ids]
 
     def metadata(self, row: int) -> JSONObject:
         """Return the metadata of a row; the index's own object."""

@@ -17,7 +17,8 @@ from symphony_registry.backends.vector_store.base import Float32s, SearchResult,
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
-from symphony_registry.providers.embedded.log import ON_DISK, FileOptions, JournalLog, promises
+from symphony_registry.providers.embedded.committed import file_log
+from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.columns import Mask
@@ -189,7 +190,7 @@ class InMemoryVectorStore(EmbeddedVectorStore):
     guarantees = IN_MEMORY
 
 
-class FileVectorStore(EmbeddedVectorStore):
+class FileVectorStore(DirectoryBackend, EmbeddedVectorStore):
     """A vector store that survives restarts: each change is in a journal before it is seen."""
 
     Options: ClassVar[type[BackendOptions]] = FileVectorOptions
@@ -199,4 +200,4 @@ class FileVectorStore(EmbeddedVectorStore):
     @override
     def _log(self) -> Log[VectorIndex]:
         self.guarantees = promises(self._options)
-        return JournalLog(self.backend_type, self._options, self._empty, VectorCodec(), VectorSnapshot(self._options))
+        return file_log(self.backend_type, self._options, self._empty, VectorCodec(), VectorSnapshot(self._options))

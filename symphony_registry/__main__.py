@@ -1,4 +1,4 @@
-"""`python -m symphony_registry.cli` is `symphony-registry`."""
+"""`python -m symphony_registry` is `symphony-registry`."""
 
 import sys
 

@@ -1,0 +1,1 @@
+from symphony_registry.integrations.symphony import *

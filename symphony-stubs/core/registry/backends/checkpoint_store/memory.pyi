@@ -1,0 +1,1 @@
+from symphony_registry.backends.checkpoint_store import *

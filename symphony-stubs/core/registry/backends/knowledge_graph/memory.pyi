@@ -1,0 +1,1 @@
+from symphony_registry.backends.knowledge_graph import *

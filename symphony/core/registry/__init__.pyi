@@ -1,1 +1,0 @@
-from symphony_registry import *

@@ -1,0 +1,1 @@
+"""What fits this package into other software. Nothing else here imports it."""

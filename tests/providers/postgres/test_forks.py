@@ -1,0 +1,21 @@
+"""A process that forks while its pool is open: the child has connections of its own, and the parent goes on."""
+
+from collections.abc import Callable
+
+from tests.helpers.forking import run
+
+
+def test_parent_and_child_write_to_the_same_tables(postgres_url: str, new_schema: Callable[[], str]) -> None:
+    script = """
+    asyncio.run(save("parent"))
+    said = in_child(lambda: asyncio.run(save("child")))
+    async def main():
+        await save("again")
+        paused = in_child(lambda: asyncio.run(save("child of a paused loop")))
+        await save("and again")
+        return [said, paused, sorted(await ids())]
+    print(json.dumps(asyncio.run(main())))
+    """
+    said, paused, found = run(script, "postgres", dsn=postgres_url, schema=new_schema())
+    assert (said, paused) == (None, None)
+    assert found == ["again", "and again", "child", "child of a paused loop", "parent"]
