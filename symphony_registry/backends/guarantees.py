@@ -16,7 +16,10 @@ class Guarantees:
     """What a write survives whose `await` has returned: `crash` is the end of the process, however it comes."""
 
     exact_search: bool = True
-    """Whether `search` finds the most similar vectors, always; else it may miss some of many, but none of a dozen."""
+    """Whether `search` finds the most similar vectors, always.
+
+    Else it may find others in place of some of many, but never fewer, and misses none of a dozen.
+    """
 
     precision: Literal["float32", "float16"] = "float32"
     """What the numbers of a vector are rounded to."""

@@ -337,14 +337,3 @@ async def test_an_approximate_search_finds_as_many_as_match(options: dict[str, A
             assert len(questions) == 600
         ties = [each["id"] for each in await store.search([1.0, 2.0, 3.0], 50) if each["similarity"] > 1 - 1e-6]
         assert ties == sorted(ties)
-
-
-async def test_where_enough_are_found_by_the_index_nothing_more_is_asked(
-    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with PostgresVectorStore({**options, "dimension": 8, "index": "hnsw"}) as store:
-        rows = np.random.default_rng(1).standard_normal((500, 8))
-        await store.add_many([(f"{n}", rows[n], {"n": n}) for n in range(500)])
-        monkeypatch.delattr(PostgresVectorStore, "_exactly")
-        assert len(await store.search(rows[0], 20)) == 20
-        assert len(await store.search(rows[0], 5, {"n": {"$lt": 250}})) == 5
