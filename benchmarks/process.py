@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -56,31 +56,45 @@ async def lateness(plan: Plan, work: Call) -> list[float]:
     return late
 
 
-async def busy(plan: Plan) -> list[Result]:
-    """Beside tasks that are always ready.
+async def busy_writes(plan: Plan) -> list[Result]:
+    """Durable writes beside tasks that are always ready.
 
-    How long a durable write and a search that needs a thread take while three tasks compute between their turns, for
-    so long each; beside them, the same bytes written and synced by `asyncio.to_thread`.
+    How long one takes while three tasks compute for so long each between their turns; beside it, as many bytes written
+    and synced by `asyncio.to_thread`.
     """
-    corpus = mixture(plan.vectors)
-    figures: dict[str, dict[str, float]] = {}
+    corpus = mixture(min(plan.vectors, 1_000))
     with TemporaryDirectory(dir=plan.directory) as directory:
         limit = Limit(Path(directory), 2_000)
-        async with FileVectorStore({"path": Path(directory, "ours")}) as written, loaded(corpus) as searched:
-            search: Call = lambda turn: searched.search(corpus.query(turn), 300)  # noqa: E731
-            for turn in range(WARM):
-                await search(turn)
-            works: dict[str, Call] = {
-                "a durable write": lambda turn: written.add("a", corpus.vectors[turn % 100]),
-                "a search for 300": search,
-                "by `asyncio.to_thread`": lambda _: asyncio.to_thread(limit.write),
-            }
-            for milliseconds in (0.0, 0.2, 1.0, 5.0):
-                for name, work in works.items():
-                    waits = await _beside(plan, milliseconds, work)
-                    for word, wait in (("median", np.median(waits)), ("worst", max(waits))):
-                        figures.setdefault(f"{name}, {word}", {})[f"{milliseconds:g} ms"] = float(wait)
-    return [Result(name, by_time) for name, by_time in figures.items()]
+        async with FileVectorStore({"path": Path(directory, "ours")}) as store:
+            return await _beside_each(
+                plan,
+                {
+                    OURS: lambda turn: store.add("a", corpus.vectors[turn % 100]),
+                    "asyncio.to_thread": lambda _: asyncio.to_thread(limit.write),
+                },
+            )
+
+
+async def busy_searches(plan: Plan) -> list[Result]:
+    """Searches on a thread beside tasks that are always ready.
+
+    How long one for the 300 nearest takes while three tasks compute for so long each between their turns.
+    """
+    corpus = mixture(plan.vectors)
+    async with loaded(corpus) as store:
+        for turn in range(WARM):
+            await store.search(corpus.query(turn), 300)
+        return await _beside_each(plan, {OURS: lambda turn: store.search(corpus.query(turn), 300)})
+
+
+async def _beside_each(plan: Plan, works: Mapping[str, Call]) -> list[Result]:
+    results: list[Result] = []
+    for milliseconds in (0.0, 0.2, 1.0, 5.0):
+        waits = {name: await _beside(plan, milliseconds, work) for name, work in works.items()}
+        for word, of in (("median", np.median), ("worst", np.max)):
+            figures = {name: float(of(found)) for name, found in waits.items()}
+            results.append(Result(f"{milliseconds:g} ms, {word}", figures))
+    return results
 
 
 async def _beside(plan: Plan, milliseconds: float, work: Call) -> list[float]:
