@@ -57,11 +57,12 @@ def _common(
     for module in modules or ():
         try:
             import_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script that ends here would end the command as if all were well
             needed = error.name if isinstance(error, ModuleNotFoundError) and error.name != module else None
             raise ProviderImportError(
                 f"--import {module}: it could not be imported ({type(error).__name__}"
-                f"{f': {needed} is missing' if needed else ''}). The working directory is looked in, too.",
+                f"{f': {needed} is missing' if needed else ''}). The working directory is looked in, too. "
+                f"`python -c 'import {module}'` shows all of it.",
                 name=module,
             ) from error
 

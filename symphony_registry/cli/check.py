@@ -59,6 +59,12 @@ def print_warning(configuration: Configuration) -> None:
         print_lines(Text.assemble(("warning: ", BAD), configuration.warning), stderr=True)
 
 
+def print_problems(configuration: Configuration) -> None:
+    """Print on stderr what is wrong with a configuration."""
+    for problem in configuration.problems:
+        print_lines(Text.assemble(("error: ", BAD), problem_text(problem)), stderr=True)
+
+
 def problem_text(problem: Problem) -> Text:
     """Return a problem for people, its place first."""
     about = f"{'.'.join(problem.path)}: " if problem.path else ""

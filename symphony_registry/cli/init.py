@@ -24,7 +24,7 @@ _PRODUCTION = """\
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False)] = Path("config"),
+    directory: Annotated[Path, typer.Argument(metavar="DIR")] = Path("config"),
     provider: Annotated[
         str | None,
         typer.Option(

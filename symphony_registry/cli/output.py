@@ -41,28 +41,35 @@ def print_lines(*texts: Cell, stderr: bool = False) -> None:
         print(line, file=target.file)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], details: Iterable[Sequence[Text]] = ()) -> None:
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    details: Iterable[Sequence[Text]] = (),
+    *,
+    one_line: bool = False,
+) -> None:
     """Print rows under the names of their columns, each with its details under it.
 
-    Columns of numbers are marked with `>` in front of their names. With details
-    a row is one line, whose widest column is cut in a narrow terminal; else its
-    cells are wrapped there.
+    Columns of numbers are marked with `>` in front of their names. With details,
+    or where it is asked for, a row is one line, whose widest column is cut in a
+    narrow terminal; else its cells are wrapped there.
     """
     notes = [list(each) for each in details]
+    one_line = one_line or bool(notes)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, name in enumerate(columns):
         table.add_column(
             name.removeprefix(">"),
             justify="right" if name.startswith(">") else "left",
-            no_wrap=bool(notes) or number == 0,
-            overflow="ellipsis" if notes else "fold",
+            no_wrap=one_line or number == 0,
+            overflow="ellipsis" if one_line else "fold",
         )
     for row in rows:
         table.add_row(*map(_escaped, row))
     target = console()
     if _width(table, target) > target.width:
         table.padding = (0, 1, 0, 0)
-    if notes and (excess := _width(table, target) - target.width) > 0:
+    if one_line and (excess := _width(table, target) - target.width) > 0:
         widths = [max(cell_len(str(cell)) for cell in [column.header, *column.cells]) for column in table.columns]
         widest = table.columns[widths.index(max(widths))]
         widest.max_width = max(max(widths) - excess, cell_len(str(widest.header)))

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import BackendType
+from symphony_registry.cli.check import print_problems
 from symphony_registry.cli.options import ConfigDir, Environment, Json, backend_type_names, provider_names
 from symphony_registry.cli.output import (
     BAD,
@@ -26,7 +28,7 @@ from symphony_registry.cli.selection import backend_type_of
 from symphony_registry.errors import ProviderNotFoundError
 from symphony_registry.settings.catalog import Option, ProviderInfo, provider_named, providers_of, yaml_block
 from symphony_registry.settings.effective import effective
-from symphony_registry.settings.layers import read_layers
+from symphony_registry.settings.layers import Configuration, read_layers
 from symphony_registry.transfer.collection import COLLECTIONS
 
 # Guarantees as a table has them; its column ALSO has those of one backend type.
@@ -60,22 +62,26 @@ def providers(
     if backend_type is not None and name is not None:
         _print_block(provider_named(backend_type, name), as_json=as_json)
         return
-    named = _classes_in_use(env, config_dir)
+    configuration = read_layers(env, config_dir)
+    named = _classes_in_use(configuration)
     chosen = list(BackendType) if backend_type is None else [backend_type]
     found = [provider for each in chosen for provider in providers_of(each, named[each.section])]
     if as_json:
         print_json([_as_json(provider) for provider in found])
-        return
-    options = [[] if backend_type is None else _options(each) for each in found]
-    details = [[*_problem(each), *texts] for each, texts in zip(found, options, strict=True)]
-    print_table(_COLUMNS, map(_row, found), details)
-    print_lines(Text("Any class can be named too: provider: package.module:Class.", FAINT))
+    else:
+        options = [[] if backend_type is None else _options(each) for each in found]
+        details = [[*_problem(each), *texts] for each, texts in zip(found, options, strict=True)]
+        print_table(_COLUMNS, map(_row, found), details)
+        print_lines(Text("Any class can be named too: provider: package.module:Class.", FAINT))
+    print_problems(configuration)
+    if configuration.problems:
+        raise typer.Exit(1)
 
 
-def _classes_in_use(env: Environment, config_dir: ConfigDir) -> defaultdict[str, set[str]]:
+def _classes_in_use(configuration: Configuration) -> defaultdict[str, set[str]]:
     """Return the dotted paths that the configuration names, by section."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for setting in effective(read_layers(env, config_dir)):
+    for setting in effective(configuration):
         if setting.path[2:] == ("provider",) and ":" in setting.value:
             found[setting.path[0]].add(setting.value)
     return found
@@ -83,7 +89,9 @@ def _classes_in_use(env: Environment, config_dir: ConfigDir) -> defaultdict[str,
 
 def _print_block(provider: ProviderInfo, *, as_json: bool) -> None:
     if provider.problem is not None:
-        if ":" not in provider.name:
+        if ":" not in provider.name and provider.name not in StorageBackendFactory.list_providers(
+            provider.backend_type
+        ):
             raise typer.BadParameter(provider.problem)
         raise ProviderNotFoundError(provider.problem)
     if as_json:

@@ -1,6 +1,7 @@
 """`symphony-registry get`, `find` and `search`."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Annotated, Any, TypeAlias
 
@@ -14,26 +15,30 @@ from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.cli.options import ConfigDir, Environment, Json, Store
-from symphony_registry.cli.output import print_json, print_table
+from symphony_registry.cli.output import print_json, print_lines, print_table
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
-from symphony_registry.errors import InvalidValueError, NotFoundError, public_errors
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, public_errors
 from symphony_registry.registry import ServiceRegistry
 
 _Item: TypeAlias = dict[str, Any]
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The id of an item.", show_default=False)]
 _Limit = Annotated[int, typer.Option(min=1, help="Find at most so many.")]
+_QUOTED = """Write it as --filter '{"lang": "en"}'."""
 
 
 def _read_filter(text: str | None) -> JSONObject | None:
     if text is None:
         return None
     try:
-        found: JSONObject = orjson.loads(text)
-        parse_filter(found)
+        found: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f'{text} is not JSON: {error}. Write it as --filter \'{{"lang": "en"}}\'.') from None
-    except InvalidValueError as error:
+        raise typer.BadParameter(f"{text} is not JSON: {error}. {_QUOTED}") from None
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{text} is not a JSON object. {_QUOTED}")
+    try:
+        parse_filter(found)
+    except (InvalidTypeError, InvalidValueError) as error:
         raise typer.BadParameter(str(error)) from None
     return found
 
@@ -46,13 +51,30 @@ _Filter = Annotated[
 ]
 
 
-def get(store: Store, id: _Id, env: Environment = None, config_dir: ConfigDir = None) -> None:
-    """Print an item as JSON: a vector, an entity with its relations, or a checkpoint.
+def get(store: Store, id: _Id, env: Environment = None, config_dir: ConfigDir = None, as_json: Json = False) -> None:
+    """Print an item: a vector, an entity with the relations from and to it, or a checkpoint.
 
     The exit status is 1 where there is none of that id.
     """
     registry = ServiceRegistry.from_config(env, config_dir)
-    print_json(asyncio.run(_get(registry, chosen_store(registry, store), id)))
+    item = asyncio.run(_get(registry, chosen_store(registry, store), id))
+    if as_json:
+        print_json(item)
+        return
+    relations = item.pop("relations", [])
+    print_table(("KEY", "VALUE"), [[key, _shown(value)] for key, value in _fields(item)], one_line=True)
+    if relations:
+        print_lines("")
+        _print(relations, as_json=False)
+
+
+def _fields(item: _Item) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an item; those of an object in it one by one, under dotted keys."""
+    for name, value in item.items():
+        if isinstance(value, dict) and value:
+            yield from ((f"{name}.{key}", each) for key, each in value.items())
+        else:
+            yield name, value
 
 
 async def _get(registry: ServiceRegistry, store: StoreName, id: str) -> _Item:
@@ -69,7 +91,8 @@ async def _item(opened: StorageBackend, store: StoreName, id: str) -> _Item:
                 found = None if item is None else {**item}
             case KnowledgeGraphBackend():
                 entity = await opened.get_entity(id)
-                found = None if entity is None else {**entity, "relations": await opened.get_relations(id)}
+                relations = await opened.get_relations(id, direction="both")
+                found = None if entity is None else {**entity, "relations": relations}
             case CheckpointStoreBackend():
                 saved = await opened.get_checkpoint(id)
                 found = None if saved is None else {**saved}
@@ -160,10 +183,9 @@ def _print(items: list[_Item], *, as_json: bool) -> None:
         return
     columns = [key for key in items[0] if key != "vector"] if items else ["id"]
     names = [f">{name.upper()}" if name == "similarity" else name.upper() for name in columns]
-    print_table(names, [[_shown(item[column]) for column in columns] for item in items])
+    rows = [[f"{item[key]:.3f}" if key == "similarity" else _shown(item[key]) for key in columns] for item in items]
+    print_table(names, rows, one_line=True)
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}"
     return value if isinstance(value, str) else orjson.dumps(value).decode()

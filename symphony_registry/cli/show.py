@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from symphony_registry.cli.check import print_warning, problem_text, sources
+from symphony_registry.cli.check import print_problems, print_warning, sources
 from symphony_registry.cli.options import ConfigDir, Environment, Json, environment_names
-from symphony_registry.cli.output import BAD, FAINT, MISSING, Cell, print_json, print_lines, print_table
+from symphony_registry.cli.output import FAINT, MISSING, Cell, print_json, print_lines, print_table
 from symphony_registry.settings.effective import DEFAULT, Setting, as_text, effective
 from symphony_registry.settings.layers import Configuration, read_layers
 from symphony_registry.settings.secrets import MASK
@@ -53,7 +53,7 @@ def _list(configuration: Configuration, *, as_json: bool) -> None:
     else:
         print_lines(Text(sources(configuration), FAINT))
         print_table(("SETTING", "VALUE", "SET BY"), map(_row, settings))
-        _print_problems(configuration)
+        print_problems(configuration)
     _end(configuration)
 
 
@@ -94,18 +94,13 @@ def _compare(left: Configuration, right: Configuration, *, as_json: bool) -> Non
         print_table(("SETTING", *names), [[key, *_side_by_side(*pair)] for key, pair in different.items()])
         print_lines(Text(f"{len(pairs) - len(different)} settings are the same.", FAINT))
         for side in (left, right):
-            _print_problems(side)
+            print_problems(side)
     _end(left, right)
 
 
 def _side_by_side(left: Setting | None, right: Setting | None) -> list[str]:
     texts = [MISSING if each is None else as_text(each.value) for each in (left, right)]
     return [texts[0], f"{MASK} (another)"] if texts == [MASK, MASK] else texts
-
-
-def _print_problems(configuration: Configuration) -> None:
-    for problem in configuration.problems:
-        print_lines(Text.assemble(("error: ", BAD), problem_text(problem)), stderr=True)
 
 
 def _end(*configurations: Configuration) -> None:

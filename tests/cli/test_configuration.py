@@ -115,7 +115,7 @@ class TestProviders:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         Path("base.yaml").write_text("vector_stores: {default: {provider: 'broken_provider:Store'}}")
-        lines = printed(capsys, "providers", "--config-dir", ".").splitlines()
+        lines = printed(capsys, "providers", "--config-dir", ".", status=1).splitlines()
         at = next(at for at, line in enumerate(lines) if "broken_provider:Store" in line)
         assert "not usable" in lines[at]
         assert "needs the module driver_that_is_missing, which is not installed: pip install" in lines[at + 1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,11 +46,48 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 def test_get_prints_the_item_as_the_contract_returns_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys, "get", "vector_store", "v2") == {"id": "v2", "vector": [1.0, 2.0], "metadata": {"n": 2}}
+    assert printed(capsys, "get", "vector_store", "v2", "--json") == {
+        "id": "v2",
+        "vector": [1.0, 2.0],
+        "metadata": {"n": 2},
+    }
     relation = {"from_id": "ada", "to_id": "engine", "type": "PROGRAMMED", "properties": {"year": 1843}}
     ada = {"id": "ada", "type": "person", "properties": {"born": 1815}, "relations": [relation]}
-    assert printed(capsys, "get", "knowledge_graph", "ada") == ada
-    assert printed(capsys, "get", "checkpoint_store/default", "step 1")["data"] == {"x": [1]}
+    assert printed(capsys, "get", "knowledge_graph", "ada", "--json") == ada
+    assert printed(capsys, "get", "knowledge_graph", "engine", "--json")["relations"] == [relation]
+    assert printed(capsys, "get", "checkpoint_store/default", "step 1", "--json")["data"] == {"x": [1]}
+
+
+def test_get_lists_the_fields_for_people_and_the_relations_under_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["get", "vector_store", "v2"]) == 0
+    assert capsys.readouterr().out == "KEY         VALUE\nid          v2\nvector      [1.0,2.0]\nmetadata.n  2\n"
+    assert main(["get", "knowledge_graph", "engine"]) == 0
+    fields, _, relations = capsys.readouterr().out.partition("\n\n")
+    assert [line.split() for line in fields.splitlines()[1:]] == [
+        ["id", "engine"],
+        ["type", "machine"],
+        ["properties", "{}"],
+    ]
+    assert relations.splitlines()[1].split() == ["ada", "engine", "PROGRAMMED", '{"year":1843}']
+
+
+@pytest.mark.parametrize("command", [["get", "vector_store", "long"], ["find", "vector_store"]])
+def test_a_long_value_is_cut_in_a_terminal_and_whole_in_a_pipe(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def add() -> None:
+        async with ServiceRegistry.from_config() as registry:
+            await registry.vector_store().add("long", [1.0, 2.0], {"text": "x" * 300})
+
+    asyncio.run(add())
+    assert main(command) == 0
+    assert "x" * 300 in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(command) == 0
+    (line,) = [each for each in capsys.readouterr().out.splitlines() if "xxx" in each]
+    assert line.endswith("x…")
+    assert len(line) == 60
 
 
 @pytest.mark.parametrize("command", ["get", "search"])
@@ -85,6 +123,10 @@ def test_search_finds_the_nearest_others(capsys: pytest.CaptureFixture[str]) -> 
     ("arguments", "message"),
     [
         (["find", "vector_store", "--filter", "lang=en"], "lang=en is not JSON"),
+        (["find", "vector_store", "--filter", "lang=en"], """Write it as --filter '{"lang": "en"}'."""),
+        (["search", "vector_store", "v1", "--filter", "[1]"], "[1] is not a JSON object. Write it as --filter"),
+        (["find", "checkpoint_store", "--filter", "null"], "null is not a JSON object"),
+        (["find", "knowledge_graph", "--filter", '{"n": {"$in": 3}}'], "$in must be a list"),
         (["find", "vector_store", "--filter", '{"$nor": 1}'], "there is no operator $nor here"),
         (["find", "vector_store", "--type", "T"], "vector_store/default has no types"),
         (["search", "knowledge_graph", "ada"], "name a vector_store"),
@@ -108,41 +150,31 @@ def test_a_module_that_registers_providers_is_imported_first() -> None:
     assert subprocess.run([*command, "check"], check=False, capture_output=True).returncode == 1
 
 
-def test_a_module_that_cannot_be_imported_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("import not_there", "ModuleNotFoundError: not_there is missing"),
+        ("x = (", "SyntaxError"),
+        ("raise RuntimeError('password')", "RuntimeError"),
+        ("import sys; sys.exit(0)", "SystemExit"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_an_error_with_its_name_and_the_kind_of_cause(
+    text: str, cause: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(Path.cwd())
+    monkeypatch.delitem(sys.modules, "broken", raising=False)
+    Path("broken.py").write_text(text)
+    assert main(["--import", "broken", "check"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: --import broken: it could not be imported ({cause}). ")
+    assert "`python -c 'import broken'`" in printed
+    assert "password" not in printed
+
+
+def test_a_module_that_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--import", "nothing.here", "check"]) == 1
     assert "--import nothing.here: it could not be imported (ModuleNotFoundError" in capsys.readouterr().err
-
-
-# The commands that read a configuration, with what they need besides; migrate names environments.
-COMMANDS = {
-    "check": [],
-    "show": [],
-    "graph": [],
-    "stats": [],
-    "export": ["vector_store"],
-    "import": ["vector_store", "lines"],
-    "get": ["vector_store", "v1"],
-    "find": ["vector_store"],
-    "search": ["vector_store", "v1"],
-}
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("mistake", [["--env", "nowhere"], ["--config-dir", "nowhere"], ["--config-dir", "wrong"]])
-def test_a_mistake_in_the_configuration_has_the_same_status_everywhere(command: str, mistake: list[str]) -> None:
-    Path("wrong").mkdir()
-    Path("wrong/base.yaml").write_text("vector_stores: {a: {provder: memory}}")
-    assert main([command, *COMMANDS[command], *mistake]) == 1
-
-
-@pytest.mark.parametrize("wrong", ["vector_store/nobody", "nothing"])
-def test_a_store_that_is_not_there_has_the_same_status_everywhere(wrong: str) -> None:
-    for command in ("stats", "export", "import", "get", "find", "search"):
-        assert main([command, wrong, *COMMANDS[command][1:]]) == 2
-    Path("config/development.yaml").write_text("{}")
-    Path("config/test.yaml").write_text("{}")
-    for option in ("--only", "--except"):
-        assert main(["migrate", "--from", "development", "--to", "test", option, wrong]) == 2
 
 
 def test_what_is_excepted_is_not_migrated(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,13 +186,18 @@ def test_what_is_excepted_is_not_migrated(capsys: pytest.CaptureFixture[str]) ->
     assert not Path("new/v").exists()
 
 
-def test_problems_are_listed_in_the_order_of_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", [["show"], ["providers"], ["stats"]])
+def test_problems_are_listed_in_the_order_of_the_files_and_their_lines_then_variables(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SYMPHONY_REGISTRY_TIMEOUTS__CLOSE", "soon")
     Path("config/base.yaml").write_text(
         "timeouts: {opne: 1}\ncheckpoint_stores:\n  z: {provder: memory}\nvector_stores:\n"
         "  b: {provider: nothing}\n  a: {provider: memory, options: {dimension: x}}\nno_section: 1\n"
     )
-    Path("config/test.yaml").write_text("vector_stores:\n  c: {provider: file}\n")
-    assert main(["show", "--env", "test"]) == 1
-    places = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
+    Path("config/a.yaml").write_text("vector_stores:\n  c: {provider: file}\n")  # over base.yaml, before it by name
+    assert main([*command, "--env", "a"]) == 1
+    places = re.findall(r"(?:config/|\$)\S+(?=: )", capsys.readouterr().err)
     lines = [1, 3, 3, 5, 6, 7]
-    assert places == [*(f"config/base.yaml:{line}:" for line in lines), "config/test.yaml:2:"]
+    variable = "$SYMPHONY_REGISTRY_TIMEOUTS__CLOSE"
+    assert places == [*(f"config/base.yaml:{line}" for line in lines), "config/a.yaml:2", variable]

@@ -367,32 +367,30 @@ timeouts: {open: -1, close: soon}
 checkpoint_stores: 5
 """
         )
-        assert sorted(problems(directory)) == sorted(
-            [
-                "$SYMPHONY_REGISTRY_TIMEOUT__OPEN: there is no such setting. "
-                'Did you mean "SYMPHONY_REGISTRY_TIMEOUTS__OPEN"? For example: '
-                "SYMPHONY_REGISTRY_CHECKPOINT_STORES__DEFAULT__PROVIDER, SYMPHONY_REGISTRY_CONFIG_DIR, "
-                "SYMPHONY_REGISTRY_ENV, SYMPHONY_REGISTRY_KNOWLEDGE_GRAPHS__DEFAULT__PROVIDER, "
-                "SYMPHONY_REGISTRY_TIMEOUTS__OPEN, SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__PROVIDER, "
-                "SYMPHONY_REGISTRY_VECTOR_STORES__DOCS__PROVIDER, SYMPHONY_REGISTRY_VECTOR_STORES__PATHLESS__PROVIDER, "
-                "SYMPHONY_REGISTRY_VECTOR_STORES__UNKNOWN__PROVIDER.",
-                'base.yaml:2: vector_stores.default.provider: the key "provider" is missing.',
-                'base.yaml:2: vector_stores.default.provder: there is no key "provder". '
-                'Did you mean "provider"? Known: options, provider.',
-                "base.yaml:12: checkpoint_stores: a mapping is expected here.",
-                "base.yaml:11: timeouts.open: input should be greater than 0.",
-                "base.yaml:11: timeouts.close: input should be a valid number, unable to parse string as a number.",
-                'base.yaml:10: knowledge_graph: there is no key "knowledge_graph". '
-                'Did you mean "knowledge_graphs"? Known: checkpoint_stores, knowledge_graphs, timeouts, vector_stores.',
-                "base.yaml:7: vector_stores.docs.options.metric: input should be 'cosine', 'dot' or 'euclidean'.",
-                'base.yaml:6: vector_stores.docs.options.dimnsion: there is no option "dimnsion" of the provider '
-                'memory. Did you mean "dimension"? Known: dimension, metric.',
-                "base.yaml:8: vector_stores.unknown.provider: There is no vector_store provider 'memroy'. "
-                'Did you mean "memory"? Known: file, memory, postgres. Install the package that brings it, register it '
-                "with StorageBackendFactory.register_provider, or name a class as package.module:Class.",
-                'base.yaml:9: vector_stores.pathless.options.path: the option "path" of the provider file is missing.',
-            ]
-        )
+        assert problems(directory) == [
+            'base.yaml:2: vector_stores.default.provider: the key "provider" is missing.',
+            'base.yaml:2: vector_stores.default.provder: there is no key "provder". '
+            'Did you mean "provider"? Known: options, provider.',
+            'base.yaml:6: vector_stores.docs.options.dimnsion: there is no option "dimnsion" of the provider '
+            'memory. Did you mean "dimension"? Known: dimension, metric.',
+            "base.yaml:7: vector_stores.docs.options.metric: input should be 'cosine', 'dot' or 'euclidean'.",
+            "base.yaml:8: vector_stores.unknown.provider: There is no vector_store provider 'memroy'. "
+            'Did you mean "memory"? Known: file, memory, postgres. Install the package that brings it, register it '
+            "with StorageBackendFactory.register_provider, or name a class as package.module:Class.",
+            'base.yaml:9: vector_stores.pathless.options.path: the option "path" of the provider file is missing.',
+            'base.yaml:10: knowledge_graph: there is no key "knowledge_graph". '
+            'Did you mean "knowledge_graphs"? Known: checkpoint_stores, knowledge_graphs, timeouts, vector_stores.',
+            "base.yaml:11: timeouts.open: input should be greater than 0.",
+            "base.yaml:11: timeouts.close: input should be a valid number, unable to parse string as a number.",
+            "base.yaml:12: checkpoint_stores: a mapping is expected here.",
+            "$SYMPHONY_REGISTRY_TIMEOUT__OPEN: there is no such setting. "
+            'Did you mean "SYMPHONY_REGISTRY_TIMEOUTS__OPEN"? For example: '
+            "SYMPHONY_REGISTRY_CHECKPOINT_STORES__DEFAULT__PROVIDER, SYMPHONY_REGISTRY_CONFIG_DIR, "
+            "SYMPHONY_REGISTRY_ENV, SYMPHONY_REGISTRY_KNOWLEDGE_GRAPHS__DEFAULT__PROVIDER, "
+            "SYMPHONY_REGISTRY_TIMEOUTS__OPEN, SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__PROVIDER, "
+            "SYMPHONY_REGISTRY_VECTOR_STORES__DOCS__PROVIDER, SYMPHONY_REGISTRY_VECTOR_STORES__PATHLESS__PROVIDER, "
+            "SYMPHONY_REGISTRY_VECTOR_STORES__UNKNOWN__PROVIDER.",
+        ]
 
     @pytest.mark.parametrize(
         ("provider", "message"),
