@@ -28,6 +28,8 @@ from symphony_registry.providers.embedded.vectors.index import VectorIndex
 _TURN = LONG / 5
 # Queries that are answered together, and scores that they may have.
 _TOGETHER, _SCORES = 64, 2**23
+# Numbers of a row that is scored exactly, in a step of the costs.
+_CLOSELY = 40
 
 
 class FileVectorOptions(FileOptions, VectorOptions):
@@ -125,8 +127,10 @@ class EmbeddedVectorStore(VectorStoreEngine):
             count = len(state) if mask is None else int(np.count_nonzero(mask))
             found = min(limit, count) * (state.dimension or 0)
             cost += len(queries) * (SEARCH + found / FLOATS) + state.numbers(count, len(queries)) / NUMBERS
-            most = (LONG - cost) / (SMALL + (state.dimension or 0) / FLOATS)
-            results = self._found(queries, limit, mask, most, include_vectors=include_vectors) if most > 0 else None
+            most = LONG / (SMALL + (state.dimension or 0) / _CLOSELY)
+            results = None
+            if cost <= LONG:
+                results = self._found(queries, limit, mask, most, include_vectors=include_vectors)
             if results is not None:
                 self._steps += cost
                 if self._steps > _TURN:  # somebody may search without pause
