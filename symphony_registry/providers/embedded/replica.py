@@ -143,15 +143,16 @@ class Replica(Generic[StateT]):
 
     async def close(self) -> None:
         """Wait for the writes that were asked for, forget the state, and let go of the log."""
-        state = self.state  # which is forgotten, but takes the writes that wait
         reached: StateT | None = None
         try:
             await self.at_rest()
+            state = self.state  # not before: a `clear` that waited has put another in its place
             await self.gate.change(self._forget, on_thread=False)
             reached = state
         finally:
             await self._close_log(reached)
-            _discard(state)
+            if reached is not None:
+                _discard(reached)
 
     async def at_rest(self) -> None:
         """Wait until nothing is written, compaction included."""
@@ -281,8 +282,9 @@ class Replica(Generic[StateT]):
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
             if change == CLEAR:
-                _discard(self.state)
+                old = self.state
                 self._forget()
+                _discard(old)
             else:
                 self.state.apply(change)
 
