@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing
 from typing import Annotated, Any, TypeAlias
 
 import orjson
@@ -19,6 +18,7 @@ from symphony_registry.cli.output import print_json, print_lines, print_table
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, public_errors
 from symphony_registry.registry import ServiceRegistry
+from symphony_registry.transfer.contents import left_early
 
 _Item: TypeAlias = dict[str, Any]
 
@@ -139,7 +139,7 @@ async def _find(
 async def _matching(opened: VectorStoreBackend, where: JSONObject | None, limit: int) -> list[_Item]:
     condition = parse_filter(where)
     found: list[_Item] = []
-    async with aclosing(opened.scan()) as items:  # type: ignore[type-var]
+    async with left_early(opened.scan()) as items:
         async for item in items:
             if condition.matches(item["metadata"]):
                 found.append({**item})

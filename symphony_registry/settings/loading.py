@@ -59,7 +59,7 @@ class _Layers(PydanticBaseSettingsSource):
         backends = ", ".join(
             f"{kind} {name} ({chosen.provider})"
             for kind in BackendType
-            for name, chosen in getattr(found.settings, kind.section).items()
+            for name, chosen in found.settings.backends(kind).items()
         )
         logger.info("Environment: %s; files: %s; backends: %s", found.environment or "none", files, backends or "none")
         if found.warning is not None:

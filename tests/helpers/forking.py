@@ -6,7 +6,7 @@ import sys
 import textwrap
 from typing import Any
 
-BEFORE = """
+_BEFORE = """
 import asyncio, gc, json, os, sys, threading
 from symphony_registry.containers import RegistryContainer
 
@@ -43,11 +43,15 @@ async def ids():
 """
 
 
+def ended(script: str, provider: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Run a script in a process of its own, however it ends."""
+    command = [sys.executable, "-c", _BEFORE + textwrap.dedent(script), provider, json.dumps(options)]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
 def run(script: str, provider: str, **options: object) -> Any:
     """Run a script in a process of its own, and return what it prints, as JSON."""
-    program = BEFORE + textwrap.dedent(script)
-    command = [sys.executable, "-c", program, provider, json.dumps(options)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = ended(script, provider, **options)
     assert not done.returncode, done.stderr
     assert not done.stderr, done.stderr
     return json.loads(done.stdout)

@@ -4,15 +4,12 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
-from tests.helpers.forking import BEFORE, run
+from tests.helpers.forking import ended, run
 
 
 async def saved(path: Path) -> list[str]:
@@ -168,9 +165,7 @@ def test_children_that_are_forked_at_any_moment_do_not_keep_the_store_of_a_dead_
     print(json.dumps(children), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
     """
-    command = [sys.executable, "-c", BEFORE + textwrap.dedent(script), "file", json.dumps({"path": str(path)})]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    children = json.loads(done.stdout)
+    children = json.loads(ended(script, "file", path=str(path)).stdout)
     try:
         assert asyncio.run(saved(path)) in ([], ["x"])
     finally:

@@ -32,8 +32,7 @@ from symphony_registry.providers.embedded.journal.names import (
 from symphony_registry.providers.embedded.journal.replay import Replay, check_header, corrupted, failing
 from symphony_registry.providers.embedded.journal.segment import PAD, SECTOR, Segment
 
-_UNFINISHED_NAMES = (JOURNAL_NAME + NEW, SNAPSHOT_NAME + NEW)
-_OWN_NAMES = {JOURNAL_NAME, LOCK_NAME, SNAPSHOT_NAME, *_UNFINISHED_NAMES}
+_OWN_NAMES = {JOURNAL_NAME, JOURNAL_NAME + NEW, SNAPSHOT_NAME, SNAPSHOT_NAME + NEW, LOCK_NAME}
 
 Durability = Literal["full", "os"]
 
