@@ -720,6 +720,21 @@ class TestTasks:
         assert all(write.done() for write in writes)
         asyncio.run(store.disconnect())
 
+    async def test_a_clear_that_waits_when_the_store_is_closed_is_not_undone_by_its_snapshot(
+        self, directory: Path
+    ) -> None:
+        store = FileVectorStore({"path": directory})
+        await store.connect()
+        await store.add_many([(f"old {n}", [1.0] * 1_000, None) for n in range(300)])
+        writes = [store.clear(), *(store.add(f"new {n}", [2.0] * 1_000) for n in range(400))]
+        writing = asyncio.gather(*writes)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await store.disconnect()
+        await writing
+        async with store:
+            assert (await store.count(), await store.get("old 0")) == (400, None)
+
     async def test_disconnect_waits_for_the_writes_under_way(self, directory: Path) -> None:
         store = FileVectorStore({"path": directory})
         await store.connect()
