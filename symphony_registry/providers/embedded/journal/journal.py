@@ -136,8 +136,8 @@ class Journal:
             for group in replay.groups():
                 yield group
                 self.end, self.lines = replay.end, replay.lines
-        assert self._segment is not None
-        self._segment.resume(replay.end, replay.dirty)
+            assert self._segment is not None
+            self._segment.resume(replay.end, replay.dirty)
         self.end, self.lines = replay.end, replay.lines
         self._closed, self._replayed = replay.closed, True
 
@@ -207,9 +207,10 @@ class Journal:
 
     def _hold(self, name: str, end: int = 0) -> Segment:
         """Open and lock a file that is the journal, or about to be."""
-        segment = Segment(self._home.open(name, os.O_RDWR), self.path, end, full=self._full)
+        segment = Segment(self._home.open(name, os.O_RDWR), self.path, full=self._full)
         try:
             segment.lock(self.directory)
+            segment.resume(end, end)
         except BaseException:
             segment.abandon()
             raise

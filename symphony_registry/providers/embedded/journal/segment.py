@@ -43,7 +43,7 @@ class Segment:
     padding always follows the data: a file without it was truncated.
     """
 
-    def __init__(self, descriptor: int, path: Path, end: int = 0, *, full: bool) -> None:
+    def __init__(self, descriptor: int, path: Path, *, full: bool) -> None:
         """Take over `descriptor`, of the file that the next opening is to find at `path`; `full` syncs every write."""
         self._descriptor = descriptor
         self._path = path
@@ -51,7 +51,8 @@ class Segment:
         self._id = id_of_open(descriptor)
         self._size = os.fstat(descriptor).st_size
         self._full = full
-        self.resume(end, end)
+        self.end = self._dirty = 0
+        self._tail = b""  # what stands before the end
 
     def lock(self, directory: Directory) -> None:
         """Keep other openings out, that of `directory` and of any other that leads to this file."""
