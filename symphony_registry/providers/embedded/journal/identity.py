@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 FileId = tuple[int, int]  # device and inode
+At = Callable[[bytes], tuple[FileId, int]]
 
 _FROM_WORKING_DIRECTORY = -100
-_ONLY_INODE = 0x100
+_INODE_AND_SIZE = 0x300
 _SIZE_OF_ANSWER = 256
 
 
@@ -18,28 +19,29 @@ def id_of_open(descriptor: int) -> FileId:
     return status.st_dev, status.st_ino
 
 
-def _by_stat(path: bytes) -> FileId:
+def _by_stat(path: bytes) -> tuple[FileId, int]:
     status = os.stat(path)  # noqa: PTH116 - bytes
-    return status.st_dev, status.st_ino
+    return (status.st_dev, status.st_ino), status.st_size
 
 
-def _by_statx(statx: Callable[..., int]) -> Callable[[bytes], FileId]:
+def _by_statx(statx: Callable[..., int]) -> At:
     """Return a function that does not ask for times.
 
     A kernel that was asked for the time of the last change notes the next one at
     once, which costs a synced write half as much again. `stat` always asks.
     """
 
-    def id_at(path: bytes) -> FileId:
+    def at(path: bytes) -> tuple[FileId, int]:
         answer = (ctypes.c_uint32 * (_SIZE_OF_ANSWER // 4))()
-        if statx(_FROM_WORKING_DIRECTORY, path, 0, _ONLY_INODE, answer):
+        if statx(_FROM_WORKING_DIRECTORY, path, 0, _INODE_AND_SIZE, answer):
             return _by_stat(path)  # which raises what is wrong, or knows a kernel without statx
-        return os.makedev(answer[34], answer[35]), answer[8] | answer[9] << 32
+        device, inode = os.makedev(answer[34], answer[35]), answer[8] | answer[9] << 32
+        return (device, inode), answer[10] | answer[11] << 32
 
-    return id_at
+    return at
 
 
-def _choose() -> Callable[[bytes], FileId]:
+def _choose() -> At:
     statx: Any = getattr(ctypes.CDLL(None), "statx", None)
     if statx is None:
         return _by_stat
@@ -47,5 +49,5 @@ def _choose() -> Callable[[bytes], FileId]:
     return _by_statx(statx)
 
 
-id_at = _choose()
-"""Return which file a path, in bytes, leads to; raises `OSError` where there is none."""
+id_and_size_at = _choose()
+"""Return which file a path, in bytes, leads to, and its size; raises `OSError` where there is none."""

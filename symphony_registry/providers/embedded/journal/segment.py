@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from symphony_registry.errors import StorageError
 from symphony_registry.providers.embedded.journal.directory import Directory
-from symphony_registry.providers.embedded.journal.identity import id_at, id_of_open
+from symphony_registry.providers.embedded.journal.identity import id_and_size_at, id_of_open
 from symphony_registry.providers.embedded.journal.lock import lock_file, unlock_file
 
 # White space to JSON, which never stands raw inside a JSON text: the file stays JSON lines.
@@ -82,7 +82,8 @@ class Segment:
             self._write(data, self.end)
             if self._full:
                 _sync_data(self._descriptor)
-            self.look()
+            if not self._is_at_its_path():
+                raise self._lost()
         except OSError:
             with suppress(OSError):  # else the next write or close tries again
                 self._clean()
@@ -92,16 +93,19 @@ class Segment:
 
     def is_found(self) -> bool:
         """Say whether the next opening finds this file, as it was written."""
-        try:
-            return self._is_intact() and id_at(self._encoded_path) == self._id
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+        return self._is_intact() and self._is_at_its_path()
 
     def _is_intact(self) -> bool:
-        """Say whether nobody else made the file longer or shorter, or wrote over it, as restoring a backup does."""
-        if self._size not in (os.lseek(self._descriptor, 0, os.SEEK_END), _UNCERTAIN):
-            return False
+        """Say whether nobody else wrote over it, as restoring a backup does."""
         return os.pread(self._descriptor, len(self._tail), self.end - len(self._tail)) == self._tail
+
+    def _is_at_its_path(self) -> bool:
+        """Say whether its path leads to it, and nobody else made it longer or shorter."""
+        try:
+            found, size = id_and_size_at(self._encoded_path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return found == self._id and self._size in (size, _UNCERTAIN)
 
     def look(self) -> None:
         """Raise an `OSError` unless the next opening finds this file."""
