@@ -72,6 +72,23 @@ class DimensionError(InvalidValueError):
         )
 
 
+class VersionConflictError(InvalidValueError):
+    """A checkpoint has another version than the one that a save or a deletion was to replace: somebody was faster.
+
+    `expected` and `found` are versions; 0 means that there is none.
+    """
+
+    def __init__(self, checkpoint_id: str, expected: int, found: int) -> None:
+        self.expected = expected
+        self.found = found
+        there = f"has version {found}" if found else "is not there"
+        wanted = f"version {expected}" if expected else "no checkpoint (if_version=0)"
+        super().__init__(
+            f"The checkpoint {checkpoint_id!r} {there}, where {wanted} was expected. Nothing was changed. "
+            "Read it again, and decide anew."
+        )
+
+
 class NotFoundError(RegistryError, LookupError, ValueError):
     """A name is not known; the message lists the names there are."""
 

@@ -39,6 +39,9 @@ class Guarantees:
     restores_timestamps: bool = False
     """Whether a checkpoint store takes checkpoints with the time that they had: `restore_checkpoints`."""
 
+    saves_several: bool = False
+    """Whether a checkpoint store saves several checkpoints at once: `save_checkpoints`."""
+
     shared: bool = False
     """Whether several backends and processes may have the storage open, and each sees a write at once."""
 

@@ -48,6 +48,18 @@ def check_id(value: object, what: str = "id") -> str:
     return value
 
 
+def check_bound(value: object, what: str) -> str:
+    """Return `value` if ids can be compared with it, as with their beginning, else raise: an id, or nothing."""
+    return "" if type(value) is str and not value else check_id(value, what)
+
+
+def check_bool(value: object, what: str) -> bool:
+    """Return `value` if it is a `bool`, else raise."""
+    if type(value) is not bool:
+        raise InvalidTypeError(f"{what} must be True or False, not {reprlib.repr(value)}.")
+    return value
+
+
 def check_limit(value: object, what: str = "limit", least: int = 1) -> int:
     """Return `value` if it is an `int` of at least `least`, else raise.
 
@@ -77,11 +89,13 @@ def collected(items: object) -> list[Any]:
     return list(items)
 
 
-def check_items(items: Iterable[object], parts: tuple[str, ...], check: Callable[..., T]) -> list[T]:
-    """Return `check(*item)` of each item, which has these parts; an error names the item."""
+def check_items(
+    items: Iterable[object], parts: tuple[str, ...], check: Callable[..., T], *, optional: int = 0
+) -> list[T]:
+    """Return `check(*item)` of each item, which has these parts, the last `optional` or not."""
     result: list[T] = []
     for item in items:
-        if not isinstance(item, tuple | list) or len(item) != len(parts):
+        if not isinstance(item, tuple | list) or not len(parts) - optional <= len(item) <= len(parts):
             raise InvalidValueError(f"items[{len(result)}] must be ({', '.join(parts)}), not {reprlib.repr(item)}.")
         try:
             result.append(check(*item))

@@ -4,6 +4,8 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.testing.contract import (
     atomicity,
     checkpoint_listing,
+    checkpoint_saving,
+    checkpoint_selection,
     checkpoints,
     durability,
     errors,
@@ -56,6 +58,10 @@ _GROUPS = (
     checkpoints.saving,
     checkpoints.sequence,
     checkpoint_listing.listing,
+    checkpoint_saving.several,
+    checkpoint_saving.payloads,
+    checkpoint_saving.versions,
+    checkpoint_selection.selecting,
     restoring.restoring,
 )
 

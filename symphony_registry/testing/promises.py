@@ -15,6 +15,7 @@ Promise: TypeAlias = Literal[
     "filters",
     "listing entities",
     "restored timestamps",
+    "saving several",
     "values of a megabyte",
     "a largest value",
     "a largest limit",
@@ -34,6 +35,7 @@ _MADE: Mapping[Promise, Callable[[StorageBackend], bool]] = {
         store.backend_type is not BackendType.KNOWLEDGE_GRAPH or store.guarantees.lists_entities
     ),
     "restored timestamps": lambda store: store.guarantees.restores_timestamps,
+    "saving several": lambda store: store.guarantees.saves_several,
     "values of a megabyte": lambda store: (store.guarantees.largest_value or _MEGABYTE) >= _MEGABYTE,
     "a largest value": lambda store: store.guarantees.largest_value is not None,
     "a largest limit": lambda store: store.guarantees.largest_limit is not None,

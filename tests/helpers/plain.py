@@ -8,14 +8,25 @@ import time
 import numpy as np
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.base import check_payload, check_version
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.knowledge_graph.checks import check_optional_id
-from symphony_registry.backends.values import check_dict, check_direction, check_id, check_limit, checked_object, copied
+from symphony_registry.backends.selection import check_range
+from symphony_registry.backends.values import (
+    check_bool,
+    check_dict,
+    check_direction,
+    check_id,
+    check_limit,
+    checked_object,
+    collected,
+    copied,
+)
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import check_vector
-from symphony_registry.errors import InvalidTypeError, InvalidValueError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, VersionConflictError
 
 
 class DictVectorStore(VectorStoreBackend):
@@ -146,40 +157,82 @@ class DictGraphWithListing(DictGraph):
 
 
 class DictCheckpointStore(CheckpointStoreBackend):
+    """Cannot save several at once."""
+
     def __init__(self, config=None):
         super().__init__(config)
         self.saved = {}
+        self.versions = 0
 
-    async def save_checkpoint(self, checkpoint_id, data, metadata=None):
-        self.ensure_open()
+    def check(self, checkpoint_id, data, metadata, payload, if_version):
         check_id(checkpoint_id, "checkpoint_id")
+        check_payload(payload)
+        self.expect(checkpoint_id, check_version(if_version))
         if data is None:
             raise InvalidTypeError("data must be a dict, not None.")
-        added = {"timestamp": time.time(), "checkpoint_id": checkpoint_id}
-        checkpoint = checked_object(data, "data"), {**checked_object(metadata, "metadata"), **added}
+        return checked_object(data, "data"), checked_object(metadata, "metadata"), payload
+
+    def expect(self, checkpoint_id, version):
+        found = self.saved[checkpoint_id]["version"] if checkpoint_id in self.saved else 0
+        if version not in (None, found):
+            raise VersionConflictError(checkpoint_id, version, found)
+
+    def keep(self, checkpoint_id, data, metadata, payload):
+        self.versions += 1
         self.saved.pop(checkpoint_id, None)
-        self.saved[checkpoint_id] = checkpoint
+        self.saved[checkpoint_id] = {
+            "checkpoint_id": checkpoint_id,
+            "data": data,
+            "metadata": {**metadata, "timestamp": time.time(), "checkpoint_id": checkpoint_id},
+            "version": self.versions,
+        }
+        if payload is not None:
+            self.saved[checkpoint_id]["payload"] = payload
+        return self.versions
+
+    async def save_checkpoint(self, checkpoint_id, data, metadata=None, *, payload=None, if_version=None):
+        self.ensure_open()
+        return self.keep(checkpoint_id, *self.check(checkpoint_id, data, metadata, payload, if_version))
 
     async def get_checkpoint(self, checkpoint_id):
         self.ensure_open()
-        found = self.saved.get(check_id(checkpoint_id, "checkpoint_id"))
-        return found and {"checkpoint_id": checkpoint_id, "data": copied(found[0]), "metadata": copied(found[1])}
+        return copied(self.saved.get(check_id(checkpoint_id, "checkpoint_id")))
 
-    async def delete_checkpoint(self, checkpoint_id):
+    async def delete_checkpoint(self, checkpoint_id, *, if_version=None):
         self.ensure_open()
-        return self.saved.pop(check_id(checkpoint_id, "checkpoint_id"), None) is not None
+        check_id(checkpoint_id, "checkpoint_id")
+        self.expect(checkpoint_id, check_version(if_version))
+        return self.saved.pop(checkpoint_id, None) is not None
 
-    async def list_checkpoints(self, *, metadata_filter=None, limit=None, newest_first=False):
+    async def list_checkpoints(self, *, prefix="", metadata_filter=None, limit=None, newest_first=False):
         self.ensure_open()
+        check_range(prefix)
         condition = parse_filter(metadata_filter)
-        ids = reversed(self.saved) if newest_first else self.saved
         found = [
-            {"checkpoint_id": id, "metadata": copied(self.saved[id][1])}
-            for id in ids
-            if condition.matches(self.saved[id][1])
-        ]
+            {key: copied(checkpoint[key]) for key in ("checkpoint_id", "metadata", "version")}
+            for id, checkpoint in self.saved.items()
+            if id.startswith(prefix) and condition.matches(checkpoint["metadata"])
+        ][:: -1 if newest_first else 1]
         return found if limit is None else found[: check_limit(limit)]
 
-    async def get_latest_checkpoint(self):
+
+class DictCheckpointStoreWithBulk(DictCheckpointStore):
+    """Can save several at once."""
+
+    guarantees = Guarantees(saves_several=True)
+
+    async def save_checkpoints(self, items, *, if_absent=False):
         self.ensure_open()
-        return await self.get_checkpoint(next(reversed(self.saved))) if self.saved else None
+        check_bool(if_absent, "if_absent")
+        checked = []
+        for item in collected(items):
+            if not isinstance(item, list | tuple) or len(item) not in (3, 4):
+                raise InvalidTypeError("An item has three or four parts.")
+            id, data, metadata, payload = (*item, None)[:4]
+            checked.append((id, *self.check(id, data, metadata, payload, None)))
+        count = 0
+        for id, *parts in checked:
+            if not (if_absent and id in self.saved):
+                self.keep(id, *parts)
+                count += 1
+        return count

@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import orjson
 
-from symphony_registry.backends.checkpoint_store.base import RESTORED_PARTS, check_timestamp, described
+from symphony_registry.backends.checkpoint_store.base import (
+    RESTORED_PARTS,
+    SAVED_PARTS,
+    check_payload,
+    check_timestamp,
+    described,
+)
 from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
 from symphony_registry.backends.encoding import is_plain, serialized
 from symphony_registry.backends.values import (
@@ -21,12 +27,22 @@ from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
 
 class SavedCheckpoint(NamedTuple):
-    """A checkpoint as it is kept: its data as JSON text, its metadata without what the store adds."""
+    """A checkpoint as it is kept: its data as JSON text, its metadata without what the store adds.
+
+    `version` is 0 until the store assigns one; `data` are empty where they were not asked for.
+    """
 
     id: str
     data: bytes
     metadata: JSONObject
     timestamp: float
+    payload: bytes | None = None
+    version: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of its data and its payload."""
+        return len(self.data) + len(self.payload or b"")
 
     def described(self) -> JSONObject:
         """Return a copy of the metadata with what the store adds."""
@@ -60,13 +76,30 @@ async def checked_text(data: JSONObject) -> bytes:
     return await delaying_cancellation(in_thread(check))
 
 
+def check_saved(items: list[object], now: float) -> list[SavedCheckpoint]:
+    """Return the items of `save_checkpoints`, checked, else raise."""
+
+    def check(id: str, data: JSONObject, metadata: JSONObject | None, payload: bytes | None = None) -> SavedCheckpoint:
+        return _checked(id, data, metadata, now, payload)
+
+    return check_items(items, SAVED_PARTS, check, optional=1)
+
+
 def check_restored(items: list[object]) -> list[SavedCheckpoint]:
     """Return the items of `restore_checkpoints`, checked, else raise."""
 
-    def check(id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float) -> SavedCheckpoint:
-        check_id(id, "checkpoint_id")
-        check_dict(data, "data")
-        text = orjson.dumps(checked_object(data, "data"))
-        return SavedCheckpoint(id, text, checked_object(metadata, "metadata"), check_timestamp(timestamp))
+    def check(
+        id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float, payload: bytes | None = None
+    ) -> SavedCheckpoint:
+        return _checked(id, data, metadata, check_timestamp(timestamp), payload)
 
-    return check_items(items, RESTORED_PARTS, check)
+    return check_items(items, RESTORED_PARTS, check, optional=1)
+
+
+def _checked(
+    id: str, data: JSONObject, metadata: JSONObject | None, timestamp: float, payload: bytes | None
+) -> SavedCheckpoint:
+    check_id(id, "checkpoint_id")
+    check_dict(data, "data")
+    text = orjson.dumps(checked_object(data, "data"))
+    return SavedCheckpoint(id, text, checked_object(metadata, "metadata"), timestamp, check_payload(payload))

@@ -2,10 +2,9 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Literal, cast
 
 import orjson
 from typing_extensions import override
@@ -14,15 +13,32 @@ from symphony_registry.backends.checkpoint_store.base import (
     Checkpoint,
     CheckpointInfo,
     CheckpointStoreBackend,
+    FoundCheckpoint,
     RestoredCheckpoint,
+    SavedItem,
+    check_payload,
+    check_version,
 )
-from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint, check_restored, checked_text
-from symphony_registry.backends.concurrency import Turns, delaying_cancellation, in_thread
-from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG
+from symphony_registry.backends.checkpoint_store.checks import (
+    SavedCheckpoint,
+    check_restored,
+    check_saved,
+    checked_text,
+)
+from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_thread
+from symphony_registry.backends.cost import ITEM, JSON_BYTES, SMALL
 from symphony_registry.backends.engine import Engine
-from symphony_registry.backends.filters import ANYTHING, Condition, parse_filter
+from symphony_registry.backends.naming import naming
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, collected
+from symphony_registry.backends.selection import (
+    EVERYTHING,
+    Page,
+    Selection,
+    check_deletion,
+    check_page,
+    check_selection,
+)
+from symphony_registry.backends.values import JSONObject, check_bool, check_id, check_limit, checked_object, collected
 
 
 class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
@@ -32,125 +48,242 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
     """
 
     _part: ClassVar[PartLimit | None] = None
-    """How much `_save` takes at once; then no id comes twice."""
+    """How much `_save_many` takes at once; then no id comes twice."""
 
     @abstractmethod
-    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
-        """Save checkpoints one after the other over what their ids had, all or none."""
+    async def _save(self, checkpoint: SavedCheckpoint, if_version: int | None, cost: float) -> int:
+        """Save a checkpoint over what its id had, and return its version.
+
+        Raises `VersionConflictError` where another version than `if_version` is stored.
+        """
 
     @abstractmethod
-    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        """Return the checkpoint."""
+    async def _save_many(self, parts: Parts[Sequence[SavedCheckpoint]], *, if_absent: bool) -> int:
+        """Save checkpoints one after the other, over what their ids had or only where nothing is, all or none.
+
+        Return how many were saved.
+        """
 
     @abstractmethod
-    async def _latest(self) -> SavedCheckpoint | None:
-        """Return the checkpoint saved last."""
+    async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:
+        """Return the checkpoints, in the order asked."""
 
     @abstractmethod
-    async def _delete(self, checkpoint_id: str) -> bool:
-        """Delete the checkpoint; say whether it was there."""
+    async def _delete(self, checkpoint_id: str, if_version: int | None) -> bool:
+        """Delete the checkpoint; say whether it was there. `if_version` as in `_save`."""
 
     @abstractmethod
-    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        """Return those whose metadata, as they are returned, match; in the order saved or its reverse."""
+    async def _delete_many(self, chosen: list[str] | Selection) -> int:
+        """Delete the checkpoints of these ids or of the selection, all or none; return how many were there."""
 
     @abstractmethod
-    async def _prune(self, keep_last: int) -> int:
-        """Delete all but the newest, all or none, and return how many were deleted."""
+    async def _find(
+        self, selection: Selection, page: Page, *, by: Literal["id", "saved"], include_data: bool
+    ) -> list[SavedCheckpoint]:
+        """Return the selected checkpoints by id, or in the order saved; a condition sees what `described` gives.
+
+        What is outside the selection's range of ids costs nothing.
+        """
+
+    @abstractmethod
+    async def _prune(self, keep_last: int, selection: Selection) -> int:
+        """Delete all but the newest of the selected, all or none, and return how many were deleted."""
 
     # What an engine may leave to the spine.
 
-    async def _count(self) -> int:
-        """Return how many checkpoints there are."""
-        return len(await self._list(ANYTHING, None, newest_first=False))
+    async def _count(self, selection: Selection) -> int:
+        """Return how many checkpoints are selected."""
+        return len(await self._find(selection, Page(), by="id", include_data=False))
 
     async def _clear(self) -> None:
         """Delete everything."""
-        await self._prune(0)
+        await self._prune(0, EVERYTHING)
 
-    async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
-        """Yield all checkpoints in the order saved, one read at a time."""
-        for info in await self._list(ANYTHING, None, newest_first=False):
-            if (saved := await self._get(info["checkpoint_id"])) is not None:
+    async def _all(self, selection: Selection) -> AsyncGenerator[SavedCheckpoint, None]:
+        """Yield the selected checkpoints in the order saved, one read at a time."""
+        for found in await self._find(selection, Page(), by="saved", include_data=False):
+            (saved,) = await self._get([found.id])
+            if saved is not None:
                 yield saved
 
     # The operations.
 
     @override
-    async def save_checkpoint(self, checkpoint_id: str, data: JSONObject, metadata: JSONObject | None = None) -> None:
+    async def save_checkpoint(
+        self,
+        checkpoint_id: str,
+        data: JSONObject,
+        metadata: JSONObject | None = None,
+        *,
+        payload: bytes | None = None,
+        if_version: int | None = None,
+    ) -> int:
         check_id(checkpoint_id, "checkpoint_id")
+        check_payload(payload)
+        check_version(if_version)
         document = checked_object(metadata, "metadata")
         text = await checked_text(data)
-        saved = SavedCheckpoint(checkpoint_id, text, document, time.time())
-        await self._save(Parts.of([[saved]], ITEM + len(text) / JSON_BYTES))
+        saved = SavedCheckpoint(checkpoint_id, text, document, time.time(), payload)
+        return await self._save(saved, if_version, ITEM + saved.size / JSON_BYTES)
+
+    @override
+    async def save_checkpoints(self, items: Iterable[SavedItem], *, if_absent: bool = False) -> int:
+        check_bool(if_absent, "if_absent")
+        now = time.time()
+        return await self._save_several(collected(items), lambda given: check_saved(given, now), if_absent=if_absent)
 
     @override
     async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:
-        if not (given := collected(items)):
-            return
+        await self._save_several(collected(items), check_restored, if_absent=False)
+
+    async def _save_several(
+        self, given: list[object], check: Callable[[list[object]], list[SavedCheckpoint]], *, if_absent: bool
+    ) -> int:
+        if not given:
+            return 0
+        repeated = 0
 
         def split() -> Parts[Sequence[SavedCheckpoint]]:
-            checked = check_restored(given)
-            cost = sum(ITEM + len(item.data) / JSON_BYTES for item in checked)
+            nonlocal repeated
+            checked = check(given)
+            cost = sum(ITEM + item.size / JSON_BYTES for item in checked)
             if self._part is None:
                 return Parts.of([checked], cost)
-            last: dict[str, SavedCheckpoint] = {}
+            once: dict[str, SavedCheckpoint] = {}
             for item in checked:
-                last.pop(item.id, None)  # it takes the place of the last
-                last[item.id] = item
-            return Parts.of(list(self._part.split(list(last.values()), lambda item: len(item.data))), cost)
+                if not (if_absent and item.id in once):
+                    once.pop(item.id, None)  # it takes the place of the last
+                    once[item.id] = item
+            repeated = 0 if if_absent else len(checked) - len(once)
+            return Parts.of(list(self._part.split(list(once.values()), lambda item: item.size)), cost)
 
         # on a thread however few they are: each may be large
-        await self._save(await delaying_cancellation(in_thread(split)))
+        parts = await delaying_cancellation(in_thread(split))
+        return await self._save_many(parts, if_absent=if_absent) + repeated
 
     @override
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:
-        saved = await self._get(check_id(checkpoint_id, "checkpoint_id"))
+        (saved,) = await self._get([check_id(checkpoint_id, "checkpoint_id")])
         return None if saved is None else await _loaded(saved)
 
     @override
-    async def get_latest_checkpoint(self) -> Checkpoint | None:
-        saved = await self._latest()
-        return None if saved is None else await _loaded(saved)
+    async def get_checkpoints(self, ids: Iterable[str]) -> list[Checkpoint | None]:
+        found = await self._get([check_id(id, "checkpoint_id") for id in collected(ids)])
+        loaded = iter(await _all_loaded([saved for saved in found if saved is not None]))
+        return [None if saved is None else next(loaded) for saved in found]
 
     @override
-    async def delete_checkpoint(self, checkpoint_id: str) -> bool:
-        return await self._delete(check_id(checkpoint_id, "checkpoint_id"))
+    async def get_latest_checkpoint(
+        self, *, prefix: str = "", metadata_filter: JSONObject | None = None
+    ) -> Checkpoint | None:
+        selection = check_selection(prefix, None, None, metadata_filter)
+        found = await self._find(selection, Page(1, reverse=True), by="saved", include_data=True)
+        return await _loaded(found[0]) if found else None
+
+    @override
+    async def find_checkpoints(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+        include_data: bool = False,
+    ) -> list[FoundCheckpoint]:
+        selection = check_selection(prefix, after, before, metadata_filter)
+        page = check_page(limit, reverse)
+        found = await self._find(selection, page, by="id", include_data=check_bool(include_data, "include_data"))
+        read = await (_all_loaded if include_data else _all_described)(found)
+        return cast("list[FoundCheckpoint]", read)
 
     @override
     async def list_checkpoints(
-        self, *, metadata_filter: JSONObject | None = None, limit: int | None = None, newest_first: bool = False
+        self,
+        *,
+        prefix: str = "",
+        metadata_filter: JSONObject | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
     ) -> list[CheckpointInfo]:
-        condition = parse_filter(metadata_filter)
-        if limit is not None:
-            limit = check_limit(limit)
-        return await self._list(condition, limit, newest_first=newest_first)
+        selection = check_selection(prefix, None, None, metadata_filter)
+        page = check_page(limit, newest_first, "newest_first")
+        return await _all_described(await self._find(selection, page, by="saved", include_data=False))
 
     @override
-    async def prune(self, keep_last: int) -> int:
-        return await self._prune(check_limit(keep_last, "keep_last", least=0))
+    async def delete_checkpoint(self, checkpoint_id: str, *, if_version: int | None = None) -> bool:
+        return await self._delete(check_id(checkpoint_id, "checkpoint_id"), check_version(if_version))
 
     @override
-    async def count(self) -> int:
-        return await self._count()
+    async def delete_checkpoints(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+    ) -> int:
+        return await self._delete_many(check_deletion(ids, prefix, after, before, metadata_filter))
+
+    @override
+    async def prune(self, keep_last: int, *, prefix: str = "", metadata_filter: JSONObject | None = None) -> int:
+        selection = check_selection(prefix, None, None, metadata_filter)
+        return await self._prune(check_limit(keep_last, "keep_last", least=0), selection)
+
+    @override
+    async def count(
+        self,
+        metadata_filter: JSONObject | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        return await self._count(check_selection(prefix, after, before, metadata_filter))
 
     @override
     async def clear(self) -> None:
         await self._clear()
 
     @override
-    async def scan(self) -> AsyncIterator[Checkpoint]:
+    async def scan(self, *, prefix: str = "", metadata_filter: JSONObject | None = None) -> AsyncIterator[Checkpoint]:
         self.ensure_open()
+        with naming(self):
+            selection = check_selection(prefix, None, None, metadata_filter)
         turns = Turns()
-        async with aclosing(self._all()) as found:
+        async with aclosing(self._all(selection)) as found:
             async for saved in found:
                 yield await _loaded(saved)
                 await turns.give()
                 self.ensure_open()
 
 
+def _described(saved: SavedCheckpoint) -> CheckpointInfo:
+    return {"checkpoint_id": saved.id, "metadata": saved.described(), "version": saved.version}
+
+
+def _with_data(saved: SavedCheckpoint) -> Checkpoint:
+    checkpoint: Checkpoint = {
+        "checkpoint_id": saved.id,
+        "data": orjson.loads(saved.data),
+        "metadata": saved.described(),
+        "version": saved.version,
+    }
+    if saved.payload is not None:
+        checkpoint["payload"] = saved.payload
+    return checkpoint
+
+
 async def _loaded(saved: SavedCheckpoint) -> Checkpoint:
-    text = saved.data
-    short = len(text) <= LONG * JSON_BYTES
-    data = orjson.loads(text) if short else await delaying_cancellation(in_thread(partial(orjson.loads, text)))
-    return {"checkpoint_id": saved.id, "data": data, "metadata": saved.described()}
+    return await here_or_in_thread(lambda: _with_data(saved), len(saved.data) / JSON_BYTES)
+
+
+async def _all_loaded(found: list[SavedCheckpoint]) -> list[Checkpoint]:
+    cost = sum(SMALL + len(saved.data) / JSON_BYTES for saved in found)
+    return await here_or_in_thread(lambda: list(map(_with_data, found)), cost)
+
+
+async def _all_described(found: list[SavedCheckpoint]) -> list[CheckpointInfo]:
+    return await here_or_in_thread(lambda: list(map(_described, found)), len(found) * SMALL)

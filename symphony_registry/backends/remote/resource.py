@@ -77,9 +77,13 @@ class RemoteResource(ABC, Generic[PoolT, ConnectionT]):
         """Return `work(connection)`, which changes nothing."""
         return await self._run(work, _READ)
 
-    async def run(self, operation: str, work: Work[ConnectionT, T]) -> T:
-        """Return `work(connection)` of an operation, which is sent again if the table of operations allows it."""
-        return await self._run(work, OPERATIONS[self.owner.backend_type][operation])
+    async def run(self, operation: str, work: Work[ConnectionT, T], *, conditional: bool = False) -> T:
+        """Return `work(connection)` of an operation, which is sent again if the table of operations allows it.
+
+        One that is `conditional`, on what is stored, would be answered differently the second time.
+        """
+        row = OPERATIONS[self.owner.backend_type][operation]
+        return await self._run(work, row._replace(effect="single write") if conditional else row)
 
     async def _run(self, work: Work[ConnectionT, T], operation: Operation) -> T:
         return await self._leased.run(work, self.owner, operation)

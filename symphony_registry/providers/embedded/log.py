@@ -172,6 +172,8 @@ class JournalLog(Generic[StateT]):
         """Make the changes that the journal has after the snapshot."""
         journal = self.journal
         make_changes(state, journal.replay(*self._covered), self._codec, journal.path, journal)
+        if journal.is_old:
+            self._rewrite(state)
 
     def append(self, groups: Sequence[Sequence[Change]]) -> int:
         """Write the changes as one group of lines; return the number of the last."""
@@ -189,11 +191,14 @@ class JournalLog(Generic[StateT]):
         """Rewrite the journal; what made it due is durable already, so that a failure is only logged."""
         try:
             self.look()
-            self.journal.rewrite(chain.from_iterable(map(self._codec.encode, state.changes())))
+            self._rewrite(state)
             self._failed_at = 0
         except Exception as error:
             self._failed_at = self.journal.lines
             logger.warning("%s could not be compacted: %r", self.journal.path, error)
+
+    def _rewrite(self, state: StateT) -> None:
+        self.journal.rewrite(chain.from_iterable(map(self._codec.encode, state.changes())))
 
     def look(self) -> None:
         """Raise `StorageError` where the next opening would not find this journal, or the state is not what it says."""

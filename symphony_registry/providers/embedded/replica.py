@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from symphony_registry.backends.concurrency import (
     Gate,
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-IN_MEMORY = Guarantees(atomic_bulk=True, lists_entities=True, restores_timestamps=True)
+IN_MEMORY = Guarantees(atomic_bulk=True, lists_entities=True, restores_timestamps=True, saves_several=True)
 
 Change: TypeAlias = dict[str, Any]
 """What is done to a state: a JSON object whose `op` names it; it may hold arrays and bytes too."""
@@ -46,6 +46,10 @@ class State(Protocol):
 
     def changes(self) -> Iterator[Change]:
         """Yield the changes that make an empty state equal to this one, about `len(self)`."""
+        ...
+
+    def emptied(self) -> Self:
+        """Return what clearing this one leaves."""
         ...
 
     def __len__(self) -> int: ...
@@ -295,8 +299,7 @@ class Replica(Generic[StateT]):
         try:
             for change in changes:
                 if change == CLEAR:
-                    old = self.state
-                    self._forget()
+                    old, self.state = self.state, self.state.emptied()
                     _discard(old)
                 else:
                     self.state.apply(change)

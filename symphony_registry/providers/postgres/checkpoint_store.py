@@ -1,27 +1,28 @@
 """Checkpoints in a PostgreSQL table."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import orjson
 from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointInfo
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
-from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.remote.packing import packed, unpacked
+from symphony_registry.backends.remote.packing import packed, packed_payload, unpacked, unpacked_payload
+from symphony_registry.backends.selection import Page, Selection
+from symphony_registry.errors import VersionConflictError
 from symphony_registry.providers.postgres.connections import Record
 from symphony_registry.providers.postgres.database import GUARANTEES, Database
 from symphony_registry.providers.postgres.documents import comparable_text, texts
-from symphony_registry.providers.postgres.filters import where
 from symphony_registry.providers.postgres.options import PostgresOptions
+from symphony_registry.providers.postgres.selection import selected
 from symphony_registry.providers.postgres.tables import Layout
 
+_STORE_PAYLOAD = "ALTER TABLE {checkpoints} ALTER COLUMN payload SET STORAGE EXTERNAL"
 _LAYOUT = Layout(
     "checkpoint_store",
     tables=("checkpoints",),
@@ -34,25 +35,43 @@ _LAYOUT = Layout(
             timestamp double precision NOT NULL,
             metadata json NOT NULL,
             comparable jsonb NOT NULL,
-            data bytea NOT NULL
+            data bytea NOT NULL,
+            payload bytea
         )
         """,
         "ALTER TABLE {checkpoints} ALTER COLUMN data SET STORAGE EXTERNAL",
+        _STORE_PAYLOAD,
     ),
+    version=2,
+    migrations={1: ("ALTER TABLE {checkpoints} ADD COLUMN payload bytea", _STORE_PAYLOAD)},
 )
 # A number is taken when the row is ours: what was saved before, and seen, is not overtaken.
 _SAVE = """
-    INSERT INTO {checkpoints} (id, timestamp, metadata, comparable, data)
-    SELECT id, timestamp, metadata::json, comparable::jsonb, data
-    FROM unnest($1::text[], $2::double precision[], $3::text[], $4::text[], $5::bytea[])
-        WITH ORDINALITY AS item(id, timestamp, metadata, comparable, data, place) ORDER BY place
-    ON CONFLICT (id) DO UPDATE SET number = DEFAULT, timestamp = excluded.timestamp,
-        metadata = excluded.metadata, comparable = excluded.comparable, data = excluded.data
+    INSERT INTO {checkpoints} (id, timestamp, metadata, comparable, data, payload)
+    SELECT id, timestamp, metadata::json, comparable::jsonb, data, payload
+    FROM unnest($1::text[], $2::double precision[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])
+        WITH ORDINALITY AS item(id, timestamp, metadata, comparable, data, payload, place) ORDER BY place
+"""
+_OVER = """
+    ON CONFLICT (id) DO UPDATE SET number = DEFAULT, timestamp = excluded.timestamp, metadata = excluded.metadata,
+        comparable = excluded.comparable, data = excluded.data, payload = excluded.payload
+"""
+_WHERE_ABSENT = "ON CONFLICT (id) DO NOTHING"
+_RETURNING = "RETURNING number"
+_REPLACE = """
+    UPDATE {checkpoints} SET number = DEFAULT, timestamp = ($2::double precision[])[1],
+        metadata = ($3::text[])[1]::json,
+        comparable = ($4::text[])[1]::jsonb, data = ($5::bytea[])[1], payload = ($6::bytea[])[1]
+    WHERE id = ($1::text[])[1] AND number = $7 RETURNING number
 """
 _PRUNE = """
-    DELETE FROM {checkpoints} WHERE number <= (SELECT number FROM {checkpoints} ORDER BY number DESC OFFSET $1 LIMIT 1)
+    DELETE FROM {checkpoints} WHERE {where} AND number <= (
+        SELECT number FROM (SELECT number FROM {checkpoints} WHERE {where} OFFSET 0) AS chosen
+        ORDER BY number DESC OFFSET $1 LIMIT 1
+    )
 """
-_SAVED = "SELECT id, data, metadata, timestamp, number FROM {checkpoints}"
+_SAVED = "SELECT id, data, metadata, timestamp, payload, number FROM {checkpoints}"
+_WITHOUT_DATA = "SELECT id, NULL::bytea AS data, metadata, timestamp, NULL::bytea AS payload, number FROM {checkpoints}"
 
 
 class PostgresCheckpointStore(CheckpointStoreEngine):
@@ -70,50 +89,81 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
         self._data = self._hold(Database(self, self._options, self._layout))
 
     @override
-    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
-        await self._data.execute_parts("save_checkpoint", _SAVE, parts.map(_columns))
+    async def _save(self, checkpoint: SavedCheckpoint, if_version: int | None, cost: float) -> int:
+        columns = await here_or_in_thread(lambda: _columns([checkpoint]), cost)
+        if if_version is None:
+            number = await self._data.change("save_checkpoint", f"{_SAVE} {_OVER} {_RETURNING}", *columns)
+        elif if_version == 0:
+            absent = f"{_SAVE} {_WHERE_ABSENT} {_RETURNING}"
+            number = await self._data.change("save_checkpoint", absent, *columns, conditional=True)
+        else:
+            number = await self._data.change("save_checkpoint", _REPLACE, *columns, if_version, conditional=True)
+        if number is None:
+            raise await self._conflict(checkpoint.id, if_version)
+        version: int = number
+        return version
+
+    async def _conflict(self, checkpoint_id: str, if_version: int | None) -> VersionConflictError:
+        found = await self._data.value("SELECT number FROM {checkpoints} WHERE id = $1", checkpoint_id)
+        return VersionConflictError(checkpoint_id, if_version or 0, found or 0)
 
     @override
-    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        return await self._first(f"{_SAVED} WHERE id = $1", checkpoint_id)
+    async def _save_many(self, parts: Parts[Sequence[SavedCheckpoint]], *, if_absent: bool) -> int:
+        save = f"{_SAVE} {_WHERE_ABSENT if if_absent else _OVER}"
+        return await self._data.execute_parts("save_checkpoints", save, parts.map(_columns), conditional=if_absent)
 
     @override
-    async def _latest(self) -> SavedCheckpoint | None:
-        return await self._first(f"{_SAVED} ORDER BY number DESC LIMIT 1")
-
-    async def _first(self, query: str, *arguments: Any) -> SavedCheckpoint | None:
-        records = await self._data.fetch(query, *arguments)
-        return await _saved(records[0]) if records else None
+    async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:
+        records = await self._data.fetch(f"{_SAVED} WHERE id = ANY($1::text[])", ids)
+        found = {saved.id: saved for saved in await _all_saved(records)}
+        return [found.get(id) for id in ids]
 
     @override
-    async def _delete(self, checkpoint_id: str) -> bool:
+    async def _delete(self, checkpoint_id: str, if_version: int | None) -> bool:
         delete = "DELETE FROM {checkpoints} WHERE id = $1"
-        return bool(await self._data.execute("delete_checkpoint", delete, checkpoint_id))
+        if if_version is None:
+            return bool(await self._data.execute("delete_checkpoint", delete, checkpoint_id))
+        if await self._data.execute("delete_checkpoint", f"{delete} AND number = $2", checkpoint_id, if_version):
+            return True
+        conflict = await self._conflict(checkpoint_id, if_version)
+        if conflict.found != if_version:
+            raise conflict
+        return False  # nothing is there, as was expected
 
     @override
-    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        arguments: list[Any] = [limit]
-        matches = where(condition, "comparable", arguments)
-        records = await self._data.fetch(
-            "SELECT id, timestamp, metadata FROM {checkpoints} WHERE {where} ORDER BY number {direction} LIMIT $1",
-            *arguments,
-            where=matches,
-            direction="DESC" if newest_first else "ASC",
-        )
-
-        def listed() -> list[CheckpointInfo]:
-            found = (SavedCheckpoint(record[0], b"", orjson.loads(record[2]), record[1]) for record in records)
-            return [{"checkpoint_id": saved.id, "metadata": saved.described()} for saved in found]
-
-        return await here_or_in_thread(listed, len(records) * ITEM)
+    async def _delete_many(self, chosen: list[str] | Selection) -> int:
+        if isinstance(chosen, list):
+            delete = "DELETE FROM {checkpoints} WHERE id = ANY($1::text[])"
+            return await self._data.execute("delete_checkpoints", delete, chosen)
+        arguments: list[Any] = []
+        where = selected(chosen, "comparable", arguments)
+        delete = "DELETE FROM {checkpoints} WHERE {where}"
+        return await self._data.execute("delete_checkpoints", delete, *arguments, where=where)
 
     @override
-    async def _prune(self, keep_last: int) -> int:
-        return await self._data.execute("prune", _PRUNE, keep_last)
+    async def _find(
+        self, selection: Selection, page: Page, *, by: Literal["id", "saved"], include_data: bool
+    ) -> list[SavedCheckpoint]:
+        arguments: list[Any] = [page.limit]
+        where = selected(selection, "comparable", arguments)
+        found = f"{_SAVED if include_data else _WITHOUT_DATA} WHERE {{where}}"
+        if by == "saved" and not selection.ids.is_all:  # not by the order of all that was saved
+            found = f"SELECT * FROM ({found} OFFSET 0) AS chosen"
+        order = f"ORDER BY {'id' if by == 'id' else 'number'} {'DESC' if page.reverse else 'ASC'} LIMIT $1"
+        return await _all_saved(await self._data.fetch(f"{found} {order}", *arguments, where=where))
 
     @override
-    async def _count(self) -> int:
-        found: int = await self._data.value("SELECT count(*) FROM {checkpoints}")
+    async def _prune(self, keep_last: int, selection: Selection) -> int:
+        arguments: list[Any] = [keep_last]
+        where = selected(selection, "comparable", arguments)
+        return await self._data.execute("prune", _PRUNE, *arguments, where=where)
+
+    @override
+    async def _count(self, selection: Selection) -> int:
+        arguments: list[Any] = []
+        where = selected(selection, "comparable", arguments)
+        count = "SELECT count(*) FROM {checkpoints} WHERE {where}"
+        found: int = await self._data.value(count, *arguments, where=where)
         return found
 
     @override
@@ -121,18 +171,37 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
         await self._data.execute("clear", "TRUNCATE {checkpoints}")
 
     @override
-    async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
+    async def _all(self, selection: Selection) -> AsyncGenerator[SavedCheckpoint, None]:
+        if not selection.ids.is_all:
+            async for saved in super()._all(selection):
+                yield saved
+            return
         newest = await self._data.value("SELECT max(number) FROM {checkpoints}")  # what is saved meanwhile is newer
         last = -1
-        following = f"{_SAVED} WHERE number > $1 AND number <= $2 ORDER BY number LIMIT 1"
-        while records := await self._data.fetch(following, last, newest):
-            yield await _saved(records[0])
-            last = records[0][4]
+        arguments: list[Any] = [last, newest]
+        where = selected(selection, "comparable", arguments)
+        following = f"{_SAVED} WHERE number > $1 AND number <= $2 AND {{where}} ORDER BY number LIMIT 1"
+        while records := await self._data.fetch(following, *arguments, where=where):
+            (saved,) = await _all_saved(records)
+            yield saved
+            arguments[0] = saved.version
 
 
-async def _saved(record: Record) -> SavedCheckpoint:
-    text = await here_or_in_thread(lambda: unpacked(record[1]), len(record[1]) / JSON_BYTES)
-    return SavedCheckpoint(record[0], text, orjson.loads(record[2]), record[3])
+async def _all_saved(records: Sequence[Record]) -> list[SavedCheckpoint]:
+    cost = sum(ITEM + (len(record[1] or b"") + len(record[4] or b"")) / JSON_BYTES for record in records)
+    return await here_or_in_thread(lambda: list(map(_saved, records)), cost)
+
+
+def _saved(record: Record) -> SavedCheckpoint:
+    id, data, metadata, timestamp, payload, number = record
+    return SavedCheckpoint(
+        id,
+        b"" if data is None else unpacked(data),
+        orjson.loads(metadata),
+        timestamp,
+        None if payload is None else unpacked_payload(payload),
+        number,
+    )
 
 
 def _columns(checkpoints: Sequence[SavedCheckpoint]) -> list[Any]:
@@ -143,4 +212,5 @@ def _columns(checkpoints: Sequence[SavedCheckpoint]) -> list[Any]:
         [texts(saved.metadata)[0] for saved in checkpoints],
         [comparable_text(saved.described()) for saved in checkpoints],
         [packed(saved.data) for saved in checkpoints],
+        [None if saved.payload is None else packed_payload(saved.payload) for saved in checkpoints],
     ]

@@ -15,7 +15,12 @@ from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.tables import Layout, Tables, prepare
 
 GUARANTEES = Guarantees(
-    survives="power loss", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
+    survives="power loss",
+    atomic_bulk=True,
+    lists_entities=True,
+    restores_timestamps=True,
+    saves_several=True,
+    shared=True,
 )
 _VERSION = """
     SELECT 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1)
@@ -72,15 +77,28 @@ class Database(RemoteResource[Pool, Connection]):
         sql = self.tables.sql(template, **names)
         return await self.read(lambda connection: connection.fetchval(sql, *arguments))
 
-    async def execute(self, operation: str, template: str, *arguments: Any) -> int:
+    async def execute(self, operation: str, template: str, *arguments: Any, **names: str) -> int:
         """Execute the statement of an operation and return the number of rows that it touched."""
-        sql = self.tables.sql(template)
+        sql = self.tables.sql(template, **names)
         return touched(await self.run(operation, lambda connection: connection.execute(sql, *arguments)))
 
-    async def execute_parts(self, operation: str, template: str, parts: Parts[Sequence[Any]]) -> int:
+    async def change(self, operation: str, template: str, *arguments: Any, conditional: bool = False) -> Any:
+        """Execute the statement of an operation and return the first value that it gives, if any."""
+        sql = self.tables.sql(template)
+        return await self.run(
+            operation, lambda connection: connection.fetchval(sql, *arguments), conditional=conditional
+        )
+
+    async def execute_parts(
+        self, operation: str, template: str, parts: Parts[Sequence[Any]], *, conditional: bool = False
+    ) -> int:
         """Execute the statement of an operation with the arguments of each part, all or none."""
         sql = self.tables.sql(template)
-        return await self.run(operation, lambda connection: send(connection, parts, executing(connection, sql)))
+        return await self.run(
+            operation,
+            lambda connection: send(connection, parts, executing(connection, sql)),
+            conditional=conditional,
+        )
 
 
 def executing(connection: Connection, sql: str) -> Callable[[Sequence[Any]], Awaitable[int]]:

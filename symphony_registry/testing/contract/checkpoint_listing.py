@@ -8,14 +8,14 @@ from symphony_registry.testing.sentence import Group
 listing = Group("listing", BackendType.CHECKPOINT_STORE)
 
 
-@listing.sentence("list_checkpoints gives checkpoint_id and metadata, without data")
+@listing.sentence("list_checkpoints gives checkpoint_id, metadata and version, without data")
 async def without_data(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         assert await store.list_checkpoints() == []
         await store.save_checkpoint("a", {"large": "x" * 1000}, {"n": 1})
         found = await store.get_checkpoint("a")
         assert found is not None
-        expected = [{"checkpoint_id": "a", "metadata": found["metadata"]}]
+        expected = [{"checkpoint_id": "a", "metadata": found["metadata"], "version": found["version"]}]
         assert_same(await store.list_checkpoints(), expected, "the list")
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.base import Checkpoint, CheckpointStoreBackend
 from symphony_registry.backends.storage import BackendType
+from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.expectations import assert_same, collect
 from symphony_registry.testing.harness import Harness
 from symphony_registry.testing.sentence import Group
@@ -22,12 +23,18 @@ async def listed_ids(store: CheckpointStoreBackend) -> list[str]:
     return [info["checkpoint_id"] for info in await store.list_checkpoints()]
 
 
+def unversioned(checkpoint: Checkpoint | None) -> JSONObject:
+    """Return a checkpoint that is there without its version, which is the store's own."""
+    assert checkpoint is not None
+    return {key: value for key, value in checkpoint.items() if key != "version"}
+
+
 async def _latest(store: CheckpointStoreBackend) -> str | None:
     latest = await store.get_latest_checkpoint()
     return None if latest is None else latest["checkpoint_id"]
 
 
-@saving.sentence("get_checkpoint gives checkpoint_id, data and metadata, or None")
+@saving.sentence("get_checkpoint gives checkpoint_id, data, metadata and version, or None")
 async def get(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         assert await store.get_checkpoint("a") is None
@@ -36,7 +43,8 @@ async def get(harness: CheckpointHarness) -> None:
         assert found is not None
         timestamp = found["metadata"]["timestamp"]
         metadata = {"by": "me", "timestamp": timestamp, "checkpoint_id": "a"}
-        assert_same(found, {"checkpoint_id": "a", "data": {"step": 1}, "metadata": metadata}, "the checkpoint")
+        expected = {"checkpoint_id": "a", "data": {"step": 1}, "metadata": metadata, "version": found["version"]}
+        assert_same(found, expected, "the checkpoint")
         assert await store.get_checkpoint("b") is None
 
 

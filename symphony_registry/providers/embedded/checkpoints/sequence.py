@@ -1,33 +1,63 @@
-"""The state of an embedded checkpoint store: checkpoints in the order saved."""
+"""The state of an embedded checkpoint store: checkpoints in the order saved, and their ids in order."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Literal
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointInfo
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
-from symphony_registry.backends.filters import Condition
+from symphony_registry.backends.filters import ANYTHING
+from symphony_registry.backends.selection import Page, Selection
+from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
 
 
 class CheckpointSequence:
-    """Checkpoints by id; the order of the dictionary is the order saved."""
+    """Checkpoints by id; the order of the dictionary is the order saved.
 
-    def __init__(self) -> None:
+    A change that saves may say which version it makes; else that follows the last.
+    """
+
+    def __init__(self, version: int = 0) -> None:
+        """Begin after so many versions."""
+        self.version = version
         self.saved: dict[str, SavedCheckpoint] = {}
+        self._ids = SortedIds()
+
+    def emptied(self) -> "CheckpointSequence":
+        """Return an empty sequence that goes on with the versions of this one."""
+        return CheckpointSequence(self.version)
 
     def apply(self, change: Change) -> None:
-        """Make one change: save, delete or clear."""
+        """Make one change: save, delete_many, version or clear; delete is what was written once."""
         match change["op"]:
             case "save":
-                self.saved.pop(change["id"], None)
-                self.saved[change["id"]] = SavedCheckpoint(
-                    change["id"], change["data"], change["metadata"], change["timestamp"]
-                )
+                self._save(change)
+            case "delete_many":
+                for id in change["ids"]:
+                    self._delete(id)
             case "delete":
-                del self.saved[change["id"]]
+                self._delete(change["id"])
+            case "version":
+                self.version = change["version"]
             case "clear":
                 self.saved.clear()
+                self._ids = SortedIds()
             case other:
                 raise ValueError(f"There is no change {other!r}.")
+
+    def _save(self, change: Change) -> None:
+        id = change["id"]
+        self.version = change.setdefault("version", self.version + 1)
+        if self.saved.pop(id, None) is None:
+            self._ids.add(id)
+        self.saved[id] = SavedCheckpoint(
+            id, change["data"], change["metadata"], change["timestamp"], change.get("payload"), self.version
+        )
+
+    def _delete(self, id: str) -> None:
+        del self.saved[id]
+        self._ids.remove(id)
 
     def growing_cost(self, changes: Sequence[Change]) -> float:  # noqa: ARG002
         """Return 0: a dictionary grows quickly."""
@@ -35,30 +65,42 @@ class CheckpointSequence:
 
     def changes(self) -> Iterator[Change]:
         """Yield the changes that make an empty sequence equal to this one."""
-        return map(save_change, self.saved.values())
+        saves = ({**save_change(saved), "version": saved.version} for saved in self.saved.values())
+        return chain(saves, [{"op": "version", "version": self.version}])
 
     def __len__(self) -> int:
         return len(self.saved)
 
-    def list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        """Return what matches, in the order saved or its reverse."""
-        chosen: Iterable[SavedCheckpoint] = reversed(self.saved.values()) if newest_first else self.saved.values()
-        found: list[CheckpointInfo] = []
-        for saved in chosen:
-            metadata = saved.described()
-            if condition.matches(metadata):
-                found.append({"checkpoint_id": saved.id, "metadata": metadata})
-                if len(found) == limit:
-                    break
-        return found
+    def count(self, selection: Selection) -> int:
+        """Return how many lie in the selection's range of ids."""
+        return self._ids.count(selection.ids)
+
+    def find(self, selection: Selection, page: Page, by: Literal["id", "saved"]) -> list[SavedCheckpoint]:
+        """Return what is selected, by id or in the order saved."""
+        chosen = self._by_id(selection, page) if by == "id" else self._by_time(selection, page)
+        if selection.condition is not ANYTHING:
+            chosen = (saved for saved in chosen if selection.condition.matches(saved.described()))
+        return list(islice(chosen, page.limit))
+
+    def _by_id(self, selection: Selection, page: Page) -> Iterable[SavedCheckpoint]:
+        return map(self.saved.__getitem__, self._ids.within(selection.ids, reverse=page.reverse))
+
+    def _by_time(self, selection: Selection, page: Page) -> Iterable[SavedCheckpoint]:
+        if selection.ids.is_all:
+            return reversed(self.saved.values()) if page.reverse else self.saved.values()
+        chosen = map(self.saved.__getitem__, self._ids.within(selection.ids))
+        return sorted(chosen, key=attrgetter("version"), reverse=page.reverse)
 
 
 def save_change(saved: SavedCheckpoint) -> Change:
     """Return the change that saves a checkpoint."""
-    return {
+    change: Change = {
         "op": "save",
         "id": saved.id,
         "timestamp": saved.timestamp,
         "metadata": saved.metadata,
         "data": saved.data,
     }
+    if saved.payload is not None:
+        change["payload"] = saved.payload
+    return change

@@ -1,18 +1,20 @@
 """The embedded checkpoint stores: `memory`, and `file` with a journal."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import ClassVar
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
 
 import orjson
 from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointInfo
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
 from symphony_registry.backends.cost import ITEM, SMALL
-from symphony_registry.backends.filters import ANYTHING, Condition
+from symphony_registry.backends.filters import ANYTHING, comparisons
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.selection import Page, Selection
+from symphony_registry.errors import VersionConflictError
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence, save_change
 from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.journal import Record
@@ -21,26 +23,35 @@ from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Chang
 
 
 class CheckpointCodec(Codec):
-    """Data, which the state has as JSON text, stand in the journal as JSON."""
+    """Data, which the state has as JSON text, stand in the journal as JSON; a payload as base64."""
 
     def __init__(self) -> None:
         super().__init__(
             {
                 "save": {"id": str, "data": dict, "metadata": dict, "timestamp": float},
                 "delete": {"id": str},
+                "delete_many": {"ids": list},
+                "version": {"version": int},
                 "clear": {},
             }
         )
 
     @override
     def encode(self, change: Change) -> Iterable[Record]:
-        return ({**change, "data": orjson.Fragment(change["data"])} if change["op"] == "save" else change,)
+        if change["op"] != "save":
+            return (change,)
+        record = {**change, "data": orjson.Fragment(change["data"])}
+        if "payload" in change:
+            record["payload"] = orjson.Fragment(b'"%s"' % b2a_base64(change["payload"], newline=False))
+        return (record,)
 
     @override
     def _changes(self, records: list[Record]) -> Iterable[Change]:
         for record in records:
             if record["op"] == "save":
                 record["data"] = orjson.dumps(record["data"])
+                if "payload" in record:
+                    record["payload"] = a2b_base64(record["payload"], strict_mode=True)
         return records
 
 
@@ -56,63 +67,102 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
         return None
 
     @override
-    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
+    async def _save(self, checkpoint: SavedCheckpoint, if_version: int | None, cost: float) -> int:
+        id, change = checkpoint.id, save_change(checkpoint)
+
+        def decide() -> "Decision[None]":
+            self._check_version(id, if_version)
+            return [change], None
+
+        # that the text is there already, is why it costs no more than an item
+        await self._data.write(decide, ITEM, lambda: [id])
+        version: int = change["version"]  # which applying it assigned
+        return version
+
+    def _check_version(self, id: str, if_version: int | None) -> None:
+        if if_version is not None:
+            saved = self._data.state.saved.get(id)
+            found = 0 if saved is None else saved.version
+            if found != if_version:
+                raise VersionConflictError(id, if_version, found)
+
+    @override
+    async def _save_many(self, parts: Parts[Sequence[SavedCheckpoint]], *, if_absent: bool) -> int:
         checkpoints = await parts.whole()
-        cost = len(checkpoints) * ITEM  # the text is there already
-        await self._data.write(
-            lambda: ([save_change(saved) for saved in checkpoints], None),
-            cost,
-            lambda: [saved.id for saved in checkpoints],
-        )
+
+        def decide() -> "Decision[int]":
+            chosen: Iterable[SavedCheckpoint] = checkpoints
+            if if_absent:
+                there = self._data.state.saved
+                first = {saved.id: saved for saved in reversed(checkpoints) if saved.id not in there}
+                chosen = [saved for saved in checkpoints if first.get(saved.id) is saved]
+            changes = [save_change(saved) for saved in chosen]
+            return changes, len(changes)
+
+        return await self._data.write(decide, len(checkpoints) * ITEM, lambda: [saved.id for saved in checkpoints])
 
     @override
-    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        return await self._data.read(lambda: self._data.state.saved.get(checkpoint_id))
+    async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:
+        return await self._data.read(lambda: list(map(self._data.state.saved.get, ids)), len(ids))
 
     @override
-    async def _latest(self) -> SavedCheckpoint | None:
-        return await self._data.read(lambda: next(reversed(self._data.state.saved.values()), None))
-
-    @override
-    async def _delete(self, checkpoint_id: str) -> bool:
+    async def _delete(self, checkpoint_id: str, if_version: int | None) -> bool:
         def decide() -> "Decision[bool]":
+            self._check_version(checkpoint_id, if_version)
             if checkpoint_id not in self._data.state.saved:
                 return [], False
-            return [{"op": "delete", "id": checkpoint_id}], True
+            return [{"op": "delete_many", "ids": [checkpoint_id]}], True
 
         return await self._data.write(decide, touches=lambda: [checkpoint_id])
 
     @override
-    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        count = len(self._data.state)
-        read = count if limit is None or condition is not ANYTHING else min(limit, count)
-        return await self._data.read(
-            lambda: self._data.state.list(condition, limit, newest_first=newest_first), read * SMALL
-        )
-
-    @override
-    async def _prune(self, keep_last: int) -> int:
+    async def _delete_many(self, chosen: list[str] | Selection) -> int:
         def decide() -> "Decision[int]":
-            ids = list(self._data.state.saved)
-            old = ids[: max(0, len(ids) - keep_last)]
-            return [{"op": "delete", "id": id} for id in old], len(old)
+            state = self._data.state
+            if isinstance(chosen, Selection):
+                return _deletion([saved.id for saved in state.find(chosen, Page(), "id")])
+            return _deletion([id for id in dict.fromkeys(chosen) if id in state.saved])
 
-        return await self._data.write(decide, len(self._data.state) * SMALL)
+        if isinstance(chosen, Selection):
+            return await self._data.write(decide, self._cost(chosen))
+        return await self._data.write(decide, len(chosen) * SMALL, lambda: chosen)
+
+    def _cost(self, selection: Selection, limit: int | None = None) -> float:
+        """Return about what going through a selection costs, of which so many are wanted."""
+        count = self._data.state.count(selection)
+        if selection.condition is not ANYTHING:
+            return count * SMALL * comparisons(selection.condition)
+        return count if limit is None else min(count, limit)
 
     @override
-    async def _count(self) -> int:
-        return await self._data.read(lambda: len(self._data.state))
+    async def _find(
+        self, selection: Selection, page: Page, *, by: Literal["id", "saved"], include_data: bool
+    ) -> list[SavedCheckpoint]:
+        sorts = by == "saved" and not selection.ids.is_all
+        cost = self._cost(selection, None if sorts else page.limit)
+        return await self._data.read(lambda: self._data.state.find(selection, page, by), cost)
+
+    @override
+    async def _prune(self, keep_last: int, selection: Selection) -> int:
+        def decide() -> "Decision[int]":
+            found = self._data.state.find(selection, Page(), "saved")
+            return _deletion([saved.id for saved in found[: max(0, len(found) - keep_last)]])
+
+        return await self._data.write(decide, self._cost(selection))
+
+    @override
+    async def _count(self, selection: Selection) -> int:
+        if selection.condition is ANYTHING:
+            return await self._data.read(lambda: self._data.state.count(selection))
+        return len(await self._find(selection, Page(), by="id", include_data=False))
 
     @override
     async def _clear(self) -> None:
         await self._data.write(lambda: ([CLEAR], None))
 
-    @override
-    async def _all(self) -> AsyncGenerator[SavedCheckpoint, None]:
-        for id in await self._data.read(lambda: list(self._data.state.saved)):
-            saved = await self._get(id)
-            if saved is not None:
-                yield saved
+
+def _deletion(ids: list[str]) -> "Decision[int]":
+    return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)
 
 
 class InMemoryCheckpointStore(EmbeddedCheckpointStore):

@@ -34,6 +34,10 @@ class PropertyGraph:
     def __init__(self) -> None:
         self.clear()
 
+    def emptied(self) -> "PropertyGraph":
+        """Return a new one."""
+        return PropertyGraph()
+
     def clear(self) -> None:
         """Forget everything."""
         self._ids = Numbering()

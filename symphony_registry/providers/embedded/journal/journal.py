@@ -13,6 +13,7 @@ from symphony_registry.backends.forking import abandon_in_children, no_fork
 from symphony_registry.errors import StorageFormatError
 from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import (
+    VERSION,
     DamagedLineError,
     Record,
     closing_line,
@@ -57,6 +58,7 @@ class Journal:
         self.path = directory / JOURNAL_NAME
         self.lines = 0
         self.end = 0  # of the data, in bytes
+        self.is_old = False  # of a version that has to be rewritten before anything is appended
         self._kind = kind
         self._full = durability == "full"
         self._segment: Segment | None = None
@@ -102,6 +104,7 @@ class Journal:
         except DamagedLineError as error:
             raise corrupted(self.path, str(error)) from error
         check_header(record, self.path, self._kind)
+        self.is_old = record["version"] != VERSION
 
     def _open(self) -> None:
         """Take hold of the journal, or make one: beside the file, where it is a symbolic link."""
@@ -149,6 +152,7 @@ class Journal:
         with self._busy, failing("written", self.path):
             assert self._segment is not None
             assert self._replayed
+            assert not self.is_old
             lines = list(encode_group(group, self.lines))
             data = lines[0] if len(lines) == 1 else b"".join(lines)  # one may be large
             if self._renamed:
@@ -184,7 +188,7 @@ class Journal:
                     self._home.unlink(self._new)
                 raise
             self.end, self.lines = end, lines
-            self._replayed, self._closed, self._renamed = True, False, True
+            self._replayed, self._closed, self._renamed, self.is_old = True, False, True, False
             with suppress(OSError):  # nothing in the old one counts any more
                 if old is not None:
                     old.close(None)

@@ -1,6 +1,6 @@
 """The format of a journal: a JSON object a line, each with a checksum.
 
-    {"crc":"8f7a1c22","seq":0,"format":"symphony-registry-journal","version":2,"kind":"vector_store"}
+    {"crc":"8f7a1c22","seq":0,"format":"symphony-registry-journal","version":3,"kind":"vector_store"}
     {"crc":"03d1b6e9","seq":1,"more":true,"op":"put","id":"a","vector":"zczMPQ==","metadata":{}}
     {"crc":"5b0c7f10","seq":2,"part":1,"op":"put","id":"b","vector":"zcxMPg==","metadata":{}}
     {"crc":"c1f0a477","seq":3,"closed":true}
@@ -25,7 +25,8 @@ Record = dict[str, Any]
 Float32s = npt.NDArray[np.float32]
 
 FORMAT = "symphony-registry-journal"
-VERSION = 2
+VERSION = 3
+OLD_VERSIONS = (2,)  # which are read, and rewritten before the first write
 
 _CLOSING: Record = {"closed": True}
 _PREFIX = b'{"crc":"'

@@ -9,7 +9,14 @@ from typing import BinaryIO
 
 from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError
 from symphony_registry.providers.embedded.journal.directory import Directory
-from symphony_registry.providers.embedded.journal.lines import FORMAT, VERSION, DamagedLineError, Record, decode_line
+from symphony_registry.providers.embedded.journal.lines import (
+    FORMAT,
+    OLD_VERSIONS,
+    VERSION,
+    DamagedLineError,
+    Record,
+    decode_line,
+)
 from symphony_registry.providers.embedded.journal.names import RESCUE
 from symphony_registry.providers.embedded.journal.segment import BLANK
 from symphony_registry.providers.embedded.journal.tail import unfinished_write
@@ -113,9 +120,9 @@ def check_header(record: Record, path: Path, kind: str | None = None) -> None:
     """Raise `StorageFormatError` unless a journal of this version, and of a kind, begins with `record`."""
     if record.get("format") != FORMAT or type(record.get("kind")) is not str:
         raise StorageFormatError(f"{path} is not a journal of this package.", path)
-    if record.get("version") != VERSION:
+    if record.get("version") not in (VERSION, *OLD_VERSIONS):
         raise StorageFormatError(
-            f"{path} has the format version {record.get('version')}; this package reads {VERSION}. "
+            f"{path} has the format version {record.get('version')}; this package reads versions up to {VERSION}. "
             "Use the version of the package that wrote it.",
             path,
         )

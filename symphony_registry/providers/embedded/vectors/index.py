@@ -69,6 +69,10 @@ class VectorIndex:
         matrix, lengths, head = self._finder()
         return {"matrix": matrix, "lengths": lengths, **(head.arrays(matrix, lengths) if head else {})}
 
+    def emptied(self) -> "VectorIndex":
+        """Return a new one with the same options."""
+        return VectorIndex(self._option_dimension, self._metric)
+
     def clear(self) -> None:
         """Forget everything, the dimension too unless an option fixed it."""
         self.dimension = self._option_dimension

@@ -1,0 +1,122 @@
+"""Which of a store's items an operation is about: the same keywords wherever several are found, counted or deleted."""
+
+from typing import NamedTuple
+
+from symphony_registry.backends.filters import ANYTHING, Condition, parse_filter
+from symphony_registry.backends.values import JSONObject, check_bool, check_bound, check_id, check_limit, collected
+from symphony_registry.errors import InvalidValueError
+
+_LARGEST, _BEFORE_SURROGATES, _AFTER_SURROGATES = "\U0010ffff", "\ud7ff", "\ue000"
+
+
+class Range(NamedTuple):
+    """The ids that begin with `prefix` and lie between `after` and `before`, both exclusive, by code points."""
+
+    prefix: str = ""
+    after: str | None = None
+    before: str | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it holds every id."""
+        return not self.prefix and self.after is None and self.before is None
+
+    def low(self) -> tuple[str, bool]:
+        """Return the lower bound, and whether it belongs to the range."""
+        if self.after is None or self.after < self.prefix:
+            return self.prefix, True
+        return self.after, False
+
+    def high(self) -> str | None:
+        """Return the upper bound, exclusive; `None` where there is none."""
+        bounds = [bound for bound in (end_of_prefix(self.prefix), self.before) if bound is not None]
+        return min(bounds, default=None)
+
+    def holds(self, id: str) -> bool:
+        """Say whether an id lies in the range."""
+        return (
+            id.startswith(self.prefix)
+            and (self.after is None or id > self.after)
+            and (self.before is None or id < self.before)
+        )
+
+
+class Selection(NamedTuple):
+    """The items of a range of ids whose document fulfils a condition."""
+
+    ids: Range = Range()
+    condition: Condition = ANYTHING
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it holds everything."""
+        return self.condition is ANYTHING and self.ids.is_all
+
+
+EVERYTHING = Selection()
+
+
+class Page(NamedTuple):
+    """How many of the selected items are wanted, by id or from the last id back."""
+
+    limit: int | None = None
+    reverse: bool = False
+
+
+def check_range(prefix: object, after: object = None, before: object = None) -> Range:
+    """Return a range of ids, checked: bounds are text as ids are, which may be empty."""
+    return Range(
+        check_bound(prefix, "prefix"),
+        None if after is None else check_bound(after, "after"),
+        None if before is None else check_bound(before, "before"),
+    )
+
+
+def check_selection(
+    prefix: object,
+    after: object,
+    before: object,
+    condition: JSONObject | None,
+    what: str = "metadata_filter",
+) -> Selection:
+    """Return a selection, checked; `what` is what the filter is called."""
+    return Selection(check_range(prefix, after, before), parse_filter(condition, what))
+
+
+def check_deletion(
+    ids: object,
+    prefix: object,
+    after: object,
+    before: object,
+    condition: JSONObject | None,
+    what: str = "metadata_filter",
+) -> "list[str] | Selection":
+    """Return what is to be deleted, checked: some ids, or a selection, which cannot be everything."""
+    selection = check_selection(prefix, after, before, condition, what)
+    if ids is None:
+        if selection.is_all:
+            raise InvalidValueError(
+                f"Nothing says what to delete: pass ids, prefix, after, before or {what}. To delete all, call clear()."
+            )
+        return selection
+    if not selection.is_all:
+        raise InvalidValueError(f"Pass either ids or a selection (prefix, after, before, {what}), not both.")
+    return [check_id(id) for id in collected(ids)]
+
+
+def check_page(limit: object, reverse: object, what: str = "reverse") -> Page:
+    """Return how many are wanted, checked."""
+    return Page(None if limit is None else check_limit(limit), check_bool(reverse, what))
+
+
+def end_of_prefix(prefix: str) -> str | None:
+    """Return the least text that is greater than every one with this prefix; `None` where there is none.
+
+    >>> end_of_prefix("thread-1/")
+    'thread-10'
+    """
+    kept = prefix.rstrip(_LARGEST)
+    if not kept:
+        return None
+    last = kept[-1]
+    return kept[:-1] + (_AFTER_SURROGATES if last == _BEFORE_SURROGATES else chr(ord(last) + 1))
