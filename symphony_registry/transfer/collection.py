@@ -18,7 +18,8 @@ from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject, check_id, checked_object
-from symphony_registry.backends.vector_store.base import VectorStoreBackend, check_vector
+from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.backends.vector_store.checks import check_vector
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.transfer.digest import canonical_json
 
