@@ -85,6 +85,12 @@ kinds = st.sampled_from(["P", "Q"])
 some_kinds = st.one_of(kinds, kinds, kinds, st.sampled_from(["", None]))
 directions = st.sampled_from(["outgoing", "incoming", "both", "both", "up"])
 
+# A prefix of some ids, or a bound between them.
+bounds = st.sampled_from(["", "A", "a", "e", "é", "\ud7ff", "\uffff", "\U00010000", "\U0010ffff", "\0", 3])
+ranges = {"prefix": bounds, "after": st.one_of(st.none(), bounds), "before": st.one_of(st.none(), bounds)}
+pages = {"limit": st.one_of(st.none(), limits), "reverse": st.booleans()}
+some_similarities = st.sampled_from([None, None, 0.0, 1.0, -2.5, 4.0, float("nan"), True])
+
 
 def call(name: str, *arguments: Any, **options: Any) -> Any:
     """Return a strategy for calls of `name`."""
@@ -98,10 +104,13 @@ VECTOR_CALLS = st.one_of(
     call("get_many", st.lists(ids, max_size=3)),
     call("delete", some_ids),
     call("delete_many", st.lists(some_ids, max_size=3)),
-    call("search", some_vectors, limits, some_filters, include_vectors=st.booleans()),
-    call("search_many", st.lists(some_vectors, max_size=2), limits, some_filters),
-    call("count", some_filters),
-    call("scan", st.sampled_from([1, 2, 0])),
+    call("delete_many", metadata_filter=some_filters, **ranges),
+    call("find", metadata_filter=some_filters, include_vectors=st.booleans(), **pages, **ranges),
+    call("update", some_ids, some_objects),
+    call("search", some_vectors, limits, some_filters, include_vectors=st.booleans(), min_similarity=some_similarities),
+    call("search_many", st.lists(some_vectors, max_size=2), limits, some_filters, min_similarity=some_similarities),
+    call("count", some_filters, **ranges),
+    call("scan", st.sampled_from([1, 2, 0]), metadata_filter=some_filters, **ranges),
 )
 GRAPH_CALLS = st.one_of(
     call("add_entity", some_ids, some_kinds, some_objects),

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar, cast
 
 import numpy as np
 import orjson
@@ -19,7 +19,7 @@ from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEn
 from symphony_registry.backends.concurrency import delaying_cancellation, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
-from symphony_registry.backends.filters import Condition
+from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation
 from symphony_registry.backends.knowledge_graph.checks import missing_end
@@ -28,8 +28,9 @@ from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver
 from symphony_registry.backends.remote.resource import RemoteResource
+from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import Direction, JSONObject
-from symphony_registry.backends.vector_store.base import VectorItem, VectorOptions
+from symphony_registry.backends.vector_store.base import FoundVector, VectorItem, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
@@ -147,18 +148,31 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
     async def _get(self, ids: list[str]) -> list[VectorItem | None]:
         return await _made(_item, await self._ask("get_many", "read", ids))
 
-    async def _delete(self, ids: list[str]) -> int:
-        return int(await self._ask("delete_many", "delete", ids))
+    async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
+        low, includes_low = selection.ids.low()
+        start = low if includes_low else f"{low}\0"  # which comes next
+        limit = page.limit if selection.condition is ANYTHING else None  # the server knows no conditions
+        rows = await self._ask("find", "within", start, selection.ids.high(), limit, page.reverse)
+
+        def found() -> list[FoundVector]:
+            matching = [_item(*row) for row in rows if selection.condition.matches(row[2])][: page.limit]
+            if include_vectors:
+                return cast("list[FoundVector]", matching)
+            return [{"id": item["id"], "metadata": item["metadata"]} for item in matching]
+
+        return await here_or_in_thread(found, len(rows) * ITEM)
+
+    async def _update(self, id: str, changes: JSONObject) -> bool:
+        return bool(await self._ask("update", "merge", id, changes))
+
+    async def _delete(self, chosen: list[str] | Selection) -> int:
+        if isinstance(chosen, Selection):
+            chosen = [item["id"] for item in await self._find(chosen, Page(), include_vectors=False)]
+        return int(await self._ask("delete_many", "delete", chosen))
 
     async def _dimension(self) -> int | None:
         kind: int | None = await self._ask("dimension", "kind")
         return kind or self._options.dimension
-
-    def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        async def read(after: str, size: int) -> list[VectorItem]:
-            return await _made(_item, await self._ask("scan", "page", after, size, 1))
-
-        return pages(read, "", lambda item: item["id"], size)
 
 
 class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):

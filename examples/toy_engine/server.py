@@ -72,6 +72,11 @@ class Table:
         """Return some rows."""
         return [self._rows.get(key) for key in keys]
 
+    def within(self, low: str, high: str | None, count: int | None, reverse: bool) -> list[Row]:
+        """Return so many rows from a key to below another, in the order of keys or from the last back."""
+        chosen = [key for key in self._rows if low <= key and (high is None or key < high)]
+        return [self._rows[key] for key in sorted(chosen, reverse=reverse)[:count]]
+
     def page(self, after: str, size: int, parts: int) -> list[Row]:
         """Return so many rows that follow a key, in the order of keys, which have so many parts."""
         following = [key for key in self._rows if key > after and key.count("\0") == parts - 1]

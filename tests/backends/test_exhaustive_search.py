@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from symphony_registry.backends.selection import Selection
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.backends.vector_store.base import VectorItem, VectorStoreBackend
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
@@ -20,8 +21,8 @@ class Unable(InMemoryVectorStore):
     _search = VectorStoreEngine._search
     _count = VectorStoreEngine._count
 
-    async def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        async for items in super()._batches(min(size, 7)):
+    async def _batches(self, size: int, selection: Selection) -> AsyncGenerator[list[VectorItem], None]:
+        async for items in super()._batches(min(size, 7), selection):
             yield []
             yield items
 

@@ -193,8 +193,8 @@ class CachesResults(InMemoryCheckpointStore):
 class OrdersAsUtf16(InMemoryVectorStore):
     """Orders equal similarities as UTF-16."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
-        found = await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
+        found = await super().search(query_vector, limit, metadata_filter, **options)
         return sorted(found, key=lambda result: (-result["similarity"], result["id"].encode("utf-16-be")))
 
 
@@ -220,9 +220,9 @@ class IgnoresLimit(InMemoryKnowledgeGraph):
 class TakesTrueAsLimit(InMemoryVectorStore):
     """Takes True for 1."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
         limit = int(limit) if isinstance(limit, bool) else limit
-        return await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+        return await super().search(query_vector, limit, metadata_filter, **options)
 
 
 @fault("limits")

@@ -17,9 +17,9 @@ _BLOCK = 0.3  # seconds, of which a loaded machine notices a part
 class BlocksTheLoop(InMemoryVectorStore):
     """Waits on the event loop when it searches."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
         time.sleep(_BLOCK)  # noqa: ASYNC251
-        return await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+        return await super().search(query_vector, limit, metadata_filter, **options)
 
 
 @fault("event_loop.reads")

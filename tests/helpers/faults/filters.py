@@ -13,12 +13,12 @@ from tests.helpers.plain import DictVectorStore
 class FiltersWithPython(DictVectorStore):
     """Takes True for equal to 1."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
         if metadata_filter and all(type(value) in (int, float, bool) for value in metadata_filter.values()):
-            found = await super().search(query_vector, 10**6, None, include_vectors=include_vectors)
+            found = await super().search(query_vector, 10**6, None, **options)
             wanted = metadata_filter.items()
             return [each for each in found if all(each["metadata"].get(key) == value for key, value in wanted)][:limit]
-        return await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+        return await super().search(query_vector, limit, metadata_filter, **options)
 
 
 @fault("filters")

@@ -3,14 +3,16 @@
 # mypy: ignore-errors
 # (faults are short, and as untyped as users write them)
 
+import re
 from dataclasses import replace
 from operator import itemgetter
 
 import numpy as np
 
-from symphony_registry.backends.filters import ANYTHING
+from symphony_registry.backends.filters import ANYTHING, parse_filter
 from symphony_registry.backends.parts import Parts
-from symphony_registry.backends.vector_store import InMemoryVectorStore
+from symphony_registry.backends.selection import EVERYTHING, check_range
+from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
 from symphony_registry.errors import (
     InvalidValueError,
 )
@@ -24,9 +26,9 @@ from tests.helpers.plain import DictVectorStore
 class CountsEverything(InMemoryVectorStore):
     """Does not apply the filter when it counts."""
 
-    async def count(self, metadata_filter=None):
-        await super().count(metadata_filter)
-        return await super().count()
+    async def count(self, metadata_filter=None, **selection):
+        await super().count(metadata_filter, **selection)
+        return await super().count(**selection)
 
 
 @fault("items")
@@ -125,8 +127,8 @@ class TakesMoreThanItKeeps(InMemoryVectorStore):
 class MissesTheBest(InMemoryVectorStore):
     """Finds only some of the most similar vectors, and does not say so among its guarantees."""
 
-    async def _search(self, queries, limit, condition, *, include_vectors):
-        found = await super()._search(queries, limit + 1, condition, include_vectors=include_vectors)
+    async def _search(self, queries, limit, condition, **options):
+        found = await super()._search(queries, limit + 1, condition, **options)
         return [results[1:] if len(results) > limit else results for results in found]
 
 
@@ -134,8 +136,8 @@ class MissesTheBest(InMemoryVectorStore):
 class OrdersAfterTheLimit(InMemoryVectorStore):
     """Cuts at the limit before it orders equals."""
 
-    async def _search(self, queries, limit, condition, *, include_vectors):
-        found = await super()._search(queries, 10**6, condition, include_vectors=include_vectors)
+    async def _search(self, queries, limit, condition, **options):
+        found = await super()._search(queries, 10**6, condition, **options)
         last = [sorted(results, key=itemgetter("similarity", "id"), reverse=True)[:limit] for results in found]
         return [sorted(results, key=lambda each: (-each["similarity"], each["id"])) for results in last]
 
@@ -147,8 +149,8 @@ class HasFewCandidates(InMemoryVectorStore):
 
     guarantees = replace(IN_MEMORY, exact_search=False)
 
-    async def _search(self, queries, limit, condition, *, include_vectors):
-        found = await super()._search(queries, 1_000, ANYTHING, include_vectors=include_vectors)
+    async def _search(self, queries, limit, condition, **options):
+        found = await super()._search(queries, 1_000, ANYTHING, **options)
         return [[each for each in near if condition.matches(each["metadata"])][:limit] for near in found]
 
 
@@ -156,18 +158,18 @@ class HasFewCandidates(InMemoryVectorStore):
 class TakesZeroVectors(InMemoryVectorStore):
     """Answers a search for the zero vector, which has no cosine."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
         if isinstance(query_vector, list) and query_vector and all(number == 0 for number in query_vector):
             return []
-        return await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+        return await super().search(query_vector, limit, metadata_filter, **options)
 
 
 @fault("search")
 class ScalesCosine(InMemoryVectorStore):
     """Gives the cosine in [0, 1]."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
-        found = await super().search(query_vector, limit, metadata_filter, include_vectors=include_vectors)
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
+        found = await super().search(query_vector, limit, metadata_filter, **options)
         return [{**result, "similarity": (1 + result["similarity"]) / 2} for result in found]
 
 
@@ -175,8 +177,8 @@ class ScalesCosine(InMemoryVectorStore):
 class FiltersAfterTheLimit(DictVectorStore):
     """Cuts at the limit before it filters."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
-        best = await super().search(query_vector, limit, include_vectors=include_vectors)
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
+        best = await super().search(query_vector, limit, **options)
         matching = await super().search(query_vector, 10**6, metadata_filter, include_vectors=False)
         ids = {result["id"] for result in matching}
         return [result for result in best if result["id"] in ids]
@@ -186,8 +188,8 @@ class FiltersAfterTheLimit(DictVectorStore):
 class AlwaysIncludesVectors(InMemoryVectorStore):
     """Returns vectors that nobody asked for."""
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
-        return await super().search(query_vector, limit, metadata_filter)
+    async def search(self, query_vector, limit=10, metadata_filter=None, **options):
+        return await super().search(query_vector, limit, metadata_filter, **{**options, "include_vectors": True})
 
 
 @fault("bulk")
@@ -203,10 +205,12 @@ class FirstWins(InMemoryVectorStore):
 class CountsTwice(InMemoryVectorStore):
     """Counts an id twice that is deleted twice in a bulk."""
 
-    async def delete_many(self, ids):
+    async def delete_many(self, ids=None, **selection):
+        if ids is None:
+            return await super().delete_many(**selection)
         ids = list(ids)
         there = sum([await self.get(id) is not None for id in ids])
-        await super().delete_many(ids)
+        await super().delete_many(ids, **selection)
         return there
 
 
@@ -214,10 +218,102 @@ class CountsTwice(InMemoryVectorStore):
 class SkipsTheRest(InMemoryVectorStore):
     """Scans only the first batch."""
 
-    async def scan(self, batch_size=1000):
+    async def scan(self, batch_size=1000, **selection):
         number = 0
-        async for item in super().scan(batch_size):
+        async for item in super().scan(batch_size, **selection):
             number += 1
             if number > batch_size:
                 return
             yield item
+
+
+@fault("finding.by_prefix")
+class TakesAPrefixForAPattern(InMemoryVectorStore):
+    """Selects by a pattern, in which % and _ stand for others."""
+
+    async def find(self, *, prefix="", **options):
+        found = await super().find(**options)
+        check_range(prefix)
+        pattern = re.escape(prefix).replace("%", ".*").replace("_", ".")
+        return [item for item in found if re.match(pattern, item["id"], re.DOTALL)]
+
+
+@fault("finding.by_bounds")
+class IncludesTheBound(InMemoryVectorStore):
+    """Takes `before` for inclusive."""
+
+    async def find(self, **selection):
+        found = await super().find(**selection)
+        last = await super().get_many([selection["before"]] if selection.get("before") else [])
+        return found + [item for item in last if item and item["id"].startswith(selection.get("prefix", ""))]
+
+
+@fault("finding.by_both")
+class LimitsBeforeItFilters(InMemoryVectorStore):
+    """Cuts at the limit before it filters what it lists."""
+
+    async def find(self, *, metadata_filter=None, **selection):
+        matching = parse_filter(metadata_filter).matches
+        return [item for item in await super().find(**selection) if matching(item["metadata"])]
+
+
+@fault("finding.without_vectors")
+class AlwaysListsVectors(InMemoryVectorStore):
+    """Lists vectors that nobody asked for."""
+
+    async def _find(self, selection, page, *, include_vectors):
+        return await super()._find(selection, page, include_vectors=True)
+
+
+@fault("finding.nothing_by_a_forgotten_argument")
+class ClearsByAForgottenArgument(InMemoryVectorStore):
+    """Deletes everything where nothing is selected."""
+
+    async def delete_many(self, ids=None, **selection):
+        if ids is None and not any(selection.values()):
+            return await self._delete(EVERYTHING)
+        return await super().delete_many(ids, **selection)
+
+
+@fault("finding.similar_enough")
+class WantsMore(InMemoryVectorStore):
+    """Leaves out what is exactly as similar as asked for."""
+
+    async def _search(self, queries, limit, condition, *, min_similarity, **options):
+        least = np.nextafter(min_similarity, np.inf)
+        return await super()._search(queries, limit, condition, min_similarity=least, **options)
+
+
+@fault("updating.merges")
+class ReplacesMetadata(InMemoryVectorStore):
+    """Takes an update for all of the metadata."""
+
+    async def _update(self, id, changes):
+        item = await self.get(id)
+        return item is not None and not await self.add(id, item["vector"], changes)
+
+
+@fault("updating.filtered")
+class FiltersByWhatWas(InMemoryVectorStore):
+    """Filters by the metadata that an id was added with."""
+
+    async def _update(self, id, changes):
+        columns = self._data.state._columns
+        replace, columns.replace = columns.replace, lambda row, metadata: None
+        try:
+            return await super()._update(id, changes)
+        finally:
+            columns.replace = replace
+
+
+@fault("updating.persisted")
+class ForgetsUpdates(FileVectorStore):
+    """Does not persist an update."""
+
+    def _log(self):
+        log = super()._log()
+        append = log.append
+        log.append = lambda groups: append(
+            [[change for change in group if change["op"] != "update"] for group in groups]
+        )
+        return log

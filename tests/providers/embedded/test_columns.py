@@ -50,7 +50,7 @@ class Rows:
     def append(self, *documents: dict[str, Any]) -> None:
         for document in documents:
             self.documents.append(document)
-            self.columns.append(document)
+            self.columns.append([document])
 
     def replace(self, row: int, document: dict[str, Any]) -> None:
         self.documents[row] = document

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.selection import Range
 from symphony_registry.backends.vector_store.base import Metric
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.vectors import principal
@@ -82,7 +83,7 @@ def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.Mo
     rows = random.normal(size=(3000, 32)).astype(np.float32)
     ids = [f"{number:04}" for number in range(3000)]
     index = index_of(rows.tolist(), "cosine")
-    assert set(index.arrays()) == {"matrix", "lengths"}
+    assert set(index.arrays()) == {"matrix", "lengths", "order"}
     expected = search(index, rows[5], 10)
     metadata: list[dict[str, int] | bytes] = [b'{"n":%d}' % number for number in range(3000)]
     restored = VectorIndex.restored(None, "cosine", ids, metadata, index.arrays())
@@ -92,6 +93,18 @@ def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.Mo
     restored.apply({"op": "put", "ids": ["0007", "new"], "vectors": rows[[5, 5]], "metadata": [{}, {}]})
     restored.apply({"op": "delete", "id": "0000"})
     assert [id for _, id in search(restored, rows[5], 3)] == ["0005", "0007", "new"]
+
+
+@pytest.mark.parametrize("left_out", [(), ("order",)], ids=["", "as older versions wrote them"])
+def test_a_restored_index_has_its_ids_in_order(left_out: tuple[str, ...]) -> None:
+    index = VectorIndex(None, "dot")
+    ids = ["b/2", "a", "b/1", "c"]
+    index.apply({"op": "put", "ids": ids, "vectors": np.ones((4, 2), np.float32), "metadata": [{}] * 4})
+    arrays = {name: array for name, array in index.arrays().items() if name not in left_out}
+    restored = VectorIndex.restored(None, "dot", ids, [{}] * 4, arrays)
+    assert list(restored.in_order.within(Range())) == ["a", "b/1", "b/2", "c"]
+    restored.apply({"op": "delete_many", "ids": ["b/2", "a"]})
+    assert list(restored.in_order.within(Range("b"))) == ["b/1"]
 
 
 def test_arrays_are_refused_as_changes_are() -> None:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 import orjson
@@ -88,7 +88,7 @@ class VectorSnapshot:
             return None  # reading the journal says what is wrong
         ids = orjson.loads(arrays.pop("ids").data)
         ends, text = arrays.pop("ends").tolist(), arrays.pop("metadata").tobytes()
-        metadata = (text[start:end] for start, end in pairwise([0, *ends]))
+        metadata = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         index = VectorIndex.restored(self._options.dimension, self._options.metric, ids, metadata, arrays)
         self._covered = snapshot.lines
         return index, snapshot.end, snapshot.lines

@@ -46,10 +46,10 @@ class Columns:
         self._columns: dict[Path, _Column] = {}
         self._making = Lock()
 
-    def append(self, document: JSONObject) -> None:
-        """Follow a row that is added at the end."""
+    def append(self, documents: Iterable[JSONObject]) -> None:
+        """Follow rows that are added at the end."""
         for column in self._columns.values():
-            column.codes.append(column.code(document))
+            column.codes.extend(map(column.code, documents))
         self._drop_spent()
 
     def replace(self, row: int, document: JSONObject) -> None:

@@ -10,6 +10,7 @@ import orjson
 
 from symphony_registry.backends.cost import NUMBERS
 from symphony_registry.backends.filters import Condition
+from symphony_registry.backends.selection import Range
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
@@ -57,7 +58,8 @@ class VectorIndex:
         index._take(ids, matrix, lengths)
         index._ids, index._metadata, index.rows = ids, list(metadata), dict(zip(ids, range(len(ids)), strict=True))
         index._matrix, index._lengths = matrix, lengths
-        index.in_order.add_many(ids)
+        order = arrays.get("order")  # which older ones do not have
+        index.in_order = SortedIds(ids if order is None else np.array(ids, object)[order].tolist())
         if "basis" in arrays:
             index._head.restore(len(ids), arrays["basis"], arrays["heads"])
         return index
@@ -67,9 +69,11 @@ class VectorIndex:
         return self._ids, self._metadata
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the numbers that `restored` takes, in the order of the rows."""
+        """Return the numbers that `restored` takes, those of the rows in their order."""
         matrix, lengths, head = self._finder()
-        return {"matrix": matrix, "lengths": lengths, **(head.arrays(matrix, lengths) if head else {})}
+        order = np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self))
+        directions = head.arrays(matrix, lengths) if head else {}
+        return {"matrix": matrix, "lengths": lengths, "order": order, **directions}
 
     def emptied(self) -> "VectorIndex":
         """Return a new one with the same options."""
@@ -133,17 +137,29 @@ class VectorIndex:
         lengths = lengths_of(vectors)
         self._take(ids, vectors, lengths)
         before = len(self._ids)
-        rows = [self._put_metadata(id, item) for id, item in zip(ids, metadata, strict=True)]
-        all_new = len(self._ids) == before + len(rows)
-        if all_new and not before:  # the block is the matrix
+        where: slice | list[int]
+        if self.rows.keys().isdisjoint(ids) and len(set(ids)) == len(ids):
+            where = self._append(ids, metadata)
+        else:
+            where = [self._put_metadata(id, item) for id, item in zip(ids, metadata, strict=True)]
+        if where == slice(0, len(vectors)):  # the block is the matrix
             self._matrix, self._lengths = vectors, lengths
         else:
             if len(self._ids) > len(self._matrix):
                 self._grow(max(64, 2 * before, len(self._ids)))
-            where = slice(before, len(self._ids)) if all_new else rows
             self._matrix[where] = vectors
             self._lengths[where] = lengths
-        self.in_order.add_many(self._ids[before:])
+
+    def _append(self, ids: Sequence[str], metadata: Sequence[JSONObject]) -> slice:
+        """Add rows with new ids, and return where."""
+        before = len(self._ids)
+        for row, id in enumerate(ids, before):
+            self.rows[id] = row
+        self.in_order.add_many(ids)
+        self._ids += ids
+        self._metadata += metadata
+        self._columns.append(metadata)
+        return slice(before, len(self._ids))
 
     def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
         """Adapt to vectors that come in, or refuse them."""
@@ -161,10 +177,8 @@ class VectorIndex:
     def _put_metadata(self, id: str, metadata: JSONObject) -> int:
         row = self.rows.get(id)
         if row is None:
-            row = self.rows[id] = len(self._ids)
-            self._ids.append(id)
-            self._metadata.append(metadata)
-            self._columns.append(metadata)
+            row = len(self._ids)
+            self._append([id], [metadata])
         else:
             self._replace(row, metadata)
             self._head.note(row)
