@@ -192,6 +192,7 @@ VECTOR_CALLS: tuple[tuple[str, tuple[Argument, ...]], ...] = (
     ("get_many", (_some(_id),)),
     ("delete", (ID,)),
     ("delete_many", (_some(_id),)),
+    ("update", (ID, OBJECT)),
     ("search", (VECTOR, LIMIT, FILTER)),
     ("search_many", (_some(_vector), LIMIT, FILTER)),
     ("count", (FILTER,)),

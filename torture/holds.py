@@ -156,9 +156,16 @@ async def _vector_steps(store: Any, size: int, dimension: int, *, equal: bool) -
     yield "search after that", _each(lambda n: store.search(rows[n]), 5)
     yield "get_many", lambda: store.get_many(ids)
     yield "get", _each(lambda n: store.get(ids[n]), 300)
+    yield "find", store.find
+    yield "find, filter", lambda: store.find(metadata_filter={"word": {"$gt": "w1"}}, include_vectors=False)
+    yield "find, prefix and filter", lambda: store.find(prefix="i1", metadata_filter={"half": {"$gt": 5}})
+    yield "update", _each(lambda n: store.update(ids[n], {"z": n}), 100)
     yield "scan", _through(store.scan)
+    yield "scan, filter", _through(lambda: store.scan(metadata_filter=few))
     yield "delete", _each(lambda n: store.delete(ids[n]), 100)
     yield "delete_many", lambda: store.delete_many(ids[: size // 2])
+    yield "delete_many by a filter", lambda: store.delete_many(metadata_filter={"word": {"$gt": "w3"}})
+    yield "delete_many by a prefix", lambda: store.delete_many(prefix="i")
     yield "clear", store.clear
     yield "disconnect", store.disconnect
 

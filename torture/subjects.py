@@ -108,7 +108,9 @@ def _vector_script() -> Iterator[Step]:
         yield one(methodcaller("add_many", items))
     yield at_once("again", lambda store, id: store.add(id, vector(3)))
     yield one(lambda store: store.delete_many(["bulk6", "bulk7", "nobody"]))
+    yield at_once("again", lambda store, id: store.update(id, {"n": 1}))
     yield one(reopen)
+    yield one(lambda store: store.delete_many(prefix="task"))
     yield one(lambda store: store.add("z", vector(4)))
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from symphony_registry.backends.vector_store.base import Float32s, SearchResult
-from symphony_registry.backends.vector_store.scoring import Query, lengths_of
+from symphony_registry.backends.vector_store.scoring import SAME_DISTANCE, Query, lengths_of
 
 
 class Candidate(NamedTuple):
@@ -55,6 +55,18 @@ class Ranking:
             for result, vector in zip(found, self._rows[best].tolist(), strict=True):
                 result["vector"] = vector
         return found
+
+
+def farthest(query: Query, similarity: float) -> float:
+    """Return the distance beyond which the server puts nothing of this similarity: the reverse of the following."""
+    match query.metric:
+        case "cosine":
+            return 1.0 - similarity + query.tolerance
+        case "dot":
+            return -similarity / (1.0 if query.is_safe else query.length)
+        case _:
+            distance = 1.0 / similarity - 1.0 + SAME_DISTANCE if similarity > 0 else math.inf
+            return distance / (1.0 - query.tolerance)
 
 
 def _highest_beyond(query: Query, distance: float) -> float:

@@ -97,9 +97,10 @@ ITEMS = "SELECT id, embedding::{vector}, metadata FROM {vectors}"
 EXACT = """
     SELECT id, embedding::{vector}, metadata,
         CASE WHEN NOT outlier THEN (embedding::{vector} {operator} $1::{vector}) {slack} END AS distance
-    FROM {vectors} WHERE {where} ORDER BY distance NULLS FIRST LIMIT $2
+    FROM {vectors} WHERE {where}{near} ORDER BY distance NULLS FIRST LIMIT $2
 """
 DOT_SLACK = "- $3::double precision * length"
+NEAR = " AND (outlier OR (embedding::{vector} {operator} $1::{vector}) {slack} <= {bound}::double precision)"
 # The settings hold for this statement alone. The search refers to their row, so that they are made before it. Of its
 # candidates, those that tie with the last are read as well: which of them are first by id is for the ranking to say.
 BY_INDEX = """

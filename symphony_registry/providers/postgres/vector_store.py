@@ -1,5 +1,6 @@
 """Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +21,7 @@ from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorItem
 from symphony_registry.backends.vector_store.block import Block, uncopied_documents
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
-from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
+from symphony_registry.backends.vector_store.ranking import Candidate, Ranking, farthest
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
 from symphony_registry.errors import BackendSetupError, DimensionError, InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection, Record
@@ -39,6 +40,7 @@ from symphony_registry.providers.postgres.vector_sql import (
     LARGEST,
     LARGEST_EF,
     MANY_ITEMS,
+    NEAR,
     ONE_ITEM,
     PUT,
     UNKNOWN_ROWS,
@@ -200,14 +202,15 @@ class PostgresVectorStore(VectorStoreEngine):
         found: list[list[SearchResult]] = []
         for vector in queries:
             await turns.give()
-            records, ranking = await self._ranked(Query(vector, self._options.metric), limit, condition)
+            query = Query(vector, self._options.metric)
+            records, ranking = await self._ranked(query, limit, condition, min_similarity)
             results = partial(ranking.results, limit, min_similarity, include_vectors=include_vectors)
             found.append(await here_or_in_thread(results, _cost(records[:limit])))
         return found
 
-    async def _ranked(self, query: Query, limit: int, condition: Condition) -> _Ranked:
+    async def _ranked(self, query: Query, limit: int, condition: Condition, min_similarity: float) -> _Ranked:
         found = await self._by_index(query, limit, condition) if self._options.index == "hnsw" else None
-        return found or await self._exactly(query, limit, condition)
+        return found or await self._exactly(query, limit, condition, min_similarity)
 
     async def _by_index(self, query: Query, limit: int, condition: Condition) -> _Ranked | None:
         """Return what the index finds, or `None` if that is less than the limit: it may not be all that matches."""
@@ -228,13 +231,17 @@ class PostgresVectorStore(VectorStoreEngine):
             return None
         return records, await _ranking(query, records)
 
-    async def _exactly(self, query: Query, limit: int, condition: Condition) -> _Ranked:
+    async def _exactly(self, query: Query, limit: int, condition: Condition, min_similarity: float) -> _Ranked:
         metric, wanted = self._options.metric, limit + _SPARE
         vector = query.vector if query.is_safe or metric == "euclidean" else _direction(query)
         slack = [query.tolerance * (query.length if query.is_safe else 1.0)] if metric == "dot" else []
-        names = {"slack": DOT_SLACK if slack else ""}
+        names = {"slack": DOT_SLACK if slack else "", "near": ""}
+        distance = farthest(query, min_similarity)
+        bound = [distance] if query.is_safe and math.isfinite(distance) else []
+        if bound:
+            names["near"] = self._data.tables.sql(NEAR, slack=names["slack"], bound=f"${3 + len(slack)}")
         while True:
-            arguments = [encoded(vector[np.newaxis])[0], wanted, *slack]
+            arguments = [encoded(vector[np.newaxis])[0], wanted, *slack, *bound]
             records = await self._nearest(EXACT, vector.size, condition, arguments, **names)
             ranking = await _ranking(query, records)
             if ranking.is_final(limit, wanted):
