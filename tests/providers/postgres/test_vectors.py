@@ -337,3 +337,21 @@ async def test_an_approximate_search_finds_as_many_as_match(options: dict[str, A
             assert len(questions) == 600
         ties = [each["id"] for each in await store.search([1.0, 2.0, 3.0], 50) if each["similarity"] > 1 - 1e-6]
         assert ties == sorted(ties)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e20])
+async def test_what_is_just_similar_enough_is_found_as_in_memory(
+    metric: str, scale: float, options: dict[str, Any]
+) -> None:
+    rows = (np.random.default_rng(3).normal(size=(60, 16)) * scale).astype(np.float32)
+    items = [(f"{number:02}", row, None) for number, row in enumerate(rows)]
+    items += [("equal", rows[0], None), ("nearly", np.nextafter(rows[0], np.float32(np.inf)), None)]
+    options["metric"] = metric
+    async with PostgresVectorStore(options) as store, InMemoryVectorStore({"metric": metric}) as memory:
+        for each in (store, memory):
+            await each.add_many(items)
+        for query in (rows[0], rows[1] * 1e-18):
+            for least in [found["similarity"] for found in await memory.search(query, 100)]:
+                expected = ids(await memory.search(query, 100, min_similarity=least))
+                assert ids(await store.search(query, 100, min_similarity=least)) == expected
