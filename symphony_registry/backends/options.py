@@ -19,7 +19,7 @@ class BackendOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     def exclusive(self) -> dict[str, str]:
-        """Return the options that lead to what no other backend may use, with what tells that apart."""
+        """Return the options that lead to what no other backend may use, with its path; what lies in it is taken."""
         return {}
 
 

@@ -102,8 +102,8 @@ async def open_to_read(registry: ServiceRegistry, store: StoreName) -> StorageBa
     return await open_store(registry, store)
 
 
-async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreContents:
-    """Open a store to copy from or to; raises `TransferError` for one that does not outlive this command."""
+async def open_to_fill(registry: ServiceRegistry, store: StoreName) -> StoreContents:
+    """Open a store to copy to; raises `TransferError` for one that does not outlive this command."""
     return _contents(await open_store(registry, store))
 
 
@@ -115,8 +115,8 @@ def _contents(opened: StorageBackend) -> StoreContents:
     return StoreContents(opened)
 
 
-async def open_source(registry: ServiceRegistry, store: StoreName, *, beside: bool = False) -> StoreContents:
-    """Open a store to copy from, perhaps beside an application; raises `TransferError` where opening would make it."""
+async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
+    """Open a store to copy from, as `open_to_read`; raises `TransferError` where opening would make it."""
     with public_errors(f"{store} could not be opened"):
         backend = Registrations(registry.container).find(*store)
         is_there = backend is None or await backend.exists()
@@ -125,4 +125,4 @@ async def open_source(registry: ServiceRegistry, store: StoreName, *, beside: bo
             f"{backend} is not there: nothing was ever stored in it. Check the environment, and the working directory "
             f"({Path.cwd()}), where relative paths start."
         )
-    return _contents(await (open_to_read if beside else open_store)(registry, store))
+    return _contents(await open_to_read(registry, store))

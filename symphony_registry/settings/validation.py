@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -83,17 +83,22 @@ def _position(files: list[str], problem: Problem) -> tuple[int, int]:
 
 
 def _twice_used(tree: Branch, resolved: Mapping[Path_, Resolved]) -> Iterator[Problem]:
-    """Yield the backends that use what another has for itself."""
-    first: dict[str, Path_] = {}
+    """Yield the backends that use what another has for itself, or what lies in it or around it."""
+    taken: dict[PurePath, Path_] = {}
+    around: dict[PurePath, Path_] = {}
     for backend, each in resolved.items():
         made = each.options.made if isinstance(each.options, ValidatedOptions) else None
-        for option, place in made.exclusive().items() if isinstance(made, BackendOptions) else ():
-            path = (*backend, "options", option)
-            other = first.setdefault(place, path)
-            if other != path:
-                where = f"{'.'.join(other)} ({tree.find(other).origin})"
-                message = f"{place} is what {where} leads to as well, and each needs a place of its own."
-                yield tree.find(path).origin.problem(path, message)
+        for option, text in made.exclusive().items() if isinstance(made, BackendOptions) else ():
+            place, path = PurePath(text), (*backend, "options", option)
+            inside = next((taken[above] for above in place.parents if above in taken), None)
+            for relation, other in ("is", taken.get(place)), ("lies in", inside), ("holds", around.get(place)):
+                if other is not None:
+                    where = f"{'.'.join(other)} ({tree.find(other).origin})"
+                    message = f"{place} {relation} what {where} leads to, and each needs a place of its own."
+                    yield tree.find(path).origin.problem(path, message)
+            taken.setdefault(place, path)
+            for above in place.parents:
+                around.setdefault(above, path)
 
 
 def _is_unresolved(node: Node) -> bool:

@@ -71,9 +71,26 @@ checkpoint_stores:
         (directory / "deep" / "link").symlink_to("../link")
         assert problems(directory) == [
             f"base.yaml:7: checkpoint_stores.second.options.path: {directory}/data is what "
-            f"vector_stores.default.options.path ({directory}/base.yaml:2) leads to as well, and each needs a place of "
-            "its own."
+            f"vector_stores.default.options.path ({directory}/base.yaml:2) leads to, and each needs a place of its own."
         ]
+
+    @pytest.mark.parametrize(
+        ("first", "second", "relation"),
+        [("d", "d/a/b", "lies in"), ("d/a/b", "d", "holds"), ("d", "link/x", "lies in")],
+    )
+    def test_one_store_inside_the_other_is_an_error(
+        self, first: str, second: str, relation: str, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stores = [
+            f"{name}: {{provider: file, options: {{path: {path}}}}}"
+            for name, path in zip("xy", (first, second), strict=True)
+        ]
+        directory = write(base=f"vector_stores: {{{', '.join(stores)}}}")
+        monkeypatch.chdir(directory)
+        (directory / "link").symlink_to("d")
+        (found,) = problems(directory)
+        assert f"vector_stores.y.options.path: {directory}/d" in found
+        assert f" {relation} what vector_stores.x.options.path" in found
 
     def test_two_below_one_directory_are_none(self, write: Write) -> None:
         base = "vector_stores: {a: {provider: file, options: {path: d/a}}, b: {provider: file, options: {path: d/b}}}"
