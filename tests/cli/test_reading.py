@@ -201,3 +201,12 @@ def test_problems_are_listed_in_the_order_of_the_files_and_their_lines_then_vari
     lines = [1, 3, 3, 5, 6, 7]
     variable = "$SYMPHONY_REGISTRY_TIMEOUTS__CLOSE"
     assert places == [*(f"config/base.yaml:{line}" for line in lines), "config/a.yaml:2", variable]
+
+
+def test_find_says_that_there_are_more_than_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    for store, limit in ("vector_store", 4), ("knowledge_graph", 1), ("checkpoint_store", 1):
+        assert len(printed(capsys, "find", store, "--limit", str(limit), "--json")) == limit
+        assert main(["find", store, "--limit", str(limit)]) == 0
+        assert capsys.readouterr().err == f"{limit} shown, there are more: --limit N.\n"
+    assert main(["find", "vector_store", "--limit", "5"]) == 0
+    assert capsys.readouterr().err == ""
