@@ -94,7 +94,9 @@ def _refuse_foreign(text: str) -> None:
     form = placeholder(text)
     if form is not None:
         literal = "write $$ for a dollar" if form.startswith("$") else "a variable's own value may hold it"
-        raise InterpolationError(f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}.")
+        raise InterpolationError(
+            f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}; a path has none."
+        )
 
 
 def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:

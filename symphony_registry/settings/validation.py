@@ -1,5 +1,6 @@
 """Checking a settings tree against the models, the providers and their options."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
@@ -15,6 +16,8 @@ from symphony_registry.backends.values import check_id
 from symphony_registry.errors import ConfigurationError, InvalidValueError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Resolved, Timeouts
 from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
+
+_KEY_AND_VALUE = re.compile(r"[a-z_]+:\S")
 
 
 class Validated(NamedTuple):
@@ -123,19 +126,20 @@ def _resolve(tree: Branch, backend_type: BackendType, name: str, problems: list[
     if form := placeholder(name):
         raise InvalidValueError(f"{form} is not replaced in the name of a backend. Write the name itself.")
     path = (backend_type.section, name)
-    provider_name = tree.find((*path, "provider"))
-    if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:
+    backend = to_plain(tree.find(path))
+    provider_name = backend.get("provider") if isinstance(backend, dict) else None
+    if not isinstance(provider_name, str) or not provider_name:
         return None  # the model has said so
-    provider = StorageBackendFactory.get_provider(backend_type, provider_name.value)
+    provider = StorageBackendFactory.get_provider(backend_type, provider_name)
     model = options_model(provider)
-    options = tree.find((*path, "options"))
-    given = to_plain(options) if isinstance(options, Branch) and options is not tree.find(path) else {}
+    options = backend.get("options")
+    given = options if isinstance(options, dict) else {}
     if model is None:
         return Resolved(provider, given)
     try:
         return Resolved(provider, ValidatedOptions(given, model.model_validate(given)))
     except ValidationError as error:
-        problems += _described(error, tree, (*path, "options"), model, f" of the provider {provider_name.value}")
+        problems += _described(error, tree, (*path, "options"), model, f" of the provider {provider_name}")
         return None
 
 
@@ -152,15 +156,23 @@ def _described(
     problems = []
     for each in error.errors(include_input=False, include_url=False):
         path = (*prefix, *(str(part) for part in each["loc"]))
+        node = tree.find(path)
         message = reason(each)
-        if each["type"] == "extra_forbidden":
+        if each["type"] in ("model_type", "dict_type") and isinstance(node, Leaf) and _has_no_space(node.value):
+            message = f"{message}: put a space after the colon"
+        elif each["type"] == "extra_forbidden":
             known = _known_keys(path[len(prefix) :], model)
             kind = "option" if owner else "key"
             message = f'there is no {kind} "{path[-1]}"{owner}. {hint(path[-1], known)}'
         elif each["type"] == "missing":
             message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing'
-        problems.append(tree.find(path).origin.problem(path, f"{message.removesuffix('.')}."))
+        problems.append(node.origin.problem(path, f"{message.removesuffix('.')}."))
     return problems
+
+
+def _has_no_space(value: object) -> bool:
+    """Say whether a text was meant as a key and a value: `provider:memory`."""
+    return isinstance(value, str) and _KEY_AND_VALUE.match(value) is not None
 
 
 def _known_keys(path: Path_, model: type[BaseModel]) -> Any:

@@ -99,3 +99,16 @@ checkpoint_stores:
     def test_tables_in_one_server_may_be_shared(self, write: Write) -> None:
         store = "{provider: postgres, options: {dsn: 'postgresql://db/x', table_prefix: shared_}}"
         assert load(write(base=f"vector_stores: {{a: {store}, b: {store}}}"))
+
+
+class TestAMissingSpace:
+    @pytest.mark.parametrize("text", ["provider:memory", "provider:memory\n    options:{}"])
+    def test_a_missing_space_after_a_colon_is_the_only_problem_and_says_so(self, text: str, write: Write) -> None:
+        assert problems(write(base=f"vector_stores:\n  default:\n    {text}\n")) == [
+            "base.yaml:2: vector_stores.default: a mapping is expected here: put a space after the colon."
+        ]
+
+    def test_a_text_that_is_no_key_is_not_taken_for_one(self, write: Write) -> None:
+        assert problems(write(base="vector_stores: {default: memory}")) == [
+            "base.yaml:1: vector_stores.default: a mapping is expected here."
+        ]
