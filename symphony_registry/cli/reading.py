@@ -98,7 +98,7 @@ async def _item(opened: StorageBackend, store: StoreName, id: str) -> _Item:
                 saved = await opened.get_checkpoint(id)
                 found = None if saved is None else {**saved}
     if found is None:
-        raise NotFoundError(f"{store} has nothing under the id {id!r}. `find {store}` lists what there is.")
+        raise NotFoundError(f"{store} has nothing under the id {id!r}. `find` lists what there is.")
     return found
 
 

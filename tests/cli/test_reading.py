@@ -210,3 +210,18 @@ def test_find_says_that_there_are_more_than_it_shows(capsys: pytest.CaptureFixtu
         assert capsys.readouterr().err == f"{limit} shown, there are more: --limit N.\n"
     assert main(["find", "vector_store", "--limit", "5"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["get vector_store x", "find vector_store", "search vector_store x", "stats"])
+def test_looking_at_a_store_in_memory_is_worth_a_remark(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("config/base.yaml").write_text("vector_stores: {default: {provider: memory}}")
+    main(command.split())
+    assert "does not persist: it is empty now, and gone when this command ends" in capsys.readouterr().err
+
+
+def test_a_warning_looks_the_same_in_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SYMPHONY_REGISTRY_CONFIG_DIR")
+    for command in ["check"], ["find", "vector_store"]:
+        words = [sys.executable, "-m", "symphony_registry", *command]
+        found = subprocess.run(words, capture_output=True, text=True, check=True).stderr
+        assert found.startswith("warning: config/base.yaml is not read")
