@@ -15,7 +15,7 @@ from symphony_registry.backends.storage import BackendProvider, BackendType
 from symphony_registry.backends.values import check_id
 from symphony_registry.errors import ConfigurationError, InvalidValueError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Resolved, Timeouts
-from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
+from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, is_backend, to_plain, tree_of
 
 _KEY_AND_VALUE = re.compile(r"[a-z_]+:\S")
 
@@ -165,9 +165,20 @@ def _described(
             kind = "option" if owner else "key"
             message = f'there is no {kind} "{path[-1]}"{owner}. {hint(path[-1], known)}'
         elif each["type"] == "missing":
-            message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing'
+            message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing{_not_meant(tree, path)}'
+        elif isinstance(node, Leaf) and node.value == "" and node.origin.source.startswith("$"):
+            message = f"the variable is set, but empty: {message}"
         problems.append(node.origin.problem(path, f"{message.removesuffix('.')}."))
     return problems
+
+
+def _not_meant(tree: Branch, path: Path_) -> str:
+    """Return what there is to say where a variable has made a backend, though it was to change another."""
+    section = tree.children[path[0]]
+    others = section.children.keys() - {path[1]} if isinstance(section, Branch) else set()
+    if not is_backend(path[:2]) or not tree.find(path).origin.source.startswith("$") or not others:
+        return ""
+    return f", and no file has this backend. {hint(path[1], others)}"
 
 
 def _has_no_space(value: object) -> bool:

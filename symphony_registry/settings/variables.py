@@ -37,7 +37,7 @@ def read_variables(variables: Mapping[str, str], below: Branch, problems: list[P
         origin = Origin(f"${name}")
         parts = name.removeprefix(PREFIX).split(_SEPARATOR)
         if parts[0].lower() not in _TOP or not all(parts):
-            message = f"there is no such setting. {hint(name, _spellings(below), 'For example')}"
+            message = f"there is no such setting. {hint(name, _spellings(below), 'For example', PREFIX)}"
             problems.append(origin.problem((), message))
             continue
         value = variables[name]
