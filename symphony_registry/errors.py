@@ -136,6 +136,11 @@ class BackendErrorGroup(ExceptionGroup[Exception], RegistryError):  # noqa: N818
         super().__init__(message, errors)
         self.transient = all(isinstance(each, RegistryError) and each.transient for each in errors)
 
+    def __str__(self) -> str:
+        first, *others = self.exceptions  # a line in a log has no room for all
+        more = f" (and {len(others)} more)" if others else ""
+        return f"{self.message}: {public_text(first)}{more}"
+
     def derive(self, excs: Sequence[Exception]) -> "BackendErrorGroup":  # type: ignore[override]
         """Keep the class when `except*` splits the group."""
         return BackendErrorGroup(self.message, excs)

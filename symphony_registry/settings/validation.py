@@ -66,7 +66,11 @@ def validated(tree: Branch, problems: list[Problem], files: Sequence[Path] = ())
                 found.append(tree.find(path).origin.problem(path, str(error)))
                 cause = cause or error
     found += _twice_used(tree, resolved)
-    wrong = [*problems, *(problem for problem in found if not _is_unresolved(tree.find(problem.path)))]
+    known = {problem.path for problem in problems}
+    wrong = [
+        *problems,
+        *(each for each in found if each.path not in known and not _is_unresolved(tree.find(each.path))),
+    ]
     if settings is None or wrong:
         settings = RegistrySettings.model_validate(_without_wrong(tree, wrong))
     for (section_name, name), each in resolved.items():

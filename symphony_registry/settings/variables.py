@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from symphony_registry.errors import Problem, hint
 from symphony_registry.settings.interpolation import InterpolationError, read_text
@@ -44,7 +43,7 @@ def read_variables(variables: Mapping[str, str], below: Branch, problems: list[P
         if len(parts) > _OPTION_PARTS and parts[-1].upper() == _FILE:
             parts.pop()
             try:
-                origin, value = origin._replace(references=(f"file:{value}",)), read_text(Path(value))
+                origin, value = origin._replace(references=(f"file:{value}",)), read_text(value)
             except InterpolationError as error:
                 problems.append(origin.problem((), str(error)))
                 continue

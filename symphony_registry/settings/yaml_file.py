@@ -75,7 +75,7 @@ def _without_tokens(problem: str) -> str:
 
 def _not_allowed(tag: str) -> str:
     name = f"tag {tag.replace(_TAG, '!!')}" if tag.startswith(_TAG) else "tag after !"  # which may be a secret
-    return f"the {name} is not allowed: only plain values are"
+    return f"the {name} is not allowed: only plain values are, and ${{NAME}} for a variable"
 
 
 class _TooLargeError(Exception):

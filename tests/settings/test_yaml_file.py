@@ -112,3 +112,15 @@ class TestAMissingSpace:
         assert problems(write(base="vector_stores: {default: memory}")) == [
             "base.yaml:1: vector_stores.default: a mapping is expected here."
         ]
+
+
+def test_a_tag_is_the_only_problem_and_its_message_says_how_a_variable_is_written(write: Write) -> None:
+    (found,) = problems(write(base="vector_stores: {default: {provider: file, options: {path: !env DATA}}}"))
+    assert found.endswith(
+        "options.path: the tag after ! is not allowed: only plain values are, and ${NAME} for a variable."
+    )
+
+
+def test_a_module_without_any_backend_says_so(write: Write) -> None:
+    (found,) = problems(write(base="vector_stores: {default: {provider: 'json:Foo'}}"))
+    assert found.endswith("json has no Foo. It has no backend class and no provider at all.")
