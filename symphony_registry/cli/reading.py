@@ -120,6 +120,8 @@ def find(
         raise typer.BadParameter(f"{chosen} has no types: leave --type out.")
     found = asyncio.run(_find(registry, chosen, _read_filter(where), type_name, limit + 1))
     _print(found[:limit], as_json=as_json)
+    if not found:
+        print_lines(Text("Nothing matches.", FAINT), stderr=True)
     if len(found) > limit:
         print_lines(Text(f"{limit} shown, there are more: --limit N.", FAINT), stderr=True)
 

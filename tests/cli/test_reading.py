@@ -225,3 +225,8 @@ def test_a_warning_looks_the_same_in_every_command(monkeypatch: pytest.MonkeyPat
         words = [sys.executable, "-m", "symphony_registry", *command]
         found = subprocess.run(words, capture_output=True, text=True, check=True).stderr
         assert found.startswith("warning: config/base.yaml is not read")
+
+
+def test_find_says_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", "knowledge_graph", "--type", "persn"]) == 0
+    assert capsys.readouterr() == ("ID\n", "Nothing matches.\n")
