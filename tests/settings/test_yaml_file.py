@@ -108,6 +108,13 @@ class TestAMissingSpace:
             "base.yaml:2: vector_stores.default: a mapping is expected here: put a space after the colon."
         ]
 
+    def test_it_is_asked_for_where_a_key_follows(self, write: Write) -> None:
+        base = "vector_stores:\n  default:\n    provider:memory\n    options: {}\n"
+        assert problems(write(base=base))[0] == (
+            "base.yaml:4: this is not YAML: mapping values are not allowed here. "
+            "Is there a space after the colon in the line before?"
+        )
+
     def test_a_text_that_is_no_key_is_not_taken_for_one(self, write: Write) -> None:
         assert problems(write(base="vector_stores: {default: memory}")) == [
             "base.yaml:1: vector_stores.default: a mapping is expected here."
