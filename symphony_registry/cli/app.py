@@ -1,6 +1,7 @@
 """The commands of `symphony-registry`."""
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -76,6 +77,7 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run the command and return its exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it
+    logging.basicConfig(format="warning: %(message)s")  # as commands print one
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # for the classes of an application that is not installed
     try:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 import orjson
 import typer
+from rich.text import Text
 
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.filters import parse_filter
@@ -14,7 +15,7 @@ from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.cli.options import ConfigDir, Environment, Json, Store
-from symphony_registry.cli.output import print_json, print_lines, print_table
+from symphony_registry.cli.output import FAINT, print_json, print_lines, print_table
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, public_errors
 from symphony_registry.registry import ServiceRegistry
@@ -97,7 +98,7 @@ async def _item(opened: StorageBackend, store: StoreName, id: str) -> _Item:
                 saved = await opened.get_checkpoint(id)
                 found = None if saved is None else {**saved}
     if found is None:
-        raise NotFoundError(f"{store} has nothing under the id {id!r}. `find {store}` lists what there is.")
+        raise NotFoundError(f"{store} has nothing under the id {id!r}. `find` lists what there is.")
     return found
 
 
@@ -117,7 +118,12 @@ def find(
     chosen = chosen_store(registry, store)
     if type_name is not None and chosen.backend_type is not BackendType.KNOWLEDGE_GRAPH:
         raise typer.BadParameter(f"{chosen} has no types: leave --type out.")
-    _print(asyncio.run(_find(registry, chosen, _read_filter(where), type_name, limit)), as_json=as_json)
+    found = asyncio.run(_find(registry, chosen, _read_filter(where), type_name, limit + 1))
+    _print(found[:limit], as_json=as_json)
+    if not found:
+        print_lines(Text("Nothing matches.", FAINT), stderr=True)
+    if len(found) > limit:
+        print_lines(Text(f"{limit} shown, there are more: --limit N.", FAINT), stderr=True)
 
 
 async def _find(
