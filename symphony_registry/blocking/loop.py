@@ -1,0 +1,164 @@
+"""An event loop on a thread of its own, and how other threads call what is async there."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from threading import Lock, Thread
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from symphony_registry.backends.forking import abandon_in_children
+from symphony_registry.errors import BackendNotOpenError, BackendUnavailableError, BlockingCallError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PAGE = 0.001  # seconds of reading ahead: some twenty times what a call costs, and little memory
+
+
+class _Call(Generic[T]):
+    """A coroutine, and who waits for it."""
+
+    task: asyncio.Task[T]
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self.ended = Lock()
+        self.ended.acquire()
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.task = loop.create_task(self._coroutine)
+        self.task.add_done_callback(self._end)
+
+    def cancel(self) -> None:
+        self.task.cancel()
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # where Ctrl-C ended the waiting, it is not reported as lost
+        self.ended.release()
+
+
+class BackgroundLoop:
+    """Runs coroutines for threads that wait for them, from `start` to `stop`; any number of threads at once.
+
+    The thread is a daemon: a process that ends does not wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._running: asyncio.AbstractEventLoop | None = None
+        self._lock = Lock()  # nothing is called after the end was
+        abandon_in_children(self)
+
+    def abandon(self) -> None:
+        """Forget, in a forked child, the thread that is only in the parent."""
+        self._running = None
+        self._lock = Lock()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be called."""
+        return self._running is not None
+
+    def start(self) -> None:
+        """Start the thread; harmless when it runs."""
+        self._ensure_may_wait()
+        with self._lock:
+            if self._running is not None:
+                return
+            runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+            loop, stopped = runner.get_loop(), asyncio.Event()
+
+            def run() -> None:
+                with runner:  # which cancels, at its end, what still runs
+                    runner.run(stopped.wait())
+
+            thread = Thread(target=run, name="symphony-registry event loop", daemon=True)
+            thread.start()
+            self._running, self._stopped, self._thread = loop, stopped, thread
+
+    def stop(self) -> None:
+        """End the thread, and what it is called for; harmless when there is none."""
+        self._ensure_may_wait()
+        with self._lock:
+            if self._running is None:
+                return
+            self._running.call_soon_threadsafe(self._stopped.set)
+            self._running = None
+        self._thread.join()
+
+    def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
+        """Return what `function(...)`, awaited on the loop, returns or raises; it has the caller's context variables.
+
+        Ctrl-C cancels it, and comes out when it has ended.
+        """
+        self._ensure_may_wait()
+        with self._lock:
+            if self._running is None:
+                raise BackendNotOpenError("Its registry is not open. Open it: `with registry:` or `registry.open()`.")
+            loop, call = self._running, _Call(function(*args, **options))
+            loop.call_soon_threadsafe(call.begin, loop)
+        try:
+            call.ended.acquire()
+        except BaseException:
+            loop.call_soon_threadsafe(call.cancel)
+            call.ended.acquire()
+            raise
+        try:
+            return call.task.result()
+        except asyncio.CancelledError:
+            raise BackendUnavailableError(
+                "The call was cancelled, since its registry was closed meanwhile. Open it again: `registry.open()`."
+            ) from None
+        finally:
+            del call  # whose error's traceback has this frame
+
+    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+        """Yield `items`, reading a millisecond ahead; they end with the iterator."""
+        more, error = True, None
+        try:
+            while more:
+                page, more, error = self.call(_page, items)
+                yield from page
+            if error is not None:
+                raise error
+        finally:
+            error = None
+            self._finish(items)
+
+    def _finish(self, items: AsyncIterator[Any]) -> None:
+        """Let `items` clean up, before anything that is called from here on; a finalizer must not wait for it."""
+        close = getattr(items, "aclose", None)
+        with self._lock:
+            if self._running is not None and close is not None:
+                asyncio.run_coroutine_threadsafe(close(), self._running)
+
+    def _ensure_may_wait(self) -> None:
+        try:
+            current = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if current is self._running:
+            raise BlockingCallError(
+                "This is called on the event loop that would have to answer: it would wait forever. "
+                "Await the operation of the async store instead."
+            )
+        if not hasattr(sys, "ps1"):  # a person who waits for a cell of a notebook is nobody's server
+            raise BlockingCallError(
+                "This would block the event loop that runs in this thread. Await the operation of the async store, "
+                "`async with ServiceRegistry...`, or call it on a thread: `await asyncio.to_thread(store.count)`."
+            )
+
+
+async def _page(items: AsyncIterator[T]) -> tuple[list[T], bool, Exception | None]:
+    """Return the next items, whether there may be more, and the error that ended them."""
+    page: list[T] = []
+    until = time.perf_counter() + _PAGE
+    try:
+        async for item in items:
+            page.append(item)
+            if time.perf_counter() > until:
+                return page, True, None
+    except Exception as error:
+        return page, False, error
+    return page, False, None
