@@ -27,6 +27,11 @@ class Source(NamedTuple):
     blocking: str
     bases: str
 
+    @property
+    def code(self) -> str:
+        """The text of the module."""
+        return GENERATED.parents[1].joinpath(*self.module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+
 
 SOURCES = {
     "backend": Source("backends.storage", "StorageBackend", "BlockingBackend", "BackendTarget[B_co]"),
@@ -51,13 +56,11 @@ _ORIGINS = {
 }
 # What providers and the process call, and what blocking classes are made by.
 _LEFT_OUT = {"abandon", "ensure_open", "ensure_no_other_loop", "in_thread"}
-_ITERATORS = {"AsyncIterator", "AsyncGenerator", "AsyncIterable"}
 
 
-def generate(source: Source) -> str:
-    """Return the module of a blocking class, not formatted yet."""
-    path = GENERATED.parents[1].joinpath(*source.module.split(".")).with_suffix(".py")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def generate(code: str, source: Source) -> str:
+    """Return the module of the blocking class that is made of one in `code`, not formatted yet."""
+    tree = ast.parse(code)
     original = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == source.name)
     lines = [f"class {source.blocking}({source.bases}):", f'    """A `{source.name}` without `await`."""']
     for member in _members(original):
@@ -93,8 +96,7 @@ def {name}(self) -> {kind}:
 def _method(original: ast.FunctionDef | ast.AsyncFunctionDef, decorators: list[str]) -> ast.FunctionDef:
     """Return a method without `await` that calls the original."""
     returned = "None" if original.returns is None else ast.unparse(original.returns)
-    kind, _, item = returned.partition("[")
-    given = _blocking(f"Iterator[{item}" if kind in _ITERATORS else returned)
+    given = re.sub(r"^AsyncIterator\b", "Iterator", _blocking(returned))
     lines = [f"@{decorator}" for decorator in decorators]
     lines += [f"def {original.name}({_blocking(ast.unparse(original.args))}) -> {given}:"]
     if "overload" in decorators:
@@ -166,16 +168,21 @@ def _imports(text: str, original: ast.Module, source: Source) -> str:
             ):
                 origins[name] = (f"{PACKAGE}.{source.module}", name)
     origins |= {name: (module, name) for name, module in _ORIGINS.items()}
-    del origins[source.blocking]
+    origins.pop(source.blocking, None)
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    lines = []
+    lines: list[str] = []
     for module, group in groupby(sorted((*origins[name], name) for name in used & origins.keys()), itemgetter(0)):
         members = [(member, name) for _, member, name in group]
-        lines += [f"import {module} as {name}" for member, name in members if not member]
-        if names := sorted((member for member, _ in members if member), key=_rank):
-            lines.append(f"from {module} import {', '.join(names)}")
-    sections = groupby(sorted(lines, key=_section), _section)
-    return "\n\n".join("\n".join(group) for _, group in sections)
+        lines += [
+            f"import {module}" if name == module else f"import {module} as {name}"
+            for member, name in members
+            if not member
+        ]
+        if plain := sorted((member for member, name in members if member == name), key=_rank):
+            lines.append(f"from {module} import {', '.join(plain)}")
+        lines += [f"from {module} import {member} as {name}" for member, name in members if member not in ("", name)]
+    lines.sort(key=lambda line: (_section(line), line.startswith("from")))
+    return "\n\n".join("\n".join(group) for _, group in groupby(lines, _section))
 
 
 def _rank(name: str) -> tuple[bool, bool, str]:
@@ -190,7 +197,7 @@ def _section(line: str) -> int:
 def main() -> None:
     """Write all modules."""
     for module, source in SOURCES.items():
-        (GENERATED / f"{module}.py").write_text(generate(source), encoding="utf-8")
+        (GENERATED / f"{module}.py").write_text(generate(source.code, source), encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", GENERATED], check=True)  # noqa: S603 - our own files
 
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from symphony_registry.backends.forking import abandon_in_children
@@ -17,26 +17,31 @@ _PAGE = 0.001  # seconds of reading ahead: some twenty times what a call costs, 
 
 
 class _Call(Generic[T]):
-    """A coroutine, and who waits for it."""
+    """A coroutine, and the thread that waits for it; its methods are for the event loop."""
 
-    task: asyncio.Task[T]
+    task: asyncio.Task[T] | None = None
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self._coroutine = coroutine
+        self.coroutine = coroutine
         self.ended = Lock()
         self.ended.acquire()
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.task = loop.create_task(self._coroutine)
-        self.task.add_done_callback(self._end)
+    def begin(self) -> None:
+        self.task = asyncio.get_running_loop().create_task(self.coroutine)
+        self.task.add_done_callback(lambda _: self.ended.release())
 
-    def cancel(self) -> None:
-        self.task.cancel()
+    def cancel(self, ended: Event) -> None:
+        def end(task: asyncio.Task[T]) -> None:
+            if not task.cancelled():
+                task.exception()  # which nobody else asks for, and is not reported as lost
+            ended.set()
 
-    def _end(self, task: asyncio.Task[T]) -> None:
-        if not task.cancelled():
-            task.exception()  # where Ctrl-C ended the waiting, it is not reported as lost
-        self.ended.release()
+        if self.task is None:  # Ctrl-C was faster
+            self.coroutine.close()
+            ended.set()
+        else:
+            self.task.cancel()
+            self.task.add_done_callback(end)
 
 
 class BackgroundLoop:
@@ -93,18 +98,19 @@ class BackgroundLoop:
         Ctrl-C cancels it, and comes out when it has ended.
         """
         self._ensure_may_wait()
-        with self._lock:
-            if self._running is None:
-                raise BackendNotOpenError("Its registry is not open. Open it: `with registry:` or `registry.open()`.")
-            loop, call = self._running, _Call(function(*args, **options))
-            loop.call_soon_threadsafe(call.begin, loop)
+        call = _Call(function(*args, **options))
         try:
+            with self._lock:
+                if self._running is None:
+                    call.coroutine.close()
+                    raise BackendNotOpenError("Its registry is not open: enter it by `with`, or call its open().")
+                self._running.call_soon_threadsafe(call.begin)
             call.ended.acquire()
         except BaseException:
-            loop.call_soon_threadsafe(call.cancel)
-            call.ended.acquire()
+            self._cancel(call)
             raise
         try:
+            assert call.task is not None
             return call.task.result()
         except asyncio.CancelledError:
             raise BackendUnavailableError(
@@ -112,6 +118,14 @@ class BackgroundLoop:
             ) from None
         finally:
             del call  # whose error's traceback has this frame
+
+    def _cancel(self, call: _Call[Any]) -> None:
+        ended = Event()
+        with self._lock:
+            if self._running is None:
+                return  # nothing was called, or all of it is being cancelled
+            self._running.call_soon_threadsafe(call.cancel, ended)
+        ended.wait()
 
     def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
         """Yield `items`, reading a millisecond ahead; they end with the iterator."""

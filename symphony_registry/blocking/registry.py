@@ -17,6 +17,8 @@ class BlockingRegistry(RegistryOperations):
     `close`. Any number of threads may call at once.
 
     ```python
+    from symphony_registry import ServiceRegistry
+
     with ServiceRegistry.from_config(environment="test").in_thread() as registry:
         registry.vector_store().add("a", [0.1, 0.2])
     ```

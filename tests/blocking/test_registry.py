@@ -227,7 +227,7 @@ class TestErrors:
         with registry:
             store = registry.vector_store()
         assert threads() == []
-        with pytest.raises(BackendNotOpenError, match=r'^The vector_store "default".*`registry.open\(\)`'):
+        with pytest.raises(BackendNotOpenError, match=r'^The vector_store "default".*call its open\(\)'):
             store.count()
         with registry:
             assert registry.vector_store().count() == 0
