@@ -3,8 +3,9 @@
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from threading import Event, Lock, Thread
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from functools import partial
+from threading import Event, Lock, RLock, Thread
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from symphony_registry.backends.forking import abandon_in_children
@@ -17,31 +18,33 @@ _PAGE = 0.001  # seconds of reading ahead: some twenty times what a call costs, 
 
 
 class _Call(Generic[T]):
-    """A coroutine, and the thread that waits for it; its methods are for the event loop."""
+    """A call that a thread waits for; all but `ended` and what came out belongs to the event loop."""
 
-    task: asyncio.Task[T] | None = None
+    result: T
+    error: BaseException | None = None
+    _task: asyncio.Task[None] | None = None
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
-        self.coroutine = coroutine
-        self.ended = Lock()
+    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+        self._work = work
+        self.ended = Lock()  # cheaper than a future
         self.ended.acquire()
 
     def begin(self) -> None:
-        self.task = asyncio.get_running_loop().create_task(self.coroutine)
-        self.task.add_done_callback(lambda _: self.ended.release())
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            self.result = await self._work()
+        except BaseException as error:
+            self.error = error
+        self.ended.release()
 
     def cancel(self, ended: Event) -> None:
-        def end(task: asyncio.Task[T]) -> None:
-            if not task.cancelled():
-                task.exception()  # which nobody else asks for, and is not reported as lost
-            ended.set()
-
-        if self.task is None:  # Ctrl-C was faster
-            self.coroutine.close()
+        if self._task is None:  # Ctrl-C came before it was begun
             ended.set()
         else:
-            self.task.cancel()
-            self.task.add_done_callback(end)
+            self._task.cancel()
+            self._task.add_done_callback(lambda _: ended.set())
 
 
 class BackgroundLoop:
@@ -52,13 +55,13 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._running: asyncio.AbstractEventLoop | None = None
-        self._lock = Lock()  # nothing is called after the end was
+        self._lock = RLock()  # nothing is called after the end was; a finalizer may call at any time
         abandon_in_children(self)
 
     def abandon(self) -> None:
         """Forget, in a forked child, the thread that is only in the parent."""
         self._running = None
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def is_running(self) -> bool:
@@ -98,26 +101,27 @@ class BackgroundLoop:
         Ctrl-C cancels it, and comes out when it has ended.
         """
         self._ensure_may_wait()
-        call = _Call(function(*args, **options))
+        call = _Call(partial(function, *args, **options))
         try:
             with self._lock:
                 if self._running is None:
-                    call.coroutine.close()
                     raise BackendNotOpenError("Its registry is not open: enter it by `with`, or call its open().")
                 self._running.call_soon_threadsafe(call.begin)
             call.ended.acquire()
         except BaseException:
             self._cancel(call)
             raise
+        error, call.error = call.error, None
+        if error is None:
+            return call.result
         try:
-            assert call.task is not None
-            return call.task.result()
-        except asyncio.CancelledError:
-            raise BackendUnavailableError(
-                "The call was cancelled, since its registry was closed meanwhile. Open it again: `registry.open()`."
-            ) from None
+            if isinstance(error, asyncio.CancelledError):
+                raise BackendUnavailableError(
+                    "The call was cancelled, since its registry was closed meanwhile. Open it again: `registry.open()`."
+                ) from None
+            raise error
         finally:
-            del call  # whose error's traceback has this frame
+            del error  # whose traceback has this frame
 
     def _cancel(self, call: _Call[Any]) -> None:
         ended = Event()

@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 
 BEFORE = """
-import asyncio, os, signal, sys, threading
+import asyncio, os, signal, sys, threading, warnings
 from symphony_registry import ServiceRegistry
 from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
 from symphony_registry.errors import BackendNotOpenError
@@ -122,6 +122,7 @@ def test_an_iterator_that_is_left_open_ends_with_the_process(tmp_path: Path) -> 
 
 def test_in_a_forked_child_nothing_is_open_and_opening_works(tmp_path: Path) -> None:
     script = """
+    warnings.simplefilter("ignore", DeprecationWarning)  # of a fork where there are threads
     async_registry.container.vector_store.override(InMemoryVectorStore())
     registry = async_registry.in_thread()
     registry.open()

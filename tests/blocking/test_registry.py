@@ -210,6 +210,8 @@ class TestErrors:
         with ServiceRegistry().in_thread() as registry:
             with pytest.raises(TypeError, match="unexpected keyword argument"):
                 registry.vector_store().add("a", [1.0], colour="red")  # type: ignore[call-arg]
+            with pytest.raises(TypeError, match="await"):
+                registry.call(lambda: "not async")  # type: ignore[arg-type, return-value]
             with pytest.raises(InvalidTypeError, match=r'^The vector_store "default" .*: A bulk operation takes'):
                 registry.vector_store().get_many("abc")
 
