@@ -84,7 +84,6 @@ def in_thread(work: Callable[[], T]) -> Promise[T]:
     pauses = _pauses.get(loop)
     if pauses is None:
         pauses = _pauses[loop] = _Pauses()
-    pauses.begin(loop)
 
     def deliver(change: Callable[[], None]) -> None:
         def finish() -> None:
@@ -105,6 +104,7 @@ def in_thread(work: Callable[[], T]) -> Promise[T]:
             deliver(partial(promise.set_result, result))
 
     _threads.submit(run)
+    pauses.begin(loop)
     return promise
 
 

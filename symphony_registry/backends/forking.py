@@ -17,8 +17,8 @@ class Holder(Protocol):
 # By identity: a provider's class may define equality.
 _holders: "weakref.WeakValueDictionary[int, Holder]" = weakref.WeakValueDictionary()
 
-no_fork = threading.Lock()
-"""While it is held, a fork waits: until what is being opened has its holder."""
+no_fork = threading.RLock()
+"""While a thread holds it, others wait with a fork: until what is being opened has its holder."""
 
 
 def abandon_in_children(holder: Holder) -> None:

@@ -115,6 +115,10 @@ class StateSnapshot(Protocol[StateT]):
         """Return the state, and the bytes and lines of the journal that it covers, if there is a copy that fits."""
         ...
 
+    def look(self, journal: Journal) -> None:
+        """Raise `StorageError` where the copy that was read was changed since, and the state perhaps with it."""
+        ...
+
     def write(self, state: StateT, journal: Journal) -> None:
         """Copy the state where that is worth it."""
         ...
@@ -184,6 +188,7 @@ class JournalLog(Generic[StateT]):
     def compact(self, state: StateT) -> None:
         """Rewrite the journal; what made it due is durable already, so that a failure is only logged."""
         try:
+            self.look()
             self.journal.rewrite(chain.from_iterable(map(self._codec.encode, state.changes())))
             self._failed_at = 0
         except Exception as error:
@@ -191,8 +196,10 @@ class JournalLog(Generic[StateT]):
             logger.warning("%s could not be compacted: %r", self.journal.path, error)
 
     def look(self) -> None:
-        """Raise `StorageError` where the next opening would not find this journal."""
+        """Raise `StorageError` where the next opening would not find this journal, or the state is not what it says."""
         self.journal.look()
+        if self._snapshot is not None:
+            self._snapshot.look(self.journal)
 
     def abandon(self) -> None:
         """Forget the journal, which a forked child has let go of."""
@@ -202,14 +209,15 @@ class JournalLog(Generic[StateT]):
         """Write the snapshot if it is due, and let go of the directory."""
         if self._journal is None:
             return
-        journal, self._journal = self._journal, None
+        journal = self._journal
         try:
-            journal.look()
+            self.look()
             if state is not None and self._snapshot is not None:
                 self._snapshot.write(state, journal)
         except StorageError as error:
             logger.warning("%s", error)  # no write waits for it, so that nothing is lost
         finally:
+            self._journal = None
             journal.close()
 
 

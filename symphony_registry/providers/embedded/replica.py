@@ -1,6 +1,7 @@
 """A state in memory and the log that keeps its changes: what every embedded store is."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -20,6 +21,8 @@ from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import StorageBackend
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 IN_MEMORY = Guarantees(atomic_bulk=True, lists_entities=True, restores_timestamps=True)
 
@@ -118,6 +121,7 @@ class Replica(Generic[StateT]):
         self._empty = empty
         self._log = log
         self.state = empty()
+        self._applying = False
         self._renew()
 
     def _renew(self) -> None:
@@ -179,8 +183,15 @@ class Replica(Generic[StateT]):
         """Forget the parent's log and what came from it; without a log, a child goes on with its copy of the state."""
         if self._log is not None:
             self._log.abandon()
-        if self._log is not None or self.gate.changing:  # a thread of the parent's was at it
             self._forget()
+        elif self._applying:  # by another thread of the parent's, so that the copy is torn
+            logger.warning(
+                "The %s %r was being changed when this process was forked: it begins empty here",
+                self._owner.backend_type,
+                self._owner.name,
+            )
+            self._forget()
+            self._applying = False
         self._renew()
 
     async def ensure_healthy(self) -> None:
@@ -280,13 +291,17 @@ class Replica(Generic[StateT]):
                 write.done.set_result(result)
 
     def _apply(self, changes: Iterable[Change]) -> None:
-        for change in changes:
-            if change == CLEAR:
-                old = self.state
-                self._forget()
-                _discard(old)
-            else:
-                self.state.apply(change)
+        self._applying = True
+        try:
+            for change in changes:
+                if change == CLEAR:
+                    old = self.state
+                    self._forget()
+                    _discard(old)
+                else:
+                    self.state.apply(change)
+        finally:
+            self._applying = False
 
 
 def _load(log: Log[StateT]) -> StateT:

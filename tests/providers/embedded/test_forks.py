@@ -134,6 +134,40 @@ def test_a_child_of_memory_goes_on_with_a_copy_of_its_own() -> None:
     assert run(script, "memory") == [["parent", "child"], ["parent"]]
 
 
+def test_a_child_that_is_forked_in_the_middle_of_a_change_to_memory_begins_empty_and_says_so() -> None:
+    script = """
+    from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence
+
+    asyncio.run(save("parent"))
+    apply, said = CheckpointSequence.apply, []
+    def forking(state, change):
+        apply(state, change)
+        worker = threading.Thread(target=lambda: said.append(in_child(lambda: asyncio.run(ids()))))
+        worker.start()
+        worker.join()
+    CheckpointSequence.apply = forking
+    asyncio.run(save("parent again"))
+    print(json.dumps([said, asyncio.run(ids())]))
+    """
+    done = ended(script, "memory")
+    assert json.loads(done.stdout) == [[[]], ["parent", "parent again"]]
+    assert "was being changed when this process was forked: it begins empty here" in done.stderr
+
+
+def test_a_signal_handler_may_fork_while_its_thread_opens_a_store() -> None:
+    script = """
+    import signal
+    from symphony_registry.backends.forking import no_fork
+
+    said = []
+    signal.signal(signal.SIGUSR1, lambda *_: said.append(in_child(lambda: asyncio.run(ids()))))
+    with no_fork:
+        signal.raise_signal(signal.SIGUSR1)
+    print(json.dumps(said))
+    """
+    assert run(script, "memory") == [[]]
+
+
 def test_an_abandoned_store_leaves_no_descriptor_open_in_the_child(path: Path) -> None:
     script = """
     count = lambda: len(os.listdir("/dev/fd"))

@@ -407,6 +407,19 @@ class TestFailingDisk:
         async with store:
             assert await store.count() == 20
 
+    async def test_a_store_on_a_full_disk_is_closed_with_a_warning_and_nothing_is_lost(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = FileCheckpointStore({"path": directory})
+        await store.connect()
+        await store.save_checkpoint("a", {})
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "pwrite", full)
+            await store.disconnect()
+        assert "closed without its last line, since the disk is full; nothing is lost" in caplog.text
+        async with store:
+            assert await store.count() == 1
+
     async def test_a_health_check_does_not_wait_for_a_disk_that_hangs(
         self, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

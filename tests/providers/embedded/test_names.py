@@ -4,14 +4,17 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
+from symphony_registry.backends.lifecycle import check_health
 from symphony_registry.backends.vector_store import FileVectorStore
-from symphony_registry.errors import StorageError, StorageLockedError
+from symphony_registry.errors import StorageError, StorageFormatError, StorageLockedError
+from symphony_registry.providers.embedded.journal.directory import Directory
 
 MANY = 3_000  # saves of one checkpoint, after which the journal was compacted
 
@@ -91,14 +94,34 @@ def linked_elsewhere(path: Path) -> None:
     path.symlink_to(path.with_name("other"))
 
 
-CHANGES = [removed, renamed, unlinked, emptied, replaced, overwritten, linked_elsewhere]
+def taken_back(path: Path) -> None:
+    """Copy an older state of the store into the journal's file, of the same size."""
+    shutil.copyfile(path.with_name("older.jsonl"), path / "journal.jsonl")
+
+
+def led_to_a_copy(path: Path) -> None:
+    """Move the directory, leave the open journal where it was, and let the path lead to a copy of it."""
+    real, moved = path.with_name("real"), path.with_name("moved")
+    real.rename(moved)
+    real.mkdir()
+    (moved / "journal.jsonl").rename(real / "journal.jsonl")
+    shutil.copy(real / "journal.jsonl", moved / "journal.jsonl")
+    path.unlink()
+    path.symlink_to(moved)
+
+
+CHANGES = [removed, renamed, unlinked, emptied, replaced, overwritten, taken_back, linked_elsewhere, led_to_a_copy]
 
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_what_the_next_opening_would_not_find_is_not_acknowledged(
     path: Path, change: Callable[[Path], None]
 ) -> None:
+    if change is led_to_a_copy:
+        path.with_name("real").mkdir()
+        path.symlink_to("real")
     async with FileCheckpointStore({"path": path}) as store:
+        shutil.copy(path / "journal.jsonl", path.with_name("older.jsonl"))
         await store.save_checkpoint("before", {})
         await asyncio.to_thread(change, path)
         assert not await store.health_check()
@@ -174,6 +197,92 @@ async def test_a_journal_that_two_directories_link_to_is_open_once(path: Path, t
             await FileCheckpointStore({"path": second}).connect()
 
 
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+async def test_a_lock_file_that_is_a_link_harms_no_other_file(
+    path: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    path.mkdir()
+    link(precious, path / "LOCK")
+    with suppress(StorageError):
+        await make(path, "a")
+    assert precious.read_text() == "precious"
+
+
+async def test_a_journal_that_appears_while_the_first_is_made_is_not_replaced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(path.with_name("other"), "theirs")
+    rename_new = Directory.rename_new
+
+    def after_another(directory: Directory, name: str, to: str) -> None:
+        shutil.copy(path.with_name("other") / "journal.jsonl", path / to)
+        rename_new(directory, name, to)
+
+    monkeypatch.setattr(Directory, "rename_new", after_another)
+    with pytest.raises(StorageError, match=r"journal\.jsonl could not be rewritten: another came to be meanwhile"):
+        await FileCheckpointStore({"path": path}).connect()
+    assert await ids(path) == ["theirs"]
+
+
+async def test_a_file_beside_the_target_of_a_link_is_not_ours(path: Path, tmp_path: Path) -> None:
+    path.mkdir()
+    (path / "journal.jsonl").symlink_to(tmp_path / "data")
+    (tmp_path / "data.new").write_text("theirs")
+    async with FileCheckpointStore({"path": path}) as store:
+        await save_often(store)
+    assert (tmp_path / "data.new").read_text() == "theirs"
+
+
+async def test_a_directory_with_somebodys_snapshot_and_no_journal_is_not_a_store(path: Path) -> None:
+    path.mkdir()
+    (path / "snapshot").write_text("theirs")
+    with pytest.raises(StorageFormatError, match="holds other files"):
+        await make(path, "a")
+    assert (path / "snapshot").read_text() == "theirs"
+
+
+async def test_an_error_names_the_file_that_is_in_the_way(path: Path) -> None:
+    (path / "journal.jsonl.new").mkdir(parents=True)
+    with pytest.raises(StorageError, match=r"journal\.jsonl\.new could not be opened: Is a directory"):
+        await make(path, "a")
+
+
+async def test_a_snapshot_that_is_overwritten_while_it_is_mapped_never_reaches_the_journal(path: Path) -> None:
+    async with FileVectorStore({"path": path, "metric": "dot"}) as store:
+        await store.add_many([(f"{n}", [1.0 + n] * 100, None) for n in range(3_000)])
+    snapshot = path / "snapshot"
+    async with FileVectorStore({"path": path, "metric": "dot"}) as store:
+        with snapshot.open("r+b") as file:
+            file.seek(8_192)
+            file.write(bytes(snapshot.stat().st_size - 8_192))
+        os.utime(snapshot, ns=(0, 0))
+        health = await check_health(store, None)
+        assert "was changed while this store used it" in health["detail"]
+        await store.delete_many([f"{n}" for n in range(2_000)])
+        await store.add("last", [1.0] * 100)
+    async with FileVectorStore({"path": path, "metric": "dot"}) as store:
+        assert await store.count() == 1_001
+        first = [item["vector"] async for item in store.scan(batch_size=1)][:1]
+        assert first == [[2_001.0] * 100]
+
+
+@contextmanager
+def member(user: int, *, group: int, of: int) -> Iterator[None]:
+    """Be another user, who is a member of a second group."""
+    groups = os.getgroups()
+    os.setgroups([of])
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
 class TestOwner:
     async def test_a_compaction_keeps_mode_and_group(self, path: Path) -> None:
         await make(path, "a")
@@ -187,6 +296,18 @@ class TestOwner:
         after = journal.stat()
         assert after.st_size < 50 * MANY  # was compacted
         assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+    def test_a_compaction_by_another_member_keeps_the_group(self, path: Path) -> None:
+        path.mkdir()
+        (path / "old").touch()
+        os.chown(path / "old", 3_001, 5_000)
+        like = (path / "old").stat()
+        path.chmod(0o777)
+        with Directory(path) as directory, member(3_002, group=4_002, of=5_000):
+            directory.create("new", like).close()
+        made = (path / "new").stat()
+        assert (made.st_uid, made.st_gid) == (3_002, 5_000)
 
     async def test_a_snapshot_is_for_those_who_may_read_the_journal(self, path: Path) -> None:
         async with FileVectorStore({"path": path}) as store:

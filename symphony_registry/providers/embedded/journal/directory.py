@@ -32,7 +32,7 @@ class Directory:
         descriptor = os.open(name, flags | _AT_ONCE, mode, dir_fd=self._descriptor)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(None, "Not a regular file")
+            raise OSError(None, "Not a regular file", name)
         return descriptor
 
     def reading(self, name: str) -> BinaryIO:
@@ -46,8 +46,9 @@ class Directory:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         file = open(name, "wb", opener=lambda name, _: self.open(name, flags, mode))  # noqa: SIM115
         if like is not None:
-            with suppress(PermissionError):  # only a privileged process may give a file to somebody else
-                os.fchown(file.fileno(), like.st_uid, like.st_gid)
+            for owner, group in (-1, like.st_gid), (like.st_uid, -1):
+                with suppress(PermissionError):  # only a privileged process may give a file to somebody else
+                    os.fchown(file.fileno(), owner, group)
             os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
         return file
 
@@ -65,6 +66,19 @@ class Directory:
     def rename(self, name: str, to: str) -> None:
         """Give a file the name of another, which is gone then."""
         os.rename(name, to, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+
+    def rename_new(self, name: str, to: str) -> None:
+        """Give a file a name that no other has; raises `FileExistsError`."""
+        try:
+            os.link(name, to, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+        except FileExistsError as error:
+            raise FileExistsError(error.errno, "another came to be meanwhile", to) from error
+        except OSError:  # a file system without links
+            if self.stat(to) is not None:
+                raise
+            self.rename(name, to)
+        else:
+            self.unlink(name)
 
     def unlink(self, name: str) -> None:
         """Remove a file, if there is one."""

@@ -32,7 +32,8 @@ from symphony_registry.providers.embedded.journal.names import (
 from symphony_registry.providers.embedded.journal.replay import Replay, check_header, corrupted, failing
 from symphony_registry.providers.embedded.journal.segment import PAD, SECTOR, Segment
 
-_OWN_NAMES = {JOURNAL_NAME, JOURNAL_NAME + NEW, SNAPSHOT_NAME, SNAPSHOT_NAME + NEW, LOCK_NAME}
+# What a crash leaves behind before there is a journal, or a link to where it is to be.
+_BEFORE_FIRST = {JOURNAL_NAME, JOURNAL_NAME + NEW, LOCK_NAME}
 
 Durability = Literal["full", "os"]
 
@@ -65,7 +66,7 @@ class Journal:
         self._busy = threading.Lock()  # an event loop may end and leave a thread at work
         with failing("opened", self.path):
             self.directory = Directory.make(directory)
-        self._home, self._name = self.directory, JOURNAL_NAME
+        self._home, self._name, self._new = self.directory, JOURNAL_NAME, JOURNAL_NAME + NEW
         self._lock: DirectoryLock | None = None
         try:
             with failing("opened", self.path):
@@ -86,7 +87,7 @@ class Journal:
             with self.directory.reading(JOURNAL_NAME) as file:
                 self._check_first_line(file)
             return
-        names = self.directory.names() - _OWN_NAMES
+        names = self.directory.names() - _BEFORE_FIRST
         if names:
             raise StorageFormatError(
                 f"The directory {self.directory.path} holds other files ({', '.join(sorted(names)[:3])}) and no "
@@ -107,8 +108,9 @@ class Journal:
         if self.path.is_symlink():
             target = self.path.resolve()
             self._home, self._name = Directory(target.parent), target.name
+            self._new = f"{target.name}.{JOURNAL_NAME}{NEW}"  # a name that nobody else uses there
         self.directory.unlink(SNAPSHOT_NAME + NEW)
-        self._home.unlink(self._name + NEW)
+        self._home.unlink(self._new)
         if self._home.stat(self._name) is None:
             self.rewrite(())
         else:
@@ -134,8 +136,8 @@ class Journal:
             for group in replay.groups():
                 yield group
                 self.end, self.lines = replay.end, replay.lines
-        assert self._segment is not None
-        self._segment.resume(replay.end, replay.dirty)
+            assert self._segment is not None
+            self._segment.resume(replay.end, replay.dirty)
         self.end, self.lines = replay.end, replay.lines
         self._closed, self._replayed = replay.closed, True
 
@@ -161,24 +163,25 @@ class Journal:
 
         After an error the old journal is still there and still used.
         """
-        new = self._name + NEW
         with self._busy, failing("rewritten", self.path):
             old = self._segment
             try:
-                end, lines = self._write_new(new, records)
+                end, lines = self._write_new(records)
                 with no_fork:  # opened again: what is locked has no descriptor that a child may have got before
-                    segment = self._hold(new, end)
+                    segment = self._hold(self._new, end)
                     try:
-                        if old is not None:
+                        if old is None:
+                            self._home.rename_new(self._new, self._name)
+                        else:
                             old.look()  # what has come to its path is not ours to replace
-                        self._home.rename(new, self._name)
+                            self._home.rename(self._new, self._name)
                     except BaseException:
                         segment.abandon()
                         raise
                     self._segment = segment
             except BaseException:
                 with suppress(OSError):
-                    self._home.unlink(new)
+                    self._home.unlink(self._new)
                 raise
             self.end, self.lines = end, lines
             self._replayed, self._closed, self._renamed = True, False, True
@@ -189,10 +192,10 @@ class Journal:
                 self.directory.unlink(SNAPSHOT_NAME)
             self._sync_rename()
 
-    def _write_new(self, name: str, records: Iterable[Record]) -> tuple[int, int]:
+    def _write_new(self, records: Iterable[Record]) -> tuple[int, int]:
         """Write a whole journal, with the mode and the owners of the old; return the end of its data and its lines."""
         lines = 0
-        with self._home.create(name, self._home.stat(self._name)) as file:
+        with self._home.create(self._new, self._home.stat(self._name)) as file:
             for line in encode_group(chain([header(self._kind)], records), 0):
                 file.write(line)
                 lines += 1
@@ -204,9 +207,10 @@ class Journal:
 
     def _hold(self, name: str, end: int = 0) -> Segment:
         """Open and lock a file that is the journal, or about to be."""
-        segment = Segment(self._home.open(name, os.O_RDWR), self.path, end, full=self._full)
+        segment = Segment(self._home.open(name, os.O_RDWR), self.path, full=self._full)
         try:
             segment.lock(self.directory)
+            segment.resume(end, end)
         except BaseException:
             segment.abandon()
             raise

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from contextlib import suppress
 from typing import Self
 
@@ -9,6 +10,9 @@ from symphony_registry.backends.forking import abandon_in_children, no_fork
 from symphony_registry.errors import StorageLockedError
 from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.names import LOCK_NAME
+
+_SIGNATURE = re.compile(rb"(\d*)\n?")
+_LONG = 20  # longer than any signature
 
 
 class DirectoryLock:
@@ -26,7 +30,7 @@ class DirectoryLock:
     def acquire(cls, directory: Directory) -> Self:
         """Lock `directory`, or raise `StorageLockedError`."""
         with no_fork:
-            descriptor = directory.open(LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = directory.open(LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
             try:
                 lock_file(descriptor, directory)
             except BaseException:
@@ -35,10 +39,14 @@ class DirectoryLock:
             return cls(descriptor)
 
     def sign(self) -> None:
-        """Say in the file who holds the lock: for people only, and the disk may be full."""
+        """Say in the file who holds the lock: for people only, and the disk may be full.
+
+        A file with anything else in it is a link to somebody's, and is left as it is.
+        """
         with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+            if _SIGNATURE.fullmatch(os.pread(self._descriptor, _LONG, 0)):
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
 
     @property
     def is_held(self) -> bool:
@@ -88,6 +96,7 @@ def unlock_file(descriptor: int) -> None:
 def _holder(directory: Directory) -> str:
     try:
         with directory.reading(LOCK_NAME) as file:
-            return file.read(20).strip().decode("ascii", "replace")
+            signature = _SIGNATURE.fullmatch(file.read(_LONG))
     except OSError:
         return ""
+    return signature[1].decode() if signature else ""

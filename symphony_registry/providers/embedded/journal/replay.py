@@ -1,6 +1,7 @@
 """Reading a journal from its beginning, or from where a snapshot ends."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,4 +140,6 @@ def failing(what: str, path: Path) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
+        if isinstance(error.filename, str) and not os.path.isabs(error.filename):  # noqa: PTH117 - a name, no path
+            path = path.parent / error.filename
         raise StorageError(f"{path} could not be {what}: {error.strerror}.", path) from error

@@ -1,6 +1,7 @@
 """A file whose data is followed by padding, which later data overwrites: see docs/design/journal.md."""
 
 import errno
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import BinaryIO
 
 from symphony_registry.errors import StorageError
 from symphony_registry.providers.embedded.journal.directory import Directory
+from symphony_registry.providers.embedded.journal.identity import id_and_size_at, id_of_open
 from symphony_registry.providers.embedded.journal.lock import lock_file, unlock_file
 
 # White space to JSON, which never stands raw inside a JSON text: the file stays JSON lines.
@@ -22,6 +24,10 @@ _CHUNK = 1 << 20
 # The size of a file that could not be made longer or shorter: the next write tries again.
 _UNCERTAIN = 0
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# So many bytes before the end are compared with what was written: more than a line's checksum.
+_TAIL = 64
+
+logger = logging.getLogger(__name__)
 
 
 def was_closed(size: int) -> bool:
@@ -37,16 +43,16 @@ class Segment:
     padding always follows the data: a file without it was truncated.
     """
 
-    def __init__(self, descriptor: int, path: Path, end: int = 0, *, full: bool) -> None:
+    def __init__(self, descriptor: int, path: Path, *, full: bool) -> None:
         """Take over `descriptor`, of the file that the next opening is to find at `path`; `full` syncs every write."""
-        self.end = self._dirty = end
         self._descriptor = descriptor
         self._path = path
-        self._directory, self._link = os.fspath(path.parent), f"/proc/self/fd/{descriptor}"
-        self._file = os.fstat(descriptor)
-        self._size = self._file.st_size
+        self._encoded_path = os.fsencode(path)
+        self._id = id_of_open(descriptor)
+        self._size = os.fstat(descriptor).st_size
         self._full = full
-        self._place: tuple[int, int, str] | None = None  # where it was found last
+        self.end = self._dirty = 0
+        self._tail = b""  # what stands before the end
 
     def lock(self, directory: Directory) -> None:
         """Keep other openings out, that of `directory` and of any other that leads to this file."""
@@ -55,6 +61,7 @@ class Segment:
     def resume(self, end: int, dirty: int) -> None:
         """Take the data for what stands up to `end`, and nothing up to `dirty` for data."""
         self.end, self._dirty = end, max(end, dirty)
+        self._tail = os.pread(self._descriptor, min(end, _TAIL), max(end - _TAIL, 0))
 
     def reading(self) -> BinaryIO:
         """Return the file for reading; it stays open when that is closed."""
@@ -65,7 +72,7 @@ class Segment:
 
         After an `OSError` it does not count.
         """
-        if not self._has_its_size():
+        if not self._is_intact():
             raise self._lost()
         self._extend(len(data))
         self._clean()
@@ -75,42 +82,30 @@ class Segment:
             self._write(data, self.end)
             if self._full:
                 _sync_data(self._descriptor)
-            self.look()
+            if not self._is_at_its_path():
+                raise self._lost()
         except OSError:
             with suppress(OSError):  # else the next write or close tries again
                 self._clean()
             raise
         self.end = self._dirty
+        self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
 
     def is_found(self) -> bool:
-        """Say whether the next opening finds this file, as long as it is."""
-        if not self._has_its_size():
-            return False
+        """Say whether the next opening finds this file, as it was written."""
+        return self._is_intact() and self._is_at_its_path()
+
+    def _is_intact(self) -> bool:
+        """Say whether nobody else wrote over it, as restoring a backup does."""
+        return os.pread(self._descriptor, len(self._tail), self.end - len(self._tail)) == self._tail
+
+    def _is_at_its_path(self) -> bool:
+        """Say whether its path leads to it, and nobody else made it longer or shorter."""
         try:
-            place = self._find()
-            if place is not None and place == self._place:
-                return True
-            found = os.path.samestat(self._path.stat(), self._file)
-            self._place = place if found and not self._path.is_symlink() else None
+            found, size = id_and_size_at(self._encoded_path)
         except (FileNotFoundError, NotADirectoryError):
             return False
-        return found
-
-    def _has_its_size(self) -> bool:
-        """Say whether nobody else made the file longer or shorter."""
-        return self._size in (os.lseek(self._descriptor, 0, os.SEEK_END), _UNCERTAIN)
-
-    def _find(self) -> tuple[int, int, str] | None:
-        """Return which directory is at the path, and where the open file is, as far as this system tells.
-
-        Looking at the file itself would cost each synced write half as much again:
-        a kernel that was asked for the time of the last change notes the next one.
-        """
-        directory = os.stat(self._directory)  # noqa: PTH116 - for each write
-        try:
-            return directory.st_dev, directory.st_ino, os.readlink(self._link)  # noqa: PTH115
-        except OSError:
-            return None
+        return found == self._id and self._size in (size, _UNCERTAIN)
 
     def look(self) -> None:
         """Raise an `OSError` unless the next opening finds this file."""
@@ -119,26 +114,33 @@ class Segment:
 
     def _lost(self) -> StorageError:
         return StorageError(
-            f"{self._path} is not the file any more that this store opened: it was moved, removed or replaced. "
-            "What is written now would be lost. Put it back, or close the store and open it again to go on with "
-            "what is there.",
+            f"{self._path} is not the file any more that this store opened: it was moved, removed, replaced "
+            "or overwritten. What is written now would be lost. Put it back, or close the store and open it again "
+            "to go on with what is there.",
             self._path,
         )
 
     def close(self, closing: bytes | None) -> None:
         """Write `closing`, if any, at the end, cut off the padding, and unlock and close the file.
 
-        One that was moved or replaced is left as it is.
+        One that was moved or replaced is left as it is; so is one on a full disk, as a crash would leave it.
         """
         try:
             if closing is not None and self.is_found():
-                self.append(closing)
-                if not self._full:
-                    _sync_data(self._descriptor)  # what was closed is never taken for a crash, so it must not look so
-                os.ftruncate(self._descriptor, self.end if was_closed(self.end) else self.end + 1)
+                self._finish(closing)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            logger.warning("%s was closed without its last line, since the disk is full; nothing is lost", self._path)
         finally:
             unlock_file(self._descriptor)
             self.abandon()
+
+    def _finish(self, closing: bytes) -> None:
+        self.append(closing)
+        if not self._full:
+            _sync_data(self._descriptor)  # what was closed is never taken for a crash, so it must not look so
+        os.ftruncate(self._descriptor, self.end if was_closed(self.end) else self.end + 1)
 
     def abandon(self) -> None:
         """Close the file for this process alone."""

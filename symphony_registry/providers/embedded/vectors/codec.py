@@ -1,6 +1,7 @@
 """Vectors in a journal, as base64 of float32, and in a snapshot beside it, as arrays."""
 
 import logging
+import os
 from collections.abc import Iterable
 from itertools import groupby, pairwise
 
@@ -9,6 +10,7 @@ import orjson
 from typing_extensions import override
 
 from symphony_registry.backends.vector_store.base import VectorOptions
+from symphony_registry.errors import StorageError
 from symphony_registry.providers.embedded.journal import Journal, Record, Snapshot, read_snapshot, write_snapshot
 from symphony_registry.providers.embedded.journal.lines import decode_vector, encode_vector
 from symphony_registry.providers.embedded.journal.names import SNAPSHOT_NAME
@@ -69,10 +71,12 @@ class VectorSnapshot:
     def __init__(self, options: VectorOptions) -> None:
         self._options = options
         self._covered = 0  # lines that the snapshot holds
+        self._file: os.stat_result | None = None  # that is mapped
 
     def read(self, journal: Journal) -> tuple[VectorIndex, int, int] | None:
         """Return the index, and the bytes and lines of the journal that it covers."""
         self._covered = 0
+        self._file = journal.directory.stat(SNAPSHOT_NAME)
         with journal.reading() as file:
             snapshot = read_snapshot(journal.directory, file)
         if snapshot is None or snapshot.about != self._about():
@@ -86,6 +90,19 @@ class VectorSnapshot:
         index = VectorIndex.restored(self._options.dimension, self._options.metric, ids, metadata, arrays)
         self._covered = snapshot.lines
         return index, snapshot.end, snapshot.lines
+
+    def look(self, journal: Journal) -> None:
+        """Raise `StorageError` where somebody wrote into the file that is mapped: the index is wrong then."""
+        old, new = self._file, journal.directory.stat(SNAPSHOT_NAME)
+        if old is None or new is None or old.st_ino != new.st_ino:
+            return
+        if (old.st_size, old.st_mtime_ns) != (new.st_size, new.st_mtime_ns):
+            path = journal.directory.path / SNAPSHOT_NAME
+            raise StorageError(
+                f"{path} was changed while this store used it, so that it may answer wrongly. "
+                "Close the store and open it again: everything is in the journal.",
+                path,
+            )
 
     def write(self, state: VectorIndex, journal: Journal) -> None:
         """Write the index where the journal is large and has grown since."""
