@@ -224,7 +224,7 @@ class TestErrors:
 
     def test_before_and_after_the_with_block_an_operation_says_how_to_open(self) -> None:
         registry = ServiceRegistry().in_thread()
-        with pytest.raises(BackendNotOpenError):
+        with pytest.raises(BackendNotOpenError, match="without `async` and `await`"):
             registry.vector_store()
         with registry:
             store = registry.vector_store()
