@@ -41,6 +41,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         checkpoints.checkpoints,
         checkpoints.small,
         registry.registry,
+        registry.blocking,
         growth.growth,
         postgres.postgres_adding,
         postgres_search.postgres_search,
