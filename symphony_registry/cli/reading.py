@@ -18,7 +18,7 @@ from symphony_registry.cli.output import print_json, print_lines, print_table
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, public_errors
 from symphony_registry.registry import ServiceRegistry
-from symphony_registry.transfer.contents import left_early
+from symphony_registry.transfer.scanning import left_early
 
 _Item: TypeAlias = dict[str, Any]
 
