@@ -23,7 +23,8 @@ from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation
 from symphony_registry.backends.knowledge_graph.checks import missing_end
-from symphony_registry.backends.knowledge_graph.engine import EntityRow, KnowledgeGraphEngine, RelationRow
+from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
 from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver

@@ -148,11 +148,16 @@ class DictGraphWithListing(DictGraph):
 
     guarantees = Guarantees(lists_entities=True)
 
-    async def scan_entities(self):
+    async def scan_entities(self, *, entity_type=None, prefix="", property_filter=None):
         self.ensure_open()
+        check_range(prefix)
+        check_optional_id(entity_type, "entity_type")
+        condition = parse_filter(property_filter, "property_filter")
         for id in sorted(self.entities):
             entity = await self.get_entity(id)
-            if entity is not None:
+            if entity is None or not id.startswith(prefix) or entity_type not in (None, entity["type"]):
+                continue
+            if condition.matches(entity["properties"]):
                 yield entity
 
 
