@@ -8,7 +8,8 @@ from typing_extensions import override
 
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.values import JSONObject, check_id
-from symphony_registry.backends.vector_store.base import VectorStoreBackend, check_vector
+from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.backends.vector_store.checks import check_vector
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.transfer.collection import Collection, ItemCheck, Key, StoredItem, check_object
 from symphony_registry.transfer.digest import canonical_json

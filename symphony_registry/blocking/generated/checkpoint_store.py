@@ -61,7 +61,7 @@ class BlockingCheckpointStore(BlockingBackend[CheckpointStoreBackend]):
         return self._call(self._target.save_checkpoints, self._collected(items), if_absent=if_absent)
 
     def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:
-        """Save `(checkpoint_id, data, metadata, timestamp)` or `(..., payload)` items one after the other, all or none."""
+        """Save `(checkpoint_id, data, metadata, timestamp)` or `(..., payload)` items in turn, all or none."""
         self._call(self._target.restore_checkpoints, self._collected(items))
 
     def get_checkpoints(self, ids: Iterable[str]) -> list[Checkpoint | None]:

