@@ -94,7 +94,7 @@ class BlockingKnowledgeGraph(BlockingBackend[KnowledgeGraphBackend]):
         after: str | None = None,
         before: str | None = None,
     ) -> int:
-        """Delete all of `ids`, or what is selected, with every relation that touches them; return how many there were."""
+        """Delete all of `ids`, or what is selected, with their relations; return how many were there."""
         return self._call(
             self._target.delete_entities,
             self._collected(ids),
