@@ -17,6 +17,7 @@ from benchmarks import (
     process,
     registry,
     report,
+    threads,
     vectors,
 )
 from benchmarks.harness import Plan, Result
@@ -40,6 +41,8 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         graph.size,
         checkpoints.checkpoints,
         checkpoints.small,
+        threads.threads,
+        threads.threads_growth,
         registry.registry,
         registry.blocking,
         growth.growth,
@@ -49,6 +52,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         postgres_search.postgres_filters,
         postgres.postgres_graph,
         postgres.postgres_checkpoints,
+        threads.postgres_threads,
     )
 }
 
