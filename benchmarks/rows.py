@@ -17,6 +17,7 @@ from benchmarks import (
     process,
     registry,
     report,
+    selection,
     threads,
     vectors,
 )
@@ -29,6 +30,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         vectors.batch,
         vectors.filter,
         vectors.add,
+        selection.selection,
         process.loop,
         process.busy_writes,
         process.busy_searches,
@@ -40,6 +42,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         graph.access,
         graph.size,
         checkpoints.checkpoints,
+        checkpoints.payloads,
         checkpoints.small,
         threads.threads,
         threads.threads_growth,
