@@ -105,8 +105,9 @@ class MyCustomVectorStore(VectorStoreBackend):
     ) -> int:
         """Count what is selected."""
         self.ensure_open()
-        ids, condition = check_selection(prefix, after, before, metadata_filter)
-        return sum(ids.holds(id) and condition.matches(metadata) for id, (_, metadata) in self._items.items())
+        selected = check_selection(prefix, after, before, metadata_filter)
+        found = [id for id, (_, metadata) in self._items.items() if selected.condition.matches(metadata)]
+        return sum(map(selected.ids.holds, found))
 
     async def clear(self) -> None:
         """Delete everything, and take vectors of any dimension again."""

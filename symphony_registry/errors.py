@@ -132,6 +132,10 @@ class WrongEventLoopError(BackendNotOpenError):
     """The backend was opened on another event loop."""
 
 
+class BlockingCallError(RegistryError, RuntimeError):
+    """A call that waits for its result was made where it would stop an event loop."""
+
+
 class BackendUnavailableError(RegistryError, ConnectionError):
     """The backend cannot serve now: it cannot be reached, is shutting down, or has no connection free."""
 

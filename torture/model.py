@@ -26,7 +26,7 @@ from symphony_registry.errors import RegistryError
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
-from tests.helpers.plain import DictCheckpointStore, DictGraphWithListing, DictVectorStore
+from tests.helpers.plain import DictCheckpointStoreWithBulk, DictGraphWithListing, DictVectorStore
 from torture.disk import copy_files, scratch
 from torture.subjects import at_rest, eager_compaction, logged
 from torture.tally import Tally
@@ -65,9 +65,10 @@ comparisons = st.one_of(
         {}, optional={"$in": st.lists(some_values, max_size=2), "$nin": st.lists(some_values, max_size=2)}
     ),
     st.fixed_dictionaries({"$exists": st.booleans()}),
+    st.just({"gte": 1}),
 )
 paths = st.sampled_from(
-    ["k", "l", "k.l", "n.m", "missing", "", ".", "k.", ".k", "k.0", "k.\1", "\0", "\1", "\1\1", "0"]
+    ["k", "l", "k.l", "n.m", "missing", "", ".", "k.", ".k", "k.0", "n\\.m", "k.\1", "\0", "\1", "\1\1", "0"]
 )
 filters = st.recursive(
     st.dictionaries(paths, comparisons, max_size=2),
@@ -132,18 +133,33 @@ GRAPH_CALLS = st.one_of(
     call("scan_relations"),
     call("clear"),
 )
+prefixes = st.sampled_from(["", "", "a", "e", "\uffff", "../", "b", "\U0010ffff", "\0", 1])
+bounds = st.one_of(st.none(), some_ids)
+payloads = st.sampled_from([None, b"", b"\0\xff", b"\x28\xb5\x2f\xfdx", b"x" * 3_000, "text"])
+# What they stand for is known when the call is made: the version stored, another, and that of nothing.
+expected_versions = st.sampled_from([None, None, "stored", "stored", 10**6, 0, -1])
+chosen = {"prefix": prefixes, "metadata_filter": some_filters}
+ranged = {**chosen, "after": bounds, "before": bounds}
+some_limits = st.one_of(st.none(), limits)
+
 CHECKPOINT_CALLS = st.one_of(
-    call("save_checkpoint", some_ids, some_objects, some_objects),
+    call("save_checkpoint", some_ids, some_objects, some_objects, payload=payloads, if_version=expected_versions),
     call("save_checkpoint", ids, objects),
-    call("get_checkpoint", some_ids),
-    call("delete_checkpoint", some_ids),
     call(
-        "list_checkpoints", metadata_filter=some_filters, limit=st.one_of(st.none(), limits), newest_first=st.booleans()
+        "save_checkpoints",
+        st.lists(st.tuples(ids, objects, some_objects) | st.tuples(ids, objects, objects, payloads), max_size=4),
+        if_absent=st.booleans(),
     ),
-    call("get_latest_checkpoint"),
-    call("prune", st.sampled_from([0, 1, 2, 5, -1, True])),
-    call("count"),
-    call("scan"),
+    call("get_checkpoint", some_ids),
+    call("get_checkpoints", st.lists(some_ids, max_size=3)),
+    call("delete_checkpoint", some_ids, if_version=expected_versions),
+    call("delete_checkpoints", st.none() | st.lists(some_ids, max_size=3), **ranged),
+    call("list_checkpoints", **chosen, limit=some_limits, newest_first=st.booleans()),
+    call("find_checkpoints", **ranged, limit=some_limits, reverse=st.booleans(), include_data=st.booleans()),
+    call("get_latest_checkpoint", **chosen),
+    call("prune", st.sampled_from([0, 1, 2, 5, -1, True]), **chosen),
+    call("count", **ranged),
+    call("scan", **chosen),
     call("clear"),
 )
 
@@ -152,19 +168,23 @@ async def outcome(backend: Any, operation: Operation) -> Any:
     """Return what a call gives, or that it was refused; of two bad arguments, either may be named."""
     name, arguments, options = operation
     try:
+        if options.get("if_version") == "stored":
+            found = await backend.get_checkpoint(arguments[0])
+            options = {**options, "if_version": found["version"] if found else 0}
         result = getattr(backend, name)(*arguments, **options)
         if isinstance(result, AsyncIterator):
             return [item async for item in result]
-        return await result
+        given = await result
+        return "a version" if name == "save_checkpoint" and type(given) is int else given
     except RegistryError as error:
         assert isinstance(error, ValueError | TypeError)  # noqa: PT017
         return "refused"
 
 
 def comparable(value: Any) -> Any:
-    """Return a value such that equal ones are equal in type too; times are told by the clock, not by us."""
+    """Return a value such that equal ones are equal in type too; times are the clock's, versions each store's own."""
     if isinstance(value, dict):
-        return {key: comparable(item) for key, item in value.items() if key != "timestamp"}
+        return {key: comparable(item) for key, item in value.items() if key not in {"timestamp", "version"}}
     if isinstance(value, list):
         return [comparable(item) for item in value]
     return (type(value), repr(value)) if isinstance(value, float) else (type(value), value)
@@ -260,7 +280,7 @@ class CheckpointAgreement(Agreement):
     """Checkpoint stores."""
 
     calls = CHECKPOINT_CALLS
-    model, memory, file = DictCheckpointStore, InMemoryCheckpointStore, FileCheckpointStore
+    model, memory, file = DictCheckpointStoreWithBulk, InMemoryCheckpointStore, FileCheckpointStore
     postgres = PostgresCheckpointStore
 
 

@@ -91,7 +91,10 @@ async def read_graph(graph: FileKnowledgeGraph) -> Content:
 
 async def read_checkpoints(store: FileCheckpointStore) -> Content:
     """Return everything in a checkpoint store, the order and the times included."""
-    saved = [checkpoint async for checkpoint in store.scan()]
+    saved: list[Any] = [checkpoint async for checkpoint in store.scan()]
+    versions = [each.pop("version") for each in saved]
+    if versions != sorted(set(versions)):
+        raise AssertionError(f"the versions {versions} do not grow in the order saved")
     times: Content = {("time", each["checkpoint_id"]): each["metadata"].pop("timestamp") for each in saved}
     return {**{("checkpoint", each["checkpoint_id"]): each for each in saved}, **times}
 
@@ -137,11 +140,15 @@ def _checkpoint_script() -> Iterator[Step]:
     yield at_once("task", lambda store, id: store.save_checkpoint(id, {"id": id}))
     yield one(lambda store: store.save_checkpoint("large", {"text": ["y" * 100] * 20}))
     yield one(lambda store: store.delete_checkpoint("b"))
+    yield one(lambda store: store.save_checkpoint("bytes", {}, payload=bytes(range(256)) * 8))
+    yield one(lambda store: store.save_checkpoints([(f"t1/{n}", {"n": n}, None, b"\xff" * 300 * n) for n in range(4)]))
     yield one(reopen)
     for number in range(20):  # and compaction
         yield one(methodcaller("save_checkpoint", "a", {"step": number}, {"n": number}))
     yield at_once("again", lambda store, id: store.save_checkpoint(id, {"id": id}))
-    yield one(lambda store: store.prune(5))
+    yield one(lambda store: store.save_checkpoints([("t1/3", {}, None), ("t2/0", {}, None)], if_absent=True))
+    yield one(lambda store: store.delete_checkpoints(prefix="t1/", after="t1/0"))
+    yield one(lambda store: store.prune(8))
     yield one(reopen)
     yield one(lambda store: store.save_checkpoint("z", {}))
 

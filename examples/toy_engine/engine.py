@@ -1,29 +1,31 @@
 """The engine: the driver of the toy server, the table of a backend, and the three stores over it."""
 
 import asyncio
+from binascii import a2b_base64, b2a_base64
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import Any, ClassVar, TypeAlias, TypeVar, cast
+from operator import attrgetter
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 import orjson
 from pydantic import Field
 from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointInfo, described
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
 from symphony_registry.backends.concurrency import delaying_cancellation, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
-from symphony_registry.backends.filters import ANYTHING, Condition
+from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation
 from symphony_registry.backends.knowledge_graph.checks import missing_end
-from symphony_registry.backends.knowledge_graph.engine import EntityRow, KnowledgeGraphEngine, RelationRow
+from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
 from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver
@@ -33,12 +35,13 @@ from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.backends.vector_store.base import FoundVector, VectorItem, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
-from symphony_registry.errors import DimensionError
+from symphony_registry.errors import DimensionError, VersionConflictError
 
 T = TypeVar("T")
 Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _LONGEST_LINE = 2**30
+_WHOLE, _WITHOUT_DATA = 6, 4  # values of a checkpoint's row
 _JSON_LINE = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
@@ -109,7 +112,12 @@ class OnToy(Engine):
 
     Options: ClassVar[type[BackendOptions]] = ToyOptions
     guarantees = Guarantees(
-        survives="crash", atomic_bulk=True, lists_entities=True, restores_timestamps=True, shared=True
+        survives="crash",
+        atomic_bulk=True,
+        lists_entities=True,
+        restores_timestamps=True,
+        saves_several=True,
+        shared=True,
     )
 
     @override
@@ -117,12 +125,12 @@ class OnToy(Engine):
         super()._configure()
         self._server = self._hold(ToyServer(self, ToyDriver(self._options)))
 
-    async def _ask(self, operation: str, command: str, *arguments: Any, cost: float = 0) -> Any:
+    async def _ask(self, operation: str, command: str, *arguments: Any, cost: float = 0, once: bool = False) -> Any:
         """Return what the server answers to the command of an operation; raises `RefusedError`."""
         request = [f"{self._options.prefix}{self.name}.{self.backend_type}", command, *arguments]
         line = await here_or_in_thread(lambda: orjson.dumps(request, option=_JSON_LINE), cost)
         # to its end: who cancels a write may ask at once what became of it
-        text = await delaying_cancellation(self._server.run(operation, partial(exchange, line)))
+        text = await delaying_cancellation(self._server.run(operation, partial(exchange, line), conditional=once))
         answer = await here_or_in_thread(lambda: orjson.loads(text), len(text) / JSON_BYTES)
         if "refused" in answer:
             raise RefusedError(answer["refused"])
@@ -223,35 +231,52 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
 
 
 class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
-    """A checkpoint store. A row is (id, time, metadata, text of the data)."""
+    """A checkpoint store. A row is (id, version, time, metadata, text of the data, payload in base64)."""
 
-    async def _save(self, parts: Parts[Sequence[SavedCheckpoint]]) -> None:
-        rows = [(id, time, metadata, text.decode()) for id, text, metadata, time in await parts.whole()]
-        await self._ask("restore_checkpoints", "put", rows, cost=parts.cost)
+    async def _save(self, checkpoint: SavedCheckpoint, if_version: int | None, cost: float) -> int:
+        rows = [_row(checkpoint)]
+        try:
+            _, version = await self._ask(
+                "save_checkpoint", "save", rows, if_version, cost=cost, once=if_version is not None
+            )
+        except RefusedError as refusal:
+            raise VersionConflictError(checkpoint.id, if_version or 0, refusal.args[0]) from None
+        return int(version)
 
-    async def _get(self, checkpoint_id: str) -> SavedCheckpoint | None:
-        (row,) = await self._ask("get_checkpoint", "read", [checkpoint_id])
-        return row and _saved(*row)
+    async def _save_many(self, parts: Parts[Sequence[SavedCheckpoint]], *, if_absent: bool) -> int:
+        rows = list(map(_row, await parts.whole()))
+        count, _ = await self._ask("save_checkpoints", "save", rows, None, if_absent, cost=parts.cost, once=if_absent)
+        return int(count)
 
-    async def _latest(self) -> SavedCheckpoint | None:
-        row = await self._ask("get_latest_checkpoint", "newest")
-        return row and _saved(*row)
+    async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:
+        return await _made(_saved, await self._ask("get_checkpoints", "read", ids))
 
-    async def _delete(self, checkpoint_id: str) -> bool:
-        return bool(await self._ask("delete_checkpoint", "delete", [checkpoint_id]))
+    async def _delete(self, checkpoint_id: str, if_version: int | None) -> bool:
+        try:
+            return bool(await self._ask("delete_checkpoint", "delete", [checkpoint_id], if_version))
+        except RefusedError as refusal:
+            raise VersionConflictError(checkpoint_id, if_version or 0, refusal.args[0]) from None
 
-    async def _list(self, condition: Condition, limit: int | None, *, newest_first: bool) -> list[CheckpointInfo]:
-        rows = await self._ask("list_checkpoints", "heads", newest_first)
+    async def _delete_many(self, chosen: list[str] | Selection) -> int:
+        if isinstance(chosen, Selection):
+            chosen = [saved.id for saved in await self._find(chosen, Page(), by="id", include_data=False)]
+        return int(await self._ask("delete_checkpoints", "delete", chosen))
 
-        def listed() -> list[CheckpointInfo]:
-            found = ((id, described(metadata, time, id)) for id, time, metadata in rows)
-            matching = ((id, metadata) for id, metadata in found if condition.matches(metadata))
-            return [{"checkpoint_id": id, "metadata": metadata} for id, metadata in islice(matching, limit)]
+    async def _find(
+        self, selection: Selection, page: Page, *, by: Literal["id", "saved"], include_data: bool
+    ) -> list[SavedCheckpoint]:
+        rows = await self._ask("list_checkpoints", "all", _WHOLE if include_data else _WITHOUT_DATA)
 
-        return await here_or_in_thread(listed, len(rows) * ITEM)
+        def find() -> list[SavedCheckpoint]:
+            found = [_saved(*row) for row in rows if selection.ids.holds(row[0])]
+            found.sort(key=attrgetter("id" if by == "id" else "version"), reverse=page.reverse)
+            return list(islice((each for each in found if selection.condition.matches(each.described())), page.limit))
 
-    async def _prune(self, keep_last: int) -> int:
-        return int(await self._ask("prune", "keep", keep_last))
+        return await here_or_in_thread(find, len(rows) * ITEM)
+
+    async def _prune(self, keep_last: int, selection: Selection) -> int:
+        newest = await self._find(selection, Page(reverse=True), by="saved", include_data=False)
+        return await self._delete_many([saved.id for saved in newest[keep_last:]])
 
 
 async def _made(make: Callable[..., T], rows: list[Any]) -> list[T]:
@@ -271,5 +296,13 @@ def _relation(key: str, properties: JSONObject) -> Relation:
     return {"from_id": from_id, "to_id": to_id, "type": kind, "properties": properties}
 
 
-def _saved(id: str, time: float, metadata: JSONObject, text: str) -> SavedCheckpoint:
-    return SavedCheckpoint(id, text.encode(), metadata, time)
+def _row(saved: SavedCheckpoint) -> list[Any]:
+    payload = None if saved.payload is None else b2a_base64(saved.payload, newline=False).decode()
+    return [saved.id, 0, saved.timestamp, saved.metadata, saved.data.decode(), payload]
+
+
+def _saved(
+    id: str, version: int, time: float, metadata: JSONObject, text: str = "", payload: str | None = None
+) -> SavedCheckpoint:
+    whole = None if payload is None else a2b_base64(payload)
+    return SavedCheckpoint(id, text.encode(), metadata, time, whole, version)

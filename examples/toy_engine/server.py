@@ -18,7 +18,7 @@ import orjson
 Row: TypeAlias = list[Any]
 
 LONGEST_LINE = 2**30
-CHANGES = {"put", "merge", "delete", "keep"}
+CHANGES = {"put", "save", "merge", "delete", "keep"}
 SIDES = {"outgoing": [0], "incoming": [1], "both": [0, 1]}
 
 
@@ -32,6 +32,7 @@ class Table:
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
         self._kind: Any = None
+        self._version = 0
 
     def put(self, rows: list[Row], kind: Any = None) -> None:
         """Store rows, each as the newest; refuse rows of another kind than the table has, and links to nothing."""
@@ -46,14 +47,32 @@ class Table:
             self._rows.pop(row[0], None)
             self._rows[row[0]] = row
 
+    def save(self, rows: list[Row], expected: int | None = None, only_absent: bool = False) -> list[int]:
+        """Store rows with new versions as their second values, each as the newest; give their number and the last."""
+        if expected is not None and expected != (found := self._version_of(rows[0][0])):
+            raise RefusedError(found)
+        count = 0
+        for row in rows:
+            if not (only_absent and row[0] in self._rows):
+                count += 1
+                self._version += 1
+                self._rows.pop(row[0], None)
+                self._rows[row[0]] = [row[0], self._version, *row[2:]]
+        return [count, self._version]
+
+    def _version_of(self, key: str) -> int:
+        return self._rows[key][1] if key in self._rows else 0
+
     def merge(self, key: str, values: dict[str, Any]) -> bool:
         """Merge an object into the last value of a row, if it is there."""
         if key in self._rows:
             self._rows[key][-1].update(values)
         return key in self._rows
 
-    def delete(self, keys: list[str]) -> int:
+    def delete(self, keys: list[str], expected: int | None = None) -> int:
         """Delete rows and their links; count the rows that were there."""
+        if expected is not None and expected != (found := self._version_of(keys[0])):
+            raise RefusedError(found)
         gone = set(keys)
         count = len(gone & self._rows.keys())
         self._rows = {key: row for key, row in self._rows.items() if gone.isdisjoint([key, *ends(key)])}
@@ -92,13 +111,9 @@ class Table:
             if end in [parts[side] for side in sides] and kind in (None, parts[2])
         ]
 
-    def newest(self) -> Row | None:
-        """Return the newest row."""
-        return next(reversed(self._rows.values()), None)
-
-    def heads(self, newest_first: bool) -> list[Row]:
-        """Return all rows without their last value, in the order in which they were put or its reverse."""
-        return [row[:-1] for row in self._rows.values()][:: -1 if newest_first else 1]
+    def all(self, values: int) -> list[Row]:
+        """Return so many values of each row, in the order in which they were put."""
+        return [row[:values] for row in self._rows.values()]
 
 
 def ends(key: str) -> list[str]:

@@ -11,6 +11,7 @@ True
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -81,14 +82,17 @@ def comparisons(condition: Condition) -> int:
 
 
 def parse_filter(metadata_filter: object, what: str = "metadata_filter") -> Condition:
-    """Return the condition that a filter means; `None` and `{}` match everything.
+    r"""Return the condition that a filter means; `None` and `{}` match everything.
 
-    A key with dots descends into nested objects. Raises `InvalidValueError` or
+    A key with dots descends into nested objects; a backslash takes the dot or
+    backslash after it for part of the key. Raises `InvalidValueError` or
     `InvalidTypeError` naming the place of what is wrong.
 
     >>> parse_filter({"year": {"$gte": 2020}}).matches({"year": 2021})
     True
     >>> parse_filter({"author.name": "Ada"}).matches({"author": {"name": "Ada"}})
+    True
+    >>> parse_filter({"example\\.org": "yes"}).matches({"example.org": "yes"})
     True
     """
     if metadata_filter is None:
@@ -124,12 +128,31 @@ def _parse_entry(key: str, value: Any, place: str) -> Condition:
         return AllOf(tuple(parts)) if key == "$and" else AnyOf(tuple(parts))
     if key.startswith("$"):
         raise InvalidValueError(f"{place}: there is no operator {key} here. {hint(key, _LOGICAL)}")
-    return _parse_field(tuple(key.split(".")), value, place)
+    return _parse_field(_steps(key), value, place)
+
+
+def _steps(key: str) -> tuple[str, ...]:
+    """Return the keys that a key with dots descends by."""
+    if "\\" not in key:
+        return tuple(key.split("."))
+    steps = [""]
+    for part in _PARTS.findall(key):
+        if part == ".":
+            steps.append("")
+        else:
+            steps[-1] += part.removeprefix("\\") or part
+    return tuple(steps)
 
 
 def _parse_field(path: tuple[str, ...], value: Any, place: str) -> Condition:
     """Parse what stands at a field: operators, or a value to be equal to."""
     if type(value) is not dict or not any(key.startswith("$") for key in value):
+        if type(value) is dict and value and all(f"${key}" in _OF_FIELDS for key in value):
+            name = next(iter(value))
+            raise InvalidValueError(
+                f"{place}.{name}: operators begin with a dollar: write ${name}. "
+                f'To find an object that has these keys, write {{"$eq": ...}}.'
+            )
         return Comparison(path, "$eq", value)
     conditions: list[Condition] = []
     for name, operand in value.items():
@@ -137,7 +160,7 @@ def _parse_field(path: tuple[str, ...], value: Any, place: str) -> Condition:
             conditions.append(Not(_parse_field(path, _expect(dict, operand, f"{place}.$not"), f"{place}.$not")))
             continue
         if name not in _OPERATORS:
-            raise InvalidValueError(f"{place}: there is no operator {name}. {hint(name, [*_OPERATORS, '$not'])}")
+            raise InvalidValueError(f"{place}: there is no operator {name}. {hint(name, _OF_FIELDS)}")
         if name in _OPERAND_TYPES:
             _expect(_OPERAND_TYPES[name], operand, f"{place}.{name}")
         conditions.append(Comparison(path, name, operand))
@@ -167,6 +190,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 _ORDERS: dict[type, str] = {int: "number", float: "number", str: "string", bool: "boolean"}
+_PARTS = re.compile(r"\\[.\\]|.", re.DOTALL)  # of a key: an escaped character, or another
 _LOGICAL = ("$and", "$or", "$not")
 _MATCH_MISSING = frozenset({"$ne", "$nin"})
 _OPERAND_TYPES: dict[str, type] = {"$in": list, "$nin": list, "$exists": bool}
@@ -182,3 +206,4 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$exists": lambda _, operand: bool(operand),
     "$contains": lambda value, operand: type(value) is list and any(json_equal(item, operand) for item in value),
 }
+_OF_FIELDS = (*_OPERATORS, "$not")

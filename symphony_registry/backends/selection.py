@@ -42,15 +42,21 @@ class Range(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The items of a range of ids whose document fulfils a condition."""
+    """The items of a range of ids whose document fulfils a condition; of entities, those of a type."""
 
     ids: Range = Range()
     condition: Condition = ANYTHING
+    kind: str | None = None
 
     @property
     def is_all(self) -> bool:
         """Whether it holds everything."""
-        return self.condition is ANYTHING and self.ids.is_all
+        return self.condition is ANYTHING and self.ids.is_all and self.kind is None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether it holds everything in its range of ids."""
+        return self.condition is ANYTHING and self.kind is None
 
 
 EVERYTHING = Selection()
@@ -78,9 +84,11 @@ def check_selection(
     before: object,
     condition: JSONObject | None,
     what: str = "metadata_filter",
+    kind: object = None,
 ) -> Selection:
-    """Return a selection, checked; `what` is what the filter is called."""
-    return Selection(check_range(prefix, after, before), parse_filter(condition, what))
+    """Return a selection, checked; `what` is what the filter is called, `kind` an entity's type."""
+    checked = None if kind is None else check_id(kind, "entity_type")
+    return Selection(check_range(prefix, after, before), parse_filter(condition, what), checked)
 
 
 def check_deletion(
@@ -90,17 +98,19 @@ def check_deletion(
     before: object,
     condition: JSONObject | None,
     what: str = "metadata_filter",
+    kind: object = None,
 ) -> "list[str] | Selection":
     """Return what is to be deleted, checked: some ids, or a selection, which cannot be everything."""
-    selection = check_selection(prefix, after, before, condition, what)
+    selection = check_selection(prefix, after, before, condition, what, kind)
+    names = "entity_type, prefix, after, before" if what == "property_filter" else "prefix, after, before"
     if ids is None:
         if selection.is_all:
             raise InvalidValueError(
-                f"Nothing says what to delete: pass ids, prefix, after, before or {what}. To delete all, call clear()."
+                f"Nothing says what to delete: pass ids, {names} or {what}. To delete all, call clear()."
             )
         return selection
     if not selection.is_all:
-        raise InvalidValueError(f"Pass either ids or a selection (prefix, after, before, {what}), not both.")
+        raise InvalidValueError(f"Pass either ids or a selection ({names}, {what}), not both.")
     return [check_id(id) for id in collected(ids)]
 
 

@@ -29,7 +29,7 @@ from symphony_registry.errors import ProviderNotFoundError
 from symphony_registry.settings.catalog import Option, ProviderInfo, provider_named, providers_of, yaml_block
 from symphony_registry.settings.effective import effective
 from symphony_registry.settings.layers import Configuration, read_layers
-from symphony_registry.transfer.collection import COLLECTIONS
+from symphony_registry.transfer.kinds import COLLECTIONS
 
 # Guarantees as a table has them; its column ALSO has those of one backend type.
 _GUARANTEES: Mapping[str, Callable[[Guarantees], str]] = {

@@ -54,7 +54,7 @@ from symphony_registry.transfer import (
     summarize,
     write_lines,
 )
-from symphony_registry.transfer.collection import COLLECTIONS
+from symphony_registry.transfer.kinds import COLLECTIONS
 
 
 class _Counted(NamedTuple):

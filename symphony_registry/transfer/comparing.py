@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
-from symphony_registry.transfer.collection import COLLECTIONS, Collection, Key, StoredItem, shown
-from symphony_registry.transfer.contents import Contents, left_early
+from symphony_registry.transfer.collection import Collection, Key, StoredItem, shown
+from symphony_registry.transfer.contents import Contents
 from symphony_registry.transfer.digest import Digest
+from symphony_registry.transfer.kinds import COLLECTIONS
 from symphony_registry.transfer.progress import Progress, Stage, silent
+from symphony_registry.transfer.scanning import left_early
 
 # Differences that are remembered, and items after which progress is reported.
 SHOWN = 10

@@ -1,13 +1,15 @@
 """What is copied from: a store, or something else with the same items."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.errors import public_errors
-from symphony_registry.transfer.collection import COLLECTIONS, Collection, ItemCheck, StoredItem
+from symphony_registry.transfer.collection import Collection, ItemCheck, StoredItem
+from symphony_registry.transfer.kinds import COLLECTIONS
+from symphony_registry.transfer.scanning import left_early
 
 
 class Contents(Protocol):
@@ -101,14 +103,3 @@ def as_kept(source: Contents, target: StoreContents) -> Contents:
 async def count_all(contents: Contents) -> int:
     """Return how many items there are in all collections."""
     return sum([await contents.count(collection) for collection in COLLECTIONS[contents.backend_type]])
-
-
-@asynccontextmanager
-async def left_early(items: AsyncIterator[StoredItem]) -> AsyncIterator[AsyncIterator[StoredItem]]:
-    """Close a scan at the end of the block, however far it was read."""
-    try:
-        yield items
-    finally:
-        close = getattr(items, "aclose", None)
-        if close is not None:
-            await close()

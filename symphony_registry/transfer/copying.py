@@ -14,10 +14,12 @@ from itertools import count
 from typing import Any
 
 from symphony_registry.errors import InvalidValueError, RegistryError, TransferError
-from symphony_registry.transfer.collection import COLLECTIONS, Collection, StoredItem, shown
+from symphony_registry.transfer.collection import Collection, StoredItem, shown
 from symphony_registry.transfer.comparing import STEP, held_of
-from symphony_registry.transfer.contents import Contents, StoreContents, count_all, left_early
+from symphony_registry.transfer.contents import Contents, StoreContents, count_all
+from symphony_registry.transfer.kinds import COLLECTIONS
 from symphony_registry.transfer.progress import Progress, Stage, silent
+from symphony_registry.transfer.scanning import left_early
 
 # What is written at once, at most, unless a single item is larger.
 _ITEMS = 500

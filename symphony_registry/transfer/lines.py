@@ -12,14 +12,17 @@ import orjson
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import ExportFormatError, InvalidTypeError, InvalidValueError
-from symphony_registry.transfer.collection import COLLECTIONS, Collection, StoredItem, shown
+from symphony_registry.transfer.collection import Collection, StoredItem, shown
 from symphony_registry.transfer.comparing import STEP
-from symphony_registry.transfer.contents import Contents, left_early
+from symphony_registry.transfer.contents import Contents
 from symphony_registry.transfer.digest import Digest
 from symphony_registry.transfer.handwritten import HandWritten, has_digest
+from symphony_registry.transfer.kinds import COLLECTIONS
 from symphony_registry.transfer.progress import Progress, Stage, silent
+from symphony_registry.transfer.scanning import left_early
 
-FORMAT, VERSION = "symphony-registry", 1
+FORMAT, VERSION = "symphony-registry", 2
+OLD_VERSIONS = (1,)  # which had no payloads
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class ExportFile:
             self._file.seek(offset)  # somebody else may have read in between
             text = self._file.readline()
             offset += len(text)
-            yield orjson.loads(text)
+            yield collection.parsed(orjson.loads(text))
 
     async def count(self, collection: Collection[Any]) -> int:
         """Return how many items a collection has."""
@@ -97,19 +100,20 @@ class ExportFile:
         digest = Digest()
         current = 0
         before: StoredItem | None = None  # in the same collection
-        for offset, text, item in lines:
-            if "count" in item:
-                self._check_end(item, digest)
+        for offset, text, line in lines:
+            if "count" in line:
+                self._check_end(line, digest)
                 if next(lines, None) is not None:
                     raise self._wrong("there is something after the last line")
                 return
-            number = self._number_of(item)
+            number = self._number_of(line)
             collection = self._collections[number]
             if number < current:
                 raise self._wrong(f"the {collection.name} come before the {self._collections[current].name}")
             if number > current:
                 current, before = number, None
             try:
+                item = collection.parsed(line)
                 _check_item(collection, item, before)
                 if by_hand is not None:
                     by_hand.check(collection, item, text)
@@ -140,8 +144,10 @@ class ExportFile:
     def _check_header(self, header: JSONObject) -> None:
         if header.get("format") != FORMAT:
             raise self._wrong(f'this is not an export: the first line must have "format": "{FORMAT}"')
-        if header.get("version") != VERSION:
-            raise self._wrong(f"the export has the version {header.get('version')!r}; this package reads {VERSION}")
+        if header.get("version") not in (VERSION, *OLD_VERSIONS):
+            raise self._wrong(
+                f"the export has the version {header.get('version')!r}; this package reads versions up to {VERSION}"
+            )
         if header.get("type") != self.backend_type:
             raise self._wrong(f"the file holds a {header.get('type')}, not a {self.backend_type}")
 
@@ -154,7 +160,7 @@ class ExportFile:
 
     def _number_of(self, item: JSONObject) -> int:
         for number, collection in enumerate(self._collections):
-            if item.keys() == set(collection.fields):
+            if set(collection.fields) <= item.keys() <= {*collection.fields, *collection.optional}:
                 return number
         known = " or ".join(", ".join(collection.fields) for collection in self._collections)
         raise self._wrong(f"a line has the keys {known}, and not {', '.join(item) or 'none'}")

@@ -3,7 +3,7 @@
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import public_errors
-from symphony_registry.transfer.collection import COLLECTIONS
+from symphony_registry.transfer.kinds import COLLECTIONS
 
 
 async def count_items(store: StorageBackend) -> dict[str, int]:

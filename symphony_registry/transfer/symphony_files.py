@@ -9,8 +9,9 @@ import orjson
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, StorageError, StorageFormatError
-from symphony_registry.transfer.collection import COLLECTIONS, Collection, StoredItem
+from symphony_registry.transfer.collection import Collection, StoredItem
 from symphony_registry.transfer.handwritten import HandWritten
+from symphony_registry.transfer.kinds import COLLECTIONS
 
 _OPTIONAL: dict[str, JSONObject] = {"metadata": {}, "properties": {}}
 _METADATA = "metadata"  # of checkpoints, in a folder beside their data

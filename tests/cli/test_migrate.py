@@ -397,7 +397,7 @@ def test_a_reader_that_leaves_early_ends_the_export_quietly(config):
     variables = {**os.environ, "SYMPHONY_REGISTRY_CONFIG_DIR": str(config)}
     fill(config, "old", more=3000)  # more than a pipe holds
     done = subprocess.run(command, shell=True, env=variables, capture_output=True, text=True, check=False)
-    assert done.stdout == '{"format":"symphony-registry","version":1,"type":"vector_store"}\n'
+    assert done.stdout == '{"format":"symphony-registry","version":2,"type":"vector_store"}\n'
     assert done.stderr == ""
 
 

@@ -79,8 +79,9 @@ class DictVectorStore(VectorStoreBackend):
 
     async def count(self, metadata_filter=None, *, prefix="", after=None, before=None):
         self.ensure_open()
-        ids, condition = check_selection(prefix, after, before, metadata_filter)
-        return sum(ids.holds(id) and condition.matches(metadata) for id, (_, metadata) in self.items.items())
+        selected = check_selection(prefix, after, before, metadata_filter)
+        found = [id for id, (_, metadata) in self.items.items() if selected.condition.matches(metadata)]
+        return sum(map(selected.ids.holds, found))
 
 
 class DictGraph(KnowledgeGraphBackend):
@@ -146,11 +147,16 @@ class DictGraphWithListing(DictGraph):
 
     guarantees = Guarantees(lists_entities=True)
 
-    async def scan_entities(self):
+    async def scan_entities(self, *, entity_type=None, prefix="", property_filter=None):
         self.ensure_open()
+        check_range(prefix)
+        check_optional_id(entity_type, "entity_type")
+        condition = parse_filter(property_filter, "property_filter")
         for id in sorted(self.entities):
             entity = await self.get_entity(id)
-            if entity is not None:
+            if entity is None or not id.startswith(prefix) or entity_type not in (None, entity["type"]):
+                continue
+            if condition.matches(entity["properties"]):
                 yield entity
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from symphony_registry.backends import BackendType
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
+from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.options import BackendOptions
@@ -70,10 +71,19 @@ def test_what_a_graph_does_not_promise_to_list_has_not_passed(tmp_path):
 
 
 class RefusesFilters(InMemoryCheckpointStore):
-    async def list_checkpoints(self, *, metadata_filter=None, limit=None, newest_first=False):
-        if metadata_filter:
+    async def _find(self, selection, page, **options):
+        return await super()._find(self.unfiltered(selection), page, **options)
+
+    async def _delete_many(self, chosen):
+        return await super()._delete_many(chosen if isinstance(chosen, list) else self.unfiltered(chosen))
+
+    async def _prune(self, keep_last, selection):
+        return await super()._prune(keep_last, self.unfiltered(selection))
+
+    def unfiltered(self, selection):
+        if selection.condition is not ANYTHING:
             raise UnsupportedFilterError("no filters here")
-        return await super().list_checkpoints(limit=limit, newest_first=newest_first)
+        return selection
 
 
 class SaysThatItRefusesFilters(RefusesFilters):
@@ -106,24 +116,23 @@ def test_a_search_that_says_it_misses_some_is_asked_for_the_right_similarities_a
 class HasLimits(InMemoryCheckpointStore):
     guarantees = replace(IN_MEMORY, largest_limit=10, largest_value=500)
 
-    async def save_checkpoint(self, checkpoint_id, data, metadata=None):
-        await super().save_checkpoint(checkpoint_id, self.checked(data), self.checked(metadata))
+    async def _save(self, checkpoint, if_version, cost):
+        return await super()._save(self.checked(checkpoint), if_version, cost)
 
-    async def restore_checkpoints(self, items):
-        given = list(items)
-        for _, data, metadata, _ in given:
-            self.checked(data), self.checked(metadata)
-        await super().restore_checkpoints(given)
+    async def _save_many(self, parts, *, if_absent):
+        for checkpoint in await parts.whole():
+            self.checked(checkpoint)
+        return await super()._save_many(parts, if_absent=if_absent)
 
-    def checked(self, value):
-        if len(json.dumps(value, separators=(",", ":"))) > 500:
+    def checked(self, checkpoint):
+        if len(checkpoint.data) > 500 or len(json.dumps(checkpoint.metadata, separators=(",", ":"))) > 500:
             raise InvalidValueError("That has more than 500 bytes.")
-        return value
+        return checkpoint
 
-    async def list_checkpoints(self, *, metadata_filter=None, limit=None, newest_first=False):
-        if type(limit) is int and limit > 10:
+    async def _find(self, selection, page, **options):
+        if page.limit is not None and page.limit > 10:
             raise InvalidValueError("A limit is at most 10.")
-        return await super().list_checkpoints(metadata_filter=metadata_filter, limit=limit, newest_first=newest_first)
+        return await super()._find(selection, page, **options)
 
 
 def test_a_provider_that_keeps_to_the_largest_limit_and_value_passes(tmp_path):

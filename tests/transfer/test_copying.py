@@ -20,8 +20,8 @@ from symphony_registry.errors import (
 )
 from symphony_registry.testing.expectations import assert_same
 from symphony_registry.transfer import Action, Existing, StoreContents, as_kept, compare, copy, plan_copy
-from symphony_registry.transfer.collection import COLLECTIONS
 from symphony_registry.transfer.copying import _BYTES, _ITEMS
+from symphony_registry.transfer.kinds import COLLECTIONS
 from tests.helpers.plain import DictCheckpointStore, DictGraph
 from tests.helpers.transfers import everything, filled, store_of
 

@@ -6,6 +6,7 @@
 import io
 import json
 import re
+from base64 import b64decode
 
 import numpy as np
 import orjson
@@ -17,7 +18,7 @@ from symphony_registry.backends import BackendType
 from symphony_registry.errors import ExportFormatError
 from symphony_registry.testing.expectations import assert_same
 from symphony_registry.transfer import ExportFile, StoreContents, compare, copy, plan_copy, write_lines
-from symphony_registry.transfer.collection import Vectors
+from symphony_registry.transfer.vectors import Vectors
 from tests.helpers.transfers import everything, filled, store_of
 
 VECTORS, GRAPH, CHECKPOINTS = BackendType
@@ -36,7 +37,7 @@ def read(text, kind, name="backup.jsonl"):
 
 def lines(kind, *items, **end):
     """Return a file as somebody writes it by hand."""
-    header = {"format": "symphony-registry", "version": 1, "type": kind}
+    header = {"format": "symphony-registry", "version": 2, "type": kind}
     every = [header, *items, {"count": len(items), **end}]
     return "".join(json.dumps(each) + "\n" for each in every)
 
@@ -63,9 +64,10 @@ async def test_what_is_imported_is_what_was_exported(kind, tmp_path):
 async def test_a_line_is_what_the_store_gives_in_its_order(kind):
     async with store_of(kind) as store:
         header, *items, end = map(json.loads, (await exported(await filled(store))).splitlines())
-        assert header == {"format": "symphony-registry", "version": 1, "type": kind}
+        assert header == {"format": "symphony-registry", "version": 2, "type": kind}
         if kind is VECTORS:
             items = [{**each, "vector": np.float32(each["vector"]).tolist()} for each in items]
+        items = [{**each, "payload": b64decode(each["payload"])} if "payload" in each else each for each in items]
         assert items == await everything(store)
         found = await compare(StoreContents(store), StoreContents(store))
         assert end == {"count": len(items), "digest": found.source.digest}
@@ -154,7 +156,7 @@ WRONG = [
     ("[]\n", VECTORS, 1, "not a JSON object"),
     ('{"id": "a"}\n', VECTORS, 1, "not an export"),
     (lines(GRAPH), VECTORS, 1, "holds a knowledge_graph, not a vector_store"),
-    (lines(VECTORS).replace('"version": 1', '"version": 2'), VECTORS, 1, "version 2; this package reads 1"),
+    (lines(VECTORS).replace('"version": 2', '"version": 3'), VECTORS, 1, "3; this package reads versions up to 2"),
     (lines(VECTORS, ITEM, ENTITY), VECTORS, 3, "keys id, vector, metadata, and not id, type, properties"),
     (lines(VECTORS, ITEM, {}), VECTORS, 3, "and not none"),
     (lines(VECTORS, {**ITEM, "id": 7}), VECTORS, 2, "id must be a str, not int"),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from symphony_registry.backends.knowledge_graph.base import Entity, KnowledgeGraphBackend, Relation
+from symphony_registry.backends.knowledge_graph.base import Entity, KnowledgeGraphBackend, Relation, Subgraph
 from symphony_registry.backends.lookup import shipped_class
 from symphony_registry.backends.storage import BackendType
 
@@ -16,6 +16,7 @@ __all__ = [  # without classes that need an extra
     "InMemoryKnowledgeGraph",
     "KnowledgeGraphBackend",
     "Relation",
+    "Subgraph",
 ]
 
 

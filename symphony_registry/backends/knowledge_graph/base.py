@@ -6,19 +6,22 @@ from typing import ClassVar, TypeAlias, TypedDict
 
 from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
-from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph import fallback
 from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
     check_optional_id,
     check_path,
     check_relations,
+    check_types,
 )
 from symphony_registry.backends.operations import OPERATIONS
+from symphony_registry.backends.selection import Selection, check_deletion, check_page, check_range
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import (
     Direction,
     JSONObject,
+    check_bool,
+    check_direction,
     check_id,
     check_limit,
     collected,
@@ -46,13 +49,20 @@ class Relation(TypedDict):
     properties: JSONObject
 
 
+class Subgraph(TypedDict):
+    """Some entities, the nearest first, then by id, and the relations among them by (from, to, type)."""
+
+    entities: list[Entity]
+    relations: list[Relation]
+
+
 class KnowledgeGraphBackend(StorageBackend):
     """A directed property graph.
 
     A provider has to write the abstract operations; the rest stands on them.
     Listing entities cannot be made of the others: a provider that overrides
-    `scan_entities` gets `find_entities`, `count_entities`, `scan_relations`,
-    `count_relations` and `clear` with it.
+    `scan_entities` gets `find_entities`, `count_entities`, `delete_entities` by a
+    selection, `scan_relations`, `count_relations` and `clear` with it.
     """
 
     backend_type: ClassVar[BackendType] = BackendType.KNOWLEDGE_GRAPH
@@ -93,15 +103,17 @@ class KnowledgeGraphBackend(StorageBackend):
     async def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:
         """Delete the relation and say whether it was there."""
 
-    async def add_entities(self, items: Iterable[EntityInput]) -> None:
-        """Store `(id, type, properties)` items, all or none; the last of equal ids wins.
+    async def add_entities(self, items: Iterable[EntityInput], *, if_absent: bool = False) -> int:
+        """Store `(id, type, properties)` items one after the other, all or none; the last of equal ids wins.
 
-        As defined here, others may see a part of the items while it runs.
+        With `if_absent`, what is there stays. Return how many were stored. As
+        defined here, others may see a part of the items while it runs.
         """
         self.ensure_open()
+        check_bool(if_absent, "if_absent")
         given = collected(items)
         checked = await here_or_in_thread(lambda: check_entities(given), len(given) * ITEM)
-        await delaying_cancellation(fallback.add_entities(self, checked))
+        return await delaying_cancellation(fallback.add_entities(self, checked, if_absent=if_absent))
 
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
         """Store `(from, to, type, properties)` items, all or none; the last of equal ones wins.
@@ -113,22 +125,72 @@ class KnowledgeGraphBackend(StorageBackend):
         checked = await here_or_in_thread(lambda: check_relations(given), len(given) * ITEM)
         await delaying_cancellation(fallback.add_relations(self, checked))
 
+    async def get_entities(self, ids: Iterable[str]) -> list[Entity | None]:
+        """Return the entity of each id, `None` where there is none, in the order asked."""
+        checked = [check_id(id, "entity_id") for id in collected(ids)]
+        return [await self.get_entity(id) for id in checked]
+
     async def find_entities(
-        self, entity_type: str | None = None, property_filter: JSONObject | None = None, limit: int = 100
+        self,
+        entity_type: str | None = None,
+        property_filter: JSONObject | None = None,
+        limit: int | None = 100,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        reverse: bool = False,
     ) -> list[Entity]:
-        """Return the entities of a type whose properties match the filter, by id."""
-        check_limit(limit)
-        check_optional_id(entity_type, "entity_type")
-        condition = parse_filter(property_filter, "property_filter")
+        """Return the selected entities, by id or, with `reverse`, from the last id back; `None` for no limit.
+
+        Selected is what has the type, begins with `prefix`, lies between `after`
+        and `before` (exclusive) and whose properties match the filter.
+        """
+        ids = check_range(prefix, after, before)
+        page = check_page(limit, reverse)
         found: list[Entity] = []
         turns = Turns()
-        async for entity in self.scan_entities():
+        async for entity in self.scan_entities(entity_type=entity_type, prefix=prefix, property_filter=property_filter):
             await turns.give()
-            if entity_type in (None, entity["type"]) and condition.matches(entity["properties"]):
+            if ids.holds(entity["id"]):
                 found.append(entity)
-                if len(found) == limit:
+                if len(found) == page.limit and not page.reverse:
                     break
-        return found
+        return found[::-1][: page.limit] if page.reverse else found
+
+    async def delete_entities(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        entity_type: str | None = None,
+        property_filter: JSONObject | None = None,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Delete all of `ids`, or what is selected, with their relations; return how many were there.
+
+        Whole or not at all. Raises `InvalidValueError` without either: that is what
+        `clear` is for. As defined here, others may see a part of it while it runs.
+        """
+        chosen = check_deletion(ids, prefix, after, before, property_filter, "property_filter", entity_type)
+
+        async def delete() -> int:
+            found = chosen
+            if isinstance(found, Selection):
+                selected = await self.find_entities(
+                    entity_type, property_filter, None, prefix=prefix, after=after, before=before
+                )
+                found = [entity["id"] for entity in selected]
+            turns = Turns()
+            count = 0
+            for id in found:
+                await turns.give()
+                count += await self.delete_entity(id)
+            return count
+
+        self.ensure_open()
+        return await delaying_cancellation(delete())
 
     async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:
         """Return the distinct entities at the end of a path of outgoing relation types, by id.
@@ -172,16 +234,55 @@ class KnowledgeGraphBackend(StorageBackend):
         """
         check_limit(max_depth, "max_depth")
         check_id(to_entity_id, "to_entity_id")
-        wanted = None if relation_types is None else set(check_path(relation_types, "relation_types"))
+        types = check_types(relation_types)
         if await self.get_entity(from_entity_id) is None:
             return None
-        path = await fallback.shortest_path(self, from_entity_id, to_entity_id, wanted, max_depth)
+        path = await fallback.shortest_path(
+            self, from_entity_id, to_entity_id, None if types is None else set(types), max_depth
+        )
         return None if path is None else await fallback.entities(self, path)
 
-    async def count_entities(self, entity_type: str | None = None) -> int:
-        """Return how many entities of a type there are, or how many at all."""
-        check_optional_id(entity_type, "entity_type")
-        return await fallback.counted(self.scan_entities(), entity_type)
+    async def subgraph(
+        self,
+        entity_ids: Iterable[str],
+        depth: int = 1,
+        *,
+        relation_types: Sequence[str] | None = None,
+        direction: Direction = "both",
+        limit: int | None = 1000,
+    ) -> Subgraph:
+        """Return the entities within `depth` steps of some, these included, and the relations among them.
+
+        At most `limit` entities, the nearest first, then by id; ids of none are left
+        out. With relation types, only such relations are followed and returned.
+        """
+        self.ensure_open()
+        starts = [check_id(id, "entity_id") for id in collected(entity_ids)]
+        check_limit(depth, "depth", least=0)
+        types = check_types(relation_types)
+        kinds = None if types is None else set(types)
+        page = check_page(limit, reverse=False)
+        ids = await fallback.nearest(self, starts, depth, kinds, check_direction(direction), page.limit)
+        relations = await fallback.relations_among(self, ids, kinds)
+        return {"entities": await fallback.entities(self, ids), "relations": relations}
+
+    async def count_entities(
+        self,
+        entity_type: str | None = None,
+        *,
+        property_filter: JSONObject | None = None,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Return how many entities are selected, or how many there are."""
+        ids = check_range(prefix, after, before)
+        turns = Turns()
+        count = 0
+        async for entity in self.scan_entities(entity_type=entity_type, prefix=prefix, property_filter=property_filter):
+            await turns.give()
+            count += ids.holds(entity["id"])
+        return count
 
     async def count_relations(self, relation_type: str | None = None) -> int:
         """Return how many relations of a type there are, or how many at all."""
@@ -199,8 +300,14 @@ class KnowledgeGraphBackend(StorageBackend):
 
         await delaying_cancellation(delete_all())
 
-    async def scan_entities(self) -> AsyncIterator[Entity]:
-        """Yield all entities by id. What is written meanwhile may be seen or not."""
+    async def scan_entities(
+        self,
+        *,
+        entity_type: str | None = None,  # noqa: ARG002
+        prefix: str = "",  # noqa: ARG002
+        property_filter: JSONObject | None = None,  # noqa: ARG002
+    ) -> AsyncIterator[Entity]:
+        """Yield the selected entities by id. What is written meanwhile may be seen or not."""
         self.ensure_open()
         raise UnsupportedOperationError(f"{self} cannot list its entities: its class does not define scan_entities.")
         yield  # what makes it an iterator

@@ -13,6 +13,11 @@ def check_path(path: object, what: str = "relation_path") -> list[str]:
     return [check_id(step, f"{what}[{index}]") for index, step in enumerate(path)]
 
 
+def check_types(value: object) -> list[str] | None:
+    """Return the relation types that a walk follows, `None` for all, else raise."""
+    return None if value is None else check_path(value, "relation_types")
+
+
 def check_optional_id(value: object, what: str) -> str | None:
     """Return `value` if it is `None` or an id."""
     return None if value is None else check_id(value, what)

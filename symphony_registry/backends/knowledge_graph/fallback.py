@@ -10,15 +10,19 @@ if TYPE_CHECKING:
     from symphony_registry.backends.knowledge_graph.base import Entity, KnowledgeGraphBackend, Relation
 
 
-async def add_entities(graph: "KnowledgeGraphBackend", items: list[tuple[str, str, JSONObject]]) -> None:
-    """Add checked entities one after the other; where one fails, put back what was there."""
+async def add_entities(
+    graph: "KnowledgeGraphBackend", items: list[tuple[str, str, JSONObject]], *, if_absent: bool
+) -> int:
+    """Add checked entities one after the other; where one fails, put back what was there. Return how many."""
     before: list[tuple[str, Entity | None]] = []
     turns = Turns()
     try:
         for item in items:
             await turns.give()
-            before.append((item[0], await graph.get_entity(item[0])))
-            await graph.add_entity(*item)
+            there = await graph.get_entity(item[0])
+            if there is None or not if_absent:
+                before.append((item[0], there))
+                await graph.add_entity(*item)
     except Exception:
         for entity_id, entity in reversed(before):
             if entity is None:
@@ -26,6 +30,7 @@ async def add_entities(graph: "KnowledgeGraphBackend", items: list[tuple[str, st
             else:
                 await graph.add_entity(entity_id, entity["type"], entity["properties"])
         raise
+    return len(before)
 
 
 async def add_relations(graph: "KnowledgeGraphBackend", items: list[tuple[str, str, str, JSONObject]]) -> None:
@@ -120,6 +125,47 @@ def _trace(came_from: Mapping[str, str | None], goal: str) -> list[str] | None:
         path.append(step)
         step = came_from[step]
     return path[::-1]
+
+
+async def nearest(
+    graph: "KnowledgeGraphBackend",
+    starts: list[str],
+    depth: int,
+    kinds: set[str] | None,
+    direction: Direction,
+    limit: int | None,
+) -> list[str]:
+    """Return the first `limit` ids within `depth` steps of some that are there: the nearest first, then by id."""
+    frontier = [entity["id"] for entity in await entities(graph, sorted(set(starts)))]
+    found = dict.fromkeys(frontier)
+    turns = Turns()
+    for _ in range(depth):
+        if not frontier or (limit is not None and len(found) >= limit):
+            break
+        reached: set[str] = set()
+        for near in frontier:
+            await turns.give()
+            for relation in await graph.get_relations(near, direction=direction):
+                if kinds is None or relation["type"] in kinds:
+                    reached.update((relation["from_id"], relation["to_id"]))
+        frontier = sorted(reached - found.keys())
+        found.update(dict.fromkeys(frontier))
+    return list(found)[:limit]
+
+
+async def relations_among(
+    graph: "KnowledgeGraphBackend", ids: Iterable[str], kinds: set[str] | None
+) -> "list[Relation]":
+    """Return the relations between some entities, by (from, to, type)."""
+    inside = set(ids)
+    turns = Turns()
+    found: list[Relation] = []
+    for entity_id in sorted(inside):
+        await turns.give()
+        leaving = await graph.get_relations(entity_id)
+        within = (relation for relation in leaving if relation["to_id"] in inside)
+        found += [relation for relation in within if kinds is None or relation["type"] in kinds]
+    return found
 
 
 async def entities(graph: "KnowledgeGraphBackend", ids: Iterable[str]) -> "list[Entity]":

@@ -9,7 +9,7 @@ from symphony_registry.errors import RegistryError, StorageFormatError
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence
 from symphony_registry.providers.embedded.checkpoints.store import CheckpointCodec
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
-from symphony_registry.providers.embedded.graph.store import CODEC
+from symphony_registry.providers.embedded.graph.store import GraphCodec
 from symphony_registry.providers.embedded.journal import Journal, Loss, Record, read_damaged, read_header
 from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lock import DirectoryLock
@@ -30,7 +30,7 @@ class Salvaged(NamedTuple):
 
 _FORMATS: Mapping[BackendType, tuple[Callable[[], State], Codec]] = {
     BackendType.VECTOR_STORE: (lambda: VectorIndex(None, "dot"), VectorCodec()),  # whose metric takes any vector
-    BackendType.KNOWLEDGE_GRAPH: (PropertyGraph, CODEC),
+    BackendType.KNOWLEDGE_GRAPH: (PropertyGraph, GraphCodec()),
     BackendType.CHECKPOINT_STORE: (CheckpointSequence, CheckpointCodec()),
 }
 

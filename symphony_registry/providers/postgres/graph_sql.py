@@ -32,15 +32,21 @@ PUT_ENTITIES = """
     INSERT INTO {entities} (id, type, properties, comparable)
     SELECT id, type, properties::json, coalesce(comparable, properties)::jsonb
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS item(id, type, properties, comparable)
-    ON CONFLICT (id) DO UPDATE SET type = excluded.type, properties = excluded.properties,
-        comparable = excluded.comparable
+    ON CONFLICT (id)
 """
-# Relations are locked in the same order whichever end is deleted, so that two deletions cannot deadlock.
-DELETE_ENTITY = """
-    WITH locked AS MATERIALIZED (
-        SELECT 1 FROM {relations} WHERE from_id = $1 OR to_id = $1 ORDER BY from_id, type, to_id FOR UPDATE
+OVER = "DO UPDATE SET type = excluded.type, properties = excluded.properties, comparable = excluded.comparable"
+WHERE_ABSENT = "DO NOTHING"
+# Relations, then entities are locked in the same order whoever deletes them, so that two deletions cannot deadlock.
+DELETE_ENTITIES = """
+    WITH chosen(ids) AS MATERIALIZED (
+        SELECT array(SELECT id FROM {entities} WHERE {where})
+    ), relations AS MATERIALIZED (
+        SELECT 1 FROM {relations} WHERE from_id = ANY ((SELECT ids FROM chosen)::text[])
+        OR to_id = ANY ((SELECT ids FROM chosen)::text[]) ORDER BY from_id, type, to_id FOR UPDATE
+    ), entities AS MATERIALIZED (
+        SELECT id FROM {entities} WHERE {where} AND (SELECT count(*) FROM relations) >= 0 ORDER BY id FOR UPDATE
     )
-    DELETE FROM {entities} WHERE id = $1 AND (SELECT count(*) FROM locked) >= 0
+    DELETE FROM {entities} WHERE id IN (SELECT id FROM entities)
 """
 PUT_RELATIONS = """
     INSERT INTO {relations} (from_id, to_id, type, properties)
@@ -88,6 +94,32 @@ NEIGHBORS = """
     )
     SELECT id, type, properties FROM {entities}
     WHERE id IN (SELECT unnest(level) FROM walk) AND id <> $1 ORDER BY id LIMIT $3
+"""
+# The levels as above, until there are enough entities; then these, the nearest first, and the relations among them.
+SUBGRAPH = """
+    WITH RECURSIVE walk(step, level, seen) AS (
+        SELECT 0, ids, ids FROM (
+            SELECT array(SELECT id FROM {entities} WHERE id = ANY($1::text[])) AS ids OFFSET 0
+        ) AS start
+        UNION ALL
+        SELECT walk.step + 1, next.level, walk.seen || next.level
+        FROM walk, LATERAL (
+            SELECT array(
+                SELECT near.id FROM unnest(walk.level) AS start(id), LATERAL ({steps}) AS near
+                EXCEPT SELECT unnest(walk.seen)
+            ) AS level OFFSET 0
+        ) AS next
+        WHERE walk.step < $2 AND cardinality(walk.seen) < $3 AND cardinality(next.level) > 0
+    ), chosen(step, id) AS MATERIALIZED (
+        SELECT step, each.id FROM walk, unnest(level) AS each(id) ORDER BY step, each.id LIMIT $3
+    )
+    SELECT chosen.step, entity.id AS from_id, NULL AS to_id, entity.type, entity.properties
+    FROM chosen JOIN {entities} AS entity ON entity.id = chosen.id
+    UNION ALL
+    SELECT NULL, relation.from_id, relation.to_id, relation.type, relation.properties
+    FROM chosen JOIN {relations} AS relation ON relation.from_id = chosen.id
+    WHERE relation.to_id IN (SELECT id FROM chosen){of_types}
+    ORDER BY step NULLS LAST, from_id, to_id, type
 """
 # The levels until the goal is reached; from the goal back, those of each level that lead to it; from the start on, the
 # smallest of these each time.

@@ -1,7 +1,7 @@
 """A knowledge graph in two PostgreSQL tables; walks go on in the server."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import asyncpg
 import orjson
@@ -10,24 +10,25 @@ from typing_extensions import override
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.engine import pages
-from symphony_registry.backends.filters import Condition
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import missing_end
-from symphony_registry.backends.knowledge_graph.engine import EntityRow, KnowledgeGraphEngine, RelationRow
+from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.values import Direction, JSONObject
+from symphony_registry.backends.selection import Page, Range, Selection
+from symphony_registry.backends.values import MAX_LIMIT, Direction, JSONObject
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.postgres.connections import Connection, Record
 from symphony_registry.providers.postgres.database import GUARANTEES, Database, executing, send
 from symphony_registry.providers.postgres.documents import texts
-from symphony_registry.providers.postgres.filters import where
 from symphony_registry.providers.postgres.graph_sql import (
-    DELETE_ENTITY,
+    DELETE_ENTITIES,
     ENTITY,
     LAYOUT,
     MISSING,
     NEIGHBORS,
+    OVER,
     PUT_ENTITIES,
     PUT_RELATIONS,
     QUERY,
@@ -35,8 +36,13 @@ from symphony_registry.providers.postgres.graph_sql import (
     SHORTEST_PATH,
     SIDES,
     STEPS,
+    SUBGRAPH,
+    WHERE_ABSENT,
 )
 from symphony_registry.providers.postgres.options import PostgresOptions
+from symphony_registry.providers.postgres.selection import selected
+
+Row: TypeAlias = "Record | tuple[Any, ...]"
 
 
 class PostgresKnowledgeGraph(KnowledgeGraphEngine):
@@ -53,8 +59,9 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         self._data = self._hold(Database(self, self._options, LAYOUT))
 
     @override
-    async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
-        await self._data.execute_parts("add_entities", PUT_ENTITIES, parts.map(_entity_columns))
+    async def _put_entities(self, parts: Parts[Sequence[EntityRow]], *, if_absent: bool) -> int:
+        put = f"{PUT_ENTITIES} {WHERE_ABSENT if if_absent else OVER}"
+        return await self._data.execute_parts("add_entities", put, parts.map(_entity_columns), conditional=if_absent)
 
     @override
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
@@ -88,9 +95,15 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         return found[0] if found else None
 
     @override
+    async def _get_entities(self, ids: list[str]) -> list[Entity | None]:
+        records = await self._data.fetch(f"{ENTITY} WHERE id = ANY($1::text[])", ids)
+        found = {entity["id"]: entity for entity in await _entities(records)}
+        return [found.get(id) for id in ids]
+
+    @override
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
         select = self._data.tables.sql(f"{ENTITY} WHERE id = $1 FOR NO KEY UPDATE")
-        put = self._data.tables.sql(PUT_ENTITIES)
+        put = self._data.tables.sql(f"{PUT_ENTITIES} {OVER}")
 
         async def work(connection: Connection) -> bool:
             async with connection.transaction():
@@ -104,8 +117,14 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.run("update_entity", work)
 
     @override
-    async def _delete_entity(self, entity_id: str) -> bool:
-        return bool(await self._data.execute("delete_entity", DELETE_ENTITY, entity_id))
+    async def _delete_entities(self, ids: list[str]) -> int:
+        return await self._data.execute("delete_entities", DELETE_ENTITIES, ids, where="id = ANY($1::text[])")
+
+    @override
+    async def _delete_selected(self, selection: Selection) -> int:
+        arguments: list[Any] = []
+        where = _selected(selection, arguments)
+        return await self._data.execute("delete_entities", DELETE_ENTITIES, *arguments, where=where)
 
     @override
     async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
@@ -130,13 +149,32 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
     async def _neighbors(
         self, entity_id: str, relation_type: str | None, direction: Direction, depth: int, limit: int
     ) -> list[Entity]:
-        sides = STEPS.values() if direction == "both" else [STEPS[direction]]
         of_type = "" if relation_type is None else " AND type = $4"
         arguments: list[Any] = [entity_id, depth, limit]
         if relation_type is not None:
             arguments.append(relation_type)
-        steps = self._data.tables.sql(" UNION ALL ".join(sides), of_type=of_type)
+        steps = self._steps(direction, of_type)
         return await _entities(await self._data.fetch(NEIGHBORS, *arguments, steps=steps))
+
+    def _steps(self, direction: Direction, of_type: str) -> str:
+        """Return the SQL of a step, along relations that fulfil `of_type` too."""
+        sides = STEPS.values() if direction == "both" else [STEPS[direction]]
+        return self._data.tables.sql(" UNION ALL ".join(sides), of_type=of_type)
+
+    @override
+    async def _subgraph(
+        self, ids: list[str], depth: int, relation_types: list[str] | None, direction: Direction, limit: int | None
+    ) -> Subgraph:
+        arguments: list[Any] = [ids, depth, MAX_LIMIT if limit is None else limit]
+        of_types = ""
+        if relation_types is not None:
+            arguments.append(relation_types)
+            of_types = " AND type = ANY($4::text[])"
+        steps = self._steps(direction, of_types)
+        records = await self._data.fetch(SUBGRAPH, *arguments, steps=steps, of_types=of_types)
+        entities = [(each[1], each[3], each[4]) for each in records if each[0] is not None]
+        relations = [each[1:] for each in records if each[0] is None]
+        return {"entities": await _entities(entities), "relations": await _relations(relations)}
 
     @override
     async def _shortest_path(
@@ -150,27 +188,24 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         return await _entities(found) or None
 
     @override
-    async def _find(self, entity_type: str | None, condition: Condition, limit: int) -> list[Entity]:
-        arguments: list[Any] = [limit]
-        matches = where(condition, "comparable", arguments)
-        if entity_type is not None:
-            arguments.append(entity_type)
-            matches += f" AND type = ${len(arguments)}"
-        select = f"{ENTITY} WHERE {{where}} ORDER BY id LIMIT $1"
-        return await _entities(await self._data.fetch(select, *arguments, where=matches))
+    async def _find(self, selection: Selection, page: Page) -> list[Entity]:
+        arguments: list[Any] = [page.limit]
+        where = _selected(selection, arguments)
+        select = f"{ENTITY} WHERE {{where}} ORDER BY id {'DESC' if page.reverse else 'ASC'} LIMIT $1"
+        return await _entities(await self._data.fetch(select, *arguments, where=where))
 
     @override
-    async def _count_entities(self, entity_type: str | None) -> int:
-        return await self._count("entities", entity_type)
+    async def _count_entities(self, selection: Selection) -> int:
+        arguments: list[Any] = []
+        where = _selected(selection, arguments)
+        found: int = await self._data.value("SELECT count(*) FROM {entities} WHERE {where}", *arguments, where=where)
+        return found
 
     @override
     async def _count_relations(self, relation_type: str | None) -> int:
-        return await self._count("relations", relation_type)
-
-    async def _count(self, table: str, kind: str | None) -> int:
-        arguments = [] if kind is None else [kind]
-        of_type = "" if kind is None else "WHERE type = $1"
-        found: int = await self._data.value(f"SELECT count(*) FROM {{{table}}} {of_type}", *arguments)
+        arguments = [] if relation_type is None else [relation_type]
+        of_type = "" if relation_type is None else "WHERE type = $1"
+        found: int = await self._data.value(f"SELECT count(*) FROM {{relations}} {of_type}", *arguments)
         return found
 
     @override
@@ -178,11 +213,12 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         await self._data.execute("clear", "TRUNCATE {entities}, {relations}")
 
     @override
-    def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
-        async def read(after: str, size: int) -> list[Entity]:
-            return await _entities(await self._data.fetch(f"{ENTITY} WHERE id > $1 ORDER BY id LIMIT $2", after, size))
+    def _entity_batches(self, selection: Selection, size: int) -> AsyncGenerator[list[Entity], None]:
+        async def read(after: str | None, size: int) -> list[Entity]:
+            following = selection if after is None else selection._replace(ids=Range(selection.ids.prefix, after))
+            return await self._find(following, Page(size))
 
-        return pages(read, "", lambda entity: entity["id"], size)
+        return pages(read, None, lambda entity: entity["id"], size)
 
     @override
     def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
@@ -192,6 +228,15 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
             return await _relations(await self._data.fetch(following, *after, size))
 
         return pages(read, ("", "", ""), lambda each: (each["from_id"], each["to_id"], each["type"]), size)
+
+
+def _selected(selection: Selection, arguments: list[Any]) -> str:
+    """Return the SQL of a selection; its values are appended to `arguments`."""
+    where = selected(selection, "comparable", arguments)
+    if selection.kind is not None:
+        arguments.append(selection.kind)
+        where += f" AND type = ${len(arguments)}"
+    return where
 
 
 def _entity_columns(rows: Sequence[EntityRow]) -> list[Any]:
@@ -204,14 +249,14 @@ def _relation_columns(rows: Sequence[RelationRow]) -> list[Any]:
     return list(zip(*((*key, texts(properties)[0]) for *key, properties in rows), strict=True))
 
 
-async def _entities(records: list[Record]) -> list[Entity]:
+async def _entities(records: Sequence[Row]) -> list[Entity]:
     def entities() -> list[Entity]:
         return [{"id": each[0], "type": each[1], "properties": orjson.loads(each[2])} for each in records]
 
     return await here_or_in_thread(entities, len(records) * ITEM)
 
 
-async def _relations(records: list[Record]) -> list[Relation]:
+async def _relations(records: Sequence[Row]) -> list[Relation]:
     def relations() -> list[Relation]:
         return [
             {"from_id": each[0], "to_id": each[1], "type": each[2], "properties": orjson.loads(each[3])}

@@ -33,6 +33,10 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
     async def find(self, filter: Any = None) -> list[str]:
         return [entity["id"] for entity in await self.store.find_entities(None, filter, self.large_limit)]
 
+    @override
+    async def count(self, filter: Any) -> int:
+        return await self.store.count_entities(property_filter=filter)
+
     async def _properties(self, id: str) -> JSONObject | None:
         entity = await self.store.get_entity(id)
         return None if entity is None else entity["properties"]
@@ -73,17 +77,20 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
         return {
             "add_entity": lambda: store.add_entity("a", "T"),
             "get_entity": lambda: store.get_entity("a"),
+            "get_entities": lambda: store.get_entities(["a"]),
             "update_entity": lambda: store.update_entity("a", {}),
             "add_relation": lambda: store.add_relation("a", "a", "R"),
             "get_relations": lambda: store.get_relations("a", direction="both"),
             "delete_relation": lambda: store.delete_relation("a", "a", "R"),
             "delete_entity": lambda: store.delete_entity("a"),
+            "delete_entities": lambda: store.delete_entities(["a"]),
             "query": lambda: store.query("a", ["R"]),
             "add_entities": lambda: store.add_entities([("a", "T", None)]),
             "add_relations": lambda: store.add_relations([("a", "a", "R", None)]),
             "find_entities": store.find_entities,
             "neighbors": lambda: store.neighbors("a"),
             "shortest_path": lambda: store.shortest_path("a", "b"),
+            "subgraph": lambda: store.subgraph(["a"]),
             "count_entities": store.count_entities,
             "count_relations": store.count_relations,
             "clear": store.clear,
@@ -99,8 +106,10 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
                 "add_entity": lambda: store.add_entity(id, "T"),
                 "add_entity's type": lambda: store.add_entity("x", id),
                 "get_entity": lambda: store.get_entity(id),
+                "get_entities": lambda: store.get_entities(["x", id]),
                 "update_entity": lambda: store.update_entity(id, {}),
                 "delete_entity": lambda: store.delete_entity(id),
+                "delete_entities": lambda: store.delete_entities(["x", id]),
                 "add_relation's start": lambda: store.add_relation(id, "a", "R"),
                 "add_relation's end": lambda: store.add_relation("a", id, "R"),
                 "add_relation's type": lambda: store.add_relation("a", "a", id),
@@ -122,6 +131,8 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
                 "shortest_path's start": lambda: store.shortest_path(id, "a"),
                 "shortest_path's end": lambda: store.shortest_path("a", id),
                 "shortest_path's types": lambda: store.shortest_path("a", "b", [id]),
+                "subgraph": lambda: store.subgraph(["a", id]),
+                "subgraph's types": lambda: store.subgraph(["a"], relation_types=["R", id]),
                 "count_entities' type": lambda: store.count_entities(id),
                 "count_relations' type": lambda: store.count_relations(id),
             }
@@ -130,17 +141,31 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
     @override
     def with_limit(self, limit: Any) -> Calls:
         store = self.store
+
+        async def nearest() -> list[Any]:
+            found = await store.subgraph(["a"], limit=limit)
+            return [*found["entities"]]
+
         return self.promised(
             {
                 "query": lambda: store.query("a", ["R"], limit),
                 "find_entities": lambda: store.find_entities(limit=limit),
+                "find_entities from the last": lambda: store.find_entities(limit=limit, reverse=True),
                 "neighbors": lambda: store.neighbors("a", limit=limit),
+                "subgraph": nearest,
             }
         )
 
     @override
     def with_filter(self, filter: Any) -> Calls:
-        return self.promised({"find_entities": lambda: self.store.find_entities(None, filter)})
+        store = self.store
+        calls: Calls = {
+            "find_entities": lambda: store.find_entities(None, filter),
+            "delete_entities": lambda: store.delete_entities(prefix="x", property_filter=filter),
+            "count_entities": lambda: store.count_entities(property_filter=filter),
+            "scan_entities": lambda: collect(store.scan_entities(property_filter=filter)),
+        }
+        return calls if store.guarantees.lists_entities else {}
 
     @override
     async def fill(self) -> None:
@@ -171,9 +196,16 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
         writes = [
             WholeWrite("delete_entity", graph, lambda: store.delete_entity("a"), degree, bulk=False),
             WholeWrite("add_relations", nodes, lambda: store.add_relations(relations), degree),
+            WholeWrite("delete_entities", graph, lambda: store.delete_entities(ids), degree),
         ]
         if self._has("count_entities"):
             writes += [
+                WholeWrite(
+                    "delete_entities by prefix",
+                    graph,
+                    lambda: store.delete_entities(prefix="id-"),
+                    store.count_entities,
+                ),
                 WholeWrite("add_entities", nothing, nodes, store.count_entities),
                 WholeWrite("clear", graph, store.clear, store.count_entities),
             ]

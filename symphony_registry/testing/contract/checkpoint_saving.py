@@ -1,6 +1,7 @@
 """Sentences about saving several checkpoints, payloads, and versions."""
 
 import asyncio
+from typing import Any
 
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import VersionConflictError
@@ -8,7 +9,7 @@ from symphony_registry.testing.contract.checkpoints import CheckpointHarness, li
 from symphony_registry.testing.expectations import assert_same, collect, refused
 from symphony_registry.testing.sentence import Group
 
-several = Group("saving several", BackendType.CHECKPOINT_STORE, needs=("saving several",))
+several = Group("several", BackendType.CHECKPOINT_STORE, needs=("saving several",))
 payloads = Group("payloads", BackendType.CHECKPOINT_STORE)
 versions = Group("versions", BackendType.CHECKPOINT_STORE)
 
@@ -59,11 +60,13 @@ async def one_wins(harness: CheckpointHarness) -> None:
 
 @several.sentence("an item that cannot be saved raises, and nothing is written")
 async def refused_items(harness: CheckpointHarness) -> None:
-    good = ("a", {}, None)
+    good: Any = ("a", {}, None)
     async with harness.open() as store:
-        for bad in (("b", None, None), ("b", {}, {"k": b""}), ("b", {}), ("", {}, None), ("b", {}, None, "text"), "b"):
+        shapes: list[Any] = [("b", None, None), ("b", {}, {"k": b""}), ("b", {}), ("", {}, None), "b"]
+        shapes.append(("b", {}, None, "text"))
+        for bad in shapes:
             with refused(f"save_checkpoints with {bad!r}"):
-                await store.save_checkpoints([good, bad])  # type: ignore[list-item]
+                await store.save_checkpoints([good, bad])
         assert await store.count() == 0
 
 

@@ -174,12 +174,12 @@ async def delete_by_filter(harness: CheckpointHarness) -> None:
 
 
 @selecting.sentence("deletion without ids and without a selection raises, as with both, and deletes nothing")
-async def nothing_by_a_forgotten_argument(harness: CheckpointHarness) -> None:
+async def forgotten_argument(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         await store.save_checkpoint("a", {})
         for arguments, options in ([], {}), ([None], {"metadata_filter": {}}), ([["a"]], {"prefix": "a"}):
             with refused(f"delete_checkpoints with {arguments} and {options}"):
-                await store.delete_checkpoints(*arguments, **options)  # type: ignore[arg-type]
+                await store.delete_checkpoints(*arguments, **options)
         assert await listed_ids(store) == ["a"]
 
 

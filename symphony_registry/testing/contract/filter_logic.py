@@ -3,8 +3,9 @@
 import copy
 from typing import Any
 
+from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.adapters import adapt
-from symphony_registry.testing.contract.filters import filters, finds
+from symphony_registry.testing.contract.filters import filters, finds, finds_these
 from symphony_registry.testing.expectations import refused
 from symphony_registry.testing.harness import Harness
 from symphony_registry.testing.sentence import Group
@@ -92,6 +93,31 @@ async def unchanged(harness: Harness[Any]) -> None:
         for name, operation in adapt(store).with_filter(condition).items():
             await operation()
             assert condition == before, f"{name} changed its filter"
+
+
+@logic.sentence(
+    "operators without their dollar raise, and the one that is meant is named; among other keys they are keys"
+)
+async def without_a_dollar(harness: Harness[Any]) -> None:
+    async with harness.open() as store:
+        adapter = adapt(store)
+        for name in ("eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "exists", "contains", "not"):
+            given_like: list[JSONObject] = [{"year": {name: 1}}, {"$or": [{"a.b": {name: []}}]}]
+            for given in (*given_like, {"year": {"$not": {name: 1}}}):
+                for call_name, call in adapter.with_filter(given).items():
+                    with refused(f"{call_name} with {given}", f"${name}"):
+                        await call()
+    cases: list[tuple[JSONObject, list[str]]] = [
+        ({"year": {"gte": 1, "x": 2}}, ["both"]),
+        ({"year": {"$eq": {"gte": 1}}}, ["one"]),
+        ({"gte": 1}, ["top"]),
+    ]
+    documents: dict[str, JSONObject] = {
+        "both": {"year": {"gte": 1, "x": 2}},
+        "one": {"year": {"gte": 1}},
+        "top": {"gte": 1},
+    }
+    await finds_these(harness, cases, documents)
 
 
 @logic.sentence("an unknown operator raises ValueError and is named")

@@ -254,6 +254,26 @@ async def dotted_keys(harness: Harness[Any]) -> None:
     )
 
 
+@filters.sentence("a backslash takes the dot or the backslash after it for part of the key")
+async def escaped_dots(harness: Harness[Any]) -> None:
+    document = {"a.b": 1, "a": {"b": 2, "c.d": {"e": 3}}, "b\\": {"c": 4}, "b\\.c": 5, "\\x": 6, "..": 7}
+    cases: list[tuple[JSONObject, list[str]]] = [
+        ({"a\\.b": 1}, ["here"]),
+        ({"a.b": 1}, ["other"]),
+        ({"a.b": 2}, ["here"]),
+        ({"a.c\\.d.e": {"$gt": 2}}, ["here"]),
+        ({"a.c.d.e": 3}, []),
+        ({"b\\\\.c": 4}, ["here"]),
+        ({"b\\\\\\.c": 5}, ["here"]),
+        ({"\\x": {"$in": [6]}}, ["here"]),
+        ({"\\\\x": 6}, ["here"]),
+        ({"\\.\\.": 7}, ["here"]),
+        ({"a\\.b": {"$exists": False}}, ["other"]),
+        ({"a\\.b": {"$ne": 1}}, ["other"]),
+    ]
+    await finds_these(harness, cases, {"here": document, "other": {"a": {"b": 1}}})
+
+
 @filters.sentence("a key is data, never a piece of a query")
 async def odd_keys(harness: Harness[Any]) -> None:
     odd = [{key: value} for key, value in DOCUMENTS["odd keys"].items()]

@@ -89,8 +89,8 @@ class IgnoresCase(InMemoryVectorStore):
 class StripsIds(InMemoryCheckpointStore):
     """Strips white space from ids."""
 
-    async def save_checkpoint(self, checkpoint_id, data, metadata=None):
-        await super().save_checkpoint(checkpoint_id.strip() or checkpoint_id, data, metadata)
+    async def save_checkpoint(self, checkpoint_id, data, metadata=None, **options):
+        return await super().save_checkpoint(checkpoint_id.strip() or checkpoint_id, data, metadata, **options)
 
 
 @fault("ids")
@@ -133,9 +133,9 @@ class TakesSets(InMemoryVectorStore):
 class HidesTheKeyPath(InMemoryCheckpointStore):
     """Refuses data without saying where."""
 
-    async def save_checkpoint(self, checkpoint_id, data, metadata=None):
+    async def save_checkpoint(self, checkpoint_id, data, metadata=None, **options):
         try:
-            await super().save_checkpoint(checkpoint_id, data, metadata)
+            return await super().save_checkpoint(checkpoint_id, data, metadata, **options)
         except ValueError as error:
             raise type(error)("That cannot be stored.") from None
 
@@ -144,11 +144,11 @@ class HidesTheKeyPath(InMemoryCheckpointStore):
 class CutsAtNul(InMemoryCheckpointStore):
     """Cuts a text in the metadata at U+0000."""
 
-    async def save_checkpoint(self, checkpoint_id, data, metadata=None):
+    async def save_checkpoint(self, checkpoint_id, data, metadata=None, **options):
         if isinstance(metadata, dict):
             metadata = {k: v.partition("\0")[0] if isinstance(v, str) else v for k, v in metadata.items()}
             metadata = {k.partition("\0")[0] if isinstance(k, str) else k: v for k, v in metadata.items()}
-        await super().save_checkpoint(checkpoint_id, data, metadata)
+        return await super().save_checkpoint(checkpoint_id, data, metadata, **options)
 
 
 @fault("isolation")
@@ -183,8 +183,8 @@ class ChangesTheArgument(InMemoryKnowledgeGraph):
 class CachesResults(InMemoryCheckpointStore):
     """Returns the same object twice."""
 
-    async def get_latest_checkpoint(self):
-        latest = await super().get_latest_checkpoint()
+    async def get_latest_checkpoint(self, **selection):
+        latest = await super().get_latest_checkpoint(**selection)
         self.cached = getattr(self, "cached", latest)
         return self.cached
 
@@ -229,9 +229,9 @@ class TakesTrueAsLimit(InMemoryVectorStore):
 class TakesZeroAsNone(InMemoryCheckpointStore):
     """Takes the limit 0 for no limit."""
 
-    async def list_checkpoints(self, *, metadata_filter=None, limit=None, newest_first=False):
+    async def list_checkpoints(self, *, limit=None, **options):
         limit = None if type(limit) is int and limit == 0 else limit
-        return await super().list_checkpoints(metadata_filter=metadata_filter, limit=limit, newest_first=newest_first)
+        return await super().list_checkpoints(limit=limit, **options)
 
 
 @fault("errors")

@@ -28,11 +28,11 @@ class BlocksOnce(InMemoryCheckpointStore):
 
     calls = 0
 
-    async def _get(self, checkpoint_id):
+    async def _get(self, ids):
         self.calls += 1
         if self.calls == 1_500:
             time.sleep(_BLOCK)  # noqa: ASYNC251
-        return await super()._get(checkpoint_id)
+        return await super()._get(ids)
 
 
 @fault("event_loop.filters")

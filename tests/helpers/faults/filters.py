@@ -38,7 +38,7 @@ class IgnoresUnknownOperators(InMemoryKnowledgeGraph):
 class MatchesMissingKeys(InMemoryCheckpointStore):
     """Takes a missing key for null."""
 
-    async def list_checkpoints(self, *, metadata_filter=None, limit=None, newest_first=False):
+    async def list_checkpoints(self, *, metadata_filter=None, **options):
         if metadata_filter == {"x": None}:
             metadata_filter = {"$or": [{"x": None}, {"x": {"$exists": False}}]}
-        return await super().list_checkpoints(metadata_filter=metadata_filter, limit=limit, newest_first=newest_first)
+        return await super().list_checkpoints(metadata_filter=metadata_filter, **options)

@@ -58,8 +58,8 @@ class DeletesHalf(InMemoryKnowledgeGraph):
 class PrunesInSteps(InMemoryCheckpointStore):
     """Lets others see checkpoints go one by one."""
 
-    async def prune(self, keep_last):
-        listed = await self.list_checkpoints(newest_first=True)
+    async def prune(self, keep_last, **selection):
+        listed = await self.list_checkpoints(newest_first=True, **selection)
         for info in listed[keep_last:]:
             await self.delete_checkpoint(info["checkpoint_id"])
             await asyncio.sleep(0)

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from symphony_registry.backends.selection import EVERYTHING, Page, Range, Selection
 from symphony_registry.backends.values import Direction
-from symphony_registry.providers.embedded.graph import adjacency, graph, relations, walks
+from symphony_registry.providers.embedded.graph import adjacency, ordering, relations, walks
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 
 EXAMPLES = int(os.environ.get("MODEL_TEST_EXAMPLES", "150")) // 6  # each is looked at from all sides
@@ -28,7 +29,9 @@ ends = {"from": ids, "to": ids, "type": kinds}
 changes = st.one_of(
     st.fixed_dictionaries({"op": st.just("put_entity"), "id": ids, "type": kinds, "properties": properties}),
     *[st.fixed_dictionaries({"op": st.just("put_relation"), **ends, "properties": properties})] * 3,
+    st.fixed_dictionaries({"op": st.just("put_entities"), "rows": st.lists(st.tuples(ids, kinds, properties))}),
     st.fixed_dictionaries({"op": st.just("delete_entity"), "id": ids}),
+    st.fixed_dictionaries({"op": st.just("delete_many"), "ids": st.lists(ids, max_size=3, unique=True)}),
     st.fixed_dictionaries({"op": st.just("delete_relation"), **ends}),
 )
 
@@ -46,6 +49,8 @@ class Model:
                 return change["from"] in self.entities and change["to"] in self.entities
             case "delete_entity":
                 return change["id"] in self.entities
+            case "delete_many":
+                return self.entities.keys() >= set(change["ids"])
             case "delete_relation":
                 return (change["from"], change["to"], change["type"]) in self.relations
         return True
@@ -54,6 +59,8 @@ class Model:
         match change["op"]:
             case "put_entity":
                 self.entities[change["id"]] = change["type"], change["properties"]
+            case "put_entities":
+                self.entities |= {id: (kind, properties) for id, kind, properties in change["rows"]}
             case "put_relation":
                 self.relations[change["from"], change["to"], change["type"]] = change["properties"]
             case "delete_relation":
@@ -61,6 +68,9 @@ class Model:
             case "delete_entity":
                 del self.entities[change["id"]]
                 self.relations = {key: held for key, held in self.relations.items() if change["id"] not in key[:2]}
+            case "delete_many":
+                for id in change["ids"]:
+                    self.apply(delete(id))
 
     def beside(self, near: set[str], chosen: list[str], direction: Direction) -> set[str]:
         pairs = [(from_id, to_id) for from_id, to_id, kind in self.relations if kind in chosen]
@@ -82,7 +92,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few entities do what takes thousands."""
     monkeypatch.setattr(adjacency, "_BLOCK", 16)
     monkeypatch.setattr(adjacency, "_PIECE", 2)
-    monkeypatch.setattr(graph, "_RUN", 2)
+    monkeypatch.setattr(ordering, "_RUN", 2)
     monkeypatch.setattr(relations, "_UNLINKED_AT_ONCE", 1)
 
 
@@ -114,12 +124,18 @@ def names(entities: Any) -> list[str] | None:
 
 
 def hold_against_each_other(graph: PropertyGraph, model: Model) -> None:
-    assert graph.ids() == sorted(model.entities)
+    assert graph.ids(EVERYTHING) == sorted(model.entities)
+    for chosen_ids in (Range(), Range("b"), Range(after="b"), Range(before="\uffff")):
+        within = sorted(filter(chosen_ids.holds, model.entities))
+        assert names(graph.find(Selection(chosen_ids), Page(2, reverse=True))) == within[:-3:-1]
+        assert graph.count(Selection(chosen_ids)) == len(within)
+        of_kind = [id for id in within if model.entities[id][0] == "P"]
+        assert names(graph.find(Selection(chosen_ids, kind="P"), Page())) == of_kind
     assert len(graph) == len(model.entities) + len(model.relations)
     assert graph.count_relations() == len(model.relations)
     for kind in KINDS:
         assert graph.count_relations(kind) == sum(key[2] == kind for key in model.relations)
-        assert graph.count(kind) == sum(each == kind for each, _ in model.entities.values())
+        assert graph.count(Selection(kind=kind)) == sum(each == kind for each, _ in model.entities.values())
     some_kinds: list[str | None] = [None, *KINDS]
     for id, direction, chosen in product(IDS, DIRECTIONS, some_kinds):
         expected = [
@@ -148,10 +164,14 @@ def hold_against_each_other(graph: PropertyGraph, model: Model) -> None:
 
 @pytest.mark.parametrize("dense", [0, 1_000])
 @settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-@given(st.lists(changes, min_size=20, max_size=120))
-def test_any_history_leaves_what_dictionaries_would_hold(dense: int, history: list[dict[str, Any]]) -> None:
+@given(st.lists(changes, min_size=20, max_size=120), st.booleans())
+def test_any_history_leaves_what_dictionaries_would_hold(
+    dense: int, history: list[dict[str, Any]], sorted_before: bool
+) -> None:
     graph, model = made(*map(put, IDS)), Model()
     model.entities = {id: ("T", {}) for id in IDS}
+    if sorted_before:
+        assert graph.ids(EVERYTHING) == sorted(IDS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walks, "_MARKED_PER_SORTED", dense)
         for change in filter(model.allows, history):

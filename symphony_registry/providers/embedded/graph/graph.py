@@ -1,27 +1,29 @@
 """The state of an embedded knowledge graph: entities by their numbers, and the relations between them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from heapq import nsmallest
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from sys import intern
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from symphony_registry.backends.filters import Condition
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation
+from symphony_registry.backends.filters import ANYTHING
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow
+from symphony_registry.backends.selection import EVERYTHING, Page, Range, Selection
 from symphony_registry.backends.values import Direction, JSONObject, copied
 from symphony_registry.providers.embedded.graph.adjacency import KIND_SHIFT, OTHER_END
 from symphony_registry.providers.embedded.graph.numbering import Numbering
+from symphony_registry.providers.embedded.graph.ordering import first, ordered
 from symphony_registry.providers.embedded.graph.relations import Relations
 from symphony_registry.providers.embedded.graph.walks import Search, Touch, Walk, shortest_path
+from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
 
 _Row: TypeAlias = tuple[str, str, str, JSONObject | None]
 
 _RESULT_STEPS = 8  # what it takes to sort and copy an entity, in the steps of `LONG`
-_RUN = 8_192  # items sorted at once
-_FEW = 16  # of so many times as many, the smallest are found without sorting
+_SORT_STEPS = 5  # and to sort an id among many
 
 
 class PropertyGraph:
@@ -29,6 +31,8 @@ class PropertyGraph:
 
     Point operations cost O(log degree); deleting an entity reads its relations;
     walks cost the relations they touch, which they report to `touch` as they go.
+    The ids are sorted when that is first asked for, and kept in order from there on:
+    filling a graph, and opening one, does not pay for it.
     """
 
     def __init__(self) -> None:
@@ -41,6 +45,7 @@ class PropertyGraph:
     def clear(self) -> None:
         """Forget everything."""
         self._ids = Numbering()
+        self._order: SortedIds | None = None
         self._types: list[str] = []
         self._properties: list[JSONObject | None] = []  # None for none: many have the same nothing
         self._relations = Relations()
@@ -54,19 +59,21 @@ class PropertyGraph:
         return len(self.entities) + self._relations.total
 
     def apply(self, change: Change) -> None:
-        """Make one change: put or delete an entity or a relation, or clear."""
-        if self._relations.deleted and (free := self._relations.unlink()) is not None:
-            self._ids.release(free)
+        """Make one change: put or delete entities or a relation, or clear; delete_entity is what was written once."""
+        self._unlink()
         match change["op"]:
             case "put_relation":
                 start, end = self._ids.numbers[change["from"]], self._ids.numbers[change["to"]]
                 self._relations.put(start, end, change["type"], change["properties"])
             case "put_entity":
-                self._put_entity(change["id"], change["type"], change["properties"])
+                self._put_entities([(change["id"], change["type"], change["properties"])])
+            case "put_entities":
+                self._put_entities(change["rows"])
+            case "delete_many":
+                for id in change["ids"]:
+                    self._delete_entity(id)
             case "delete_entity":
-                number = self._ids.remove(change["id"])
-                self._types[number], self._properties[number] = "", None
-                self._relations.delete_entity(number)
+                self._delete_entity(change["id"])
             case "delete_relation":
                 start, end = self._ids.numbers[change["from"]], self._ids.numbers[change["to"]]
                 self._relations.delete(start, end, change["type"])
@@ -75,14 +82,31 @@ class PropertyGraph:
             case other:
                 raise ValueError(f"There is no change {other!r}.")
 
-    def _put_entity(self, id: str, kind: str, properties: JSONObject) -> None:
-        number = self._ids.add(id)
-        if number == len(self._types):
-            self._types.append("")
-            self._properties.append(None)
-        self._types[number] = intern(kind)
-        self._properties[number] = properties or None
-        self._relations.add_entity(number)
+    def _unlink(self) -> None:
+        if self._relations.deleted and (free := self._relations.unlink()) is not None:
+            self._ids.release(free)
+
+    def _put_entities(self, rows: Sequence[EntityRow]) -> None:
+        if self._order is not None:
+            self._order.add_many(list({row[0] for row in rows if row[0] not in self.entities}))
+        for id, kind, properties in rows:
+            if self._relations.deleted:
+                self._unlink()
+            number = self._ids.add(id)
+            if number == len(self._types):
+                self._types.append("")
+                self._properties.append(None)
+            self._types[number] = intern(kind)
+            self._properties[number] = properties or None
+            self._relations.add_entity(number)
+
+    def _delete_entity(self, id: str) -> None:
+        self._unlink()
+        number = self._ids.remove(id)
+        if self._order is not None:
+            self._order.remove(id)
+        self._types[number], self._properties[number] = "", None
+        self._relations.delete_entity(number)
 
     def growing_cost(self, changes: Sequence[Change]) -> float:  # noqa: ARG002
         """Return 0: relations are in small blocks."""
@@ -110,31 +134,53 @@ class PropertyGraph:
             "properties": copied(held) if held else {},
         }
 
-    def named(self, ids: Iterable[str]) -> list[Entity]:
-        """Return copies of those of the entities that exist."""
-        return [entity for entity in map(self.entity, ids) if entity is not None]
+    def named(self, ids: Iterable[str], selection: Selection = EVERYTHING) -> list[Entity]:
+        """Return copies of those of the entities that exist, and are selected."""
+        numbers = [number for number in map(self._ids.numbers.get, ids) if number is not None]
+        return [self._named(number) for number in numbers if self._is_chosen(number, selection)]
 
-    def ids(self, kind: str | None = None) -> list[str]:
-        """Return the ids of the entities of a type, or of all, in order."""
-        return [self._ids.names[number] for number in self._of_type(kind)]
+    def _sorted(self) -> SortedIds:
+        order = self._order
+        if order is None:  # two threads that read may both make it, and alike
+            order = self._order = SortedIds(ordered(list(self.entities)))
+        return order
 
-    def _of_type(self, kind: str | None) -> list[int]:
-        types = self._types
-        numbers = [number for number in self.entities.values() if kind is None or types[number] == kind]
-        return _ordered(numbers, self._ids.names.__getitem__)
+    @property
+    def unsorted(self) -> int:
+        """What sorting the ids will cost the first read of a range, in the steps of `LONG`."""
+        return len(self.entities) * _SORT_STEPS if self._order is None else 0
 
-    def count(self, kind: str | None = None) -> int:
-        """Return how many entities of a type there are, or how many at all."""
-        return len(self.entities) if kind is None else self._types.count(kind)
+    def reach(self, ids: Range) -> int:
+        """Return how many entities lie in a range of ids, or, as long as they are not sorted, in all."""
+        return len(self.entities) if self._order is None else self._order.count(ids)
+
+    def _chosen(self, selection: Selection, *, reverse: bool = False) -> Iterator[str]:
+        ids = self._sorted().within(selection.ids, reverse=reverse)
+        return ids if selection.is_range else (id for id in ids if self._is_chosen(self._ids.numbers[id], selection))
+
+    def _is_chosen(self, number: int, selection: Selection) -> bool:
+        of_kind = selection.kind is None or self._types[number] == selection.kind
+        return of_kind and selection.condition.matches(self._properties[number] or {})
+
+    def ids(self, selection: Selection) -> list[str]:
+        """Return the ids of the selected entities, in order."""
+        return list(self._chosen(selection))
+
+    def find(self, selection: Selection, page: Page) -> list[Entity]:
+        """Return the selected entities, by id."""
+        return self.named(islice(self._chosen(selection, reverse=page.reverse), page.limit))
+
+    def count(self, selection: Selection) -> int:
+        """Return how many entities are selected."""
+        if selection.is_range:
+            return len(self.entities) if selection.ids.is_all else self._sorted().count(selection.ids)
+        if selection.ids.is_all and selection.condition is ANYTHING:
+            return self._types.count(selection.kind or "")
+        return sum(1 for _ in self._chosen(selection))
 
     def count_relations(self, kind: str | None = None) -> int:
         """Return how many relations of a type there are, or how many at all."""
         return self._relations.total if kind is None else self._relations.counts.get(kind, 0)
-
-    def find(self, kind: str | None, condition: Condition, limit: int) -> list[Entity]:
-        """Return the first `limit` entities of a type whose properties match, by id."""
-        matching = (number for number in self._of_type(kind) if condition.matches(self._properties[number] or {}))
-        return list(map(self._named, islice(matching, min(limit, len(self)))))
 
     def degree(self, id: str) -> int:
         """Return how many relations touch the entity at the most; one to itself counts twice."""
@@ -157,10 +203,7 @@ class PropertyGraph:
             found += self._leaving(id, number, chosen)
         if direction != "outgoing":
             found += self._coming(id, number, chosen, itself=direction != "both")
-        return [
-            {"from_id": from_id, "to_id": to_id, "type": each, "properties": copied(held) if held else {}}
-            for from_id, to_id, each, held in _ordered(found)
-        ]
+        return _relations(found)
 
     def _leaving(self, id: str, number: int, kind: int | None) -> list[_Row]:
         names, kinds = self._ids.names, self._relations.kinds.names
@@ -189,7 +232,7 @@ class PropertyGraph:
         frontier = np.array([number])
         for kind in path:
             frontier = self._walk("outgoing", [kind], touch).step(frontier)
-        return self._first(frontier.tolist(), limit, touch)
+        return list(map(self._named, self._first(frontier.tolist(), limit, touch)))
 
     def within(
         self, start: str, kind: str | None, direction: Direction, depth: int, limit: int, touch: Touch
@@ -198,10 +241,45 @@ class PropertyGraph:
         number = self._ids.numbers.get(start)
         if number is None:
             return []
-        search = Search(number, self._walk(direction, None if kind is None else [kind], touch))
+        search = Search([number], self._walk(direction, None if kind is None else [kind], touch))
         while len(search.levels) <= depth and search.extend():
             pass
-        return self._first(np.concatenate(search.levels[1:]).tolist(), limit, touch)
+        near = np.concatenate(search.levels[1:]).tolist()
+        return list(map(self._named, self._first(near, limit, touch)))
+
+    def subgraph(
+        self,
+        starts: Iterable[str],
+        depth: int,
+        kinds: Iterable[str] | None,
+        direction: Direction,
+        limit: int | None,
+        touch: Touch,
+    ) -> Subgraph:
+        """Return the first `limit` entities within `depth` steps, and the relations among them; see the base class."""
+        found = (self._ids.numbers.get(id) for id in dict.fromkeys(starts))
+        search = Search([number for number in found if number is not None], self._walk(direction, kinds, touch))
+        left = len(self.entities) if limit is None else limit
+        while search.last.size < left and len(search.levels) <= depth:
+            left -= search.last.size
+            if not search.extend():
+                break
+        *whole, last = search.levels
+        chosen = [number for level in whole for number in self._first(level.tolist(), level.size, touch)]
+        chosen += self._first(last.tolist(), left, touch)
+        rows = self._among(chosen, kinds, touch)
+        return {"entities": list(map(self._named, chosen)), "relations": _relations(rows)}
+
+    def _among(self, numbers: list[int], kinds: Iterable[str] | None, touch: Touch) -> list[_Row]:
+        touch(sum(map(self._relations.outgoing.degree, numbers)))
+        names, types = self._ids.names, self._relations.kinds.names
+        keys = self._relations.among(numbers, self._relations.chosen(kinds))
+        touch(_RESULT_STEPS * len(keys))
+        properties = self._relations.properties
+        return [
+            (names[start], names[key & OTHER_END], types[key >> KIND_SHIFT], properties(start).get(key))
+            for start, key in keys
+        ]
 
     def shortest_path(
         self, start: str, goal: str, kinds: Iterable[str] | None, max_depth: int, touch: Touch
@@ -210,8 +288,8 @@ class PropertyGraph:
         first, last = self._ids.numbers.get(start), self._ids.numbers.get(goal)
         if first is None or last is None:
             return None
-        ahead = Search(first, self._walk("outgoing", kinds, touch))
-        behind = Search(last, self._walk("incoming", kinds, touch))
+        ahead = Search([first], self._walk("outgoing", kinds, touch))
+        behind = Search([last], self._walk("incoming", kinds, touch))
         names = self._ids.names
         path = shortest_path(ahead, behind, max_depth, names.__getitem__)
         return None if path is None else self.named(names[number] for number in path)
@@ -225,14 +303,14 @@ class PropertyGraph:
             sides.append(relations.incoming)
         return Walk(sides, relations.chosen(kinds), relations.alive, touch)
 
-    def _first(self, numbers: list[int], limit: int, touch: Touch) -> list[Entity]:
+    def _first(self, numbers: list[int], limit: int, touch: Touch) -> list[int]:
         touch(len(numbers) + min(limit, len(numbers)) * _RESULT_STEPS)
-        name = self._ids.names.__getitem__
-        few = limit * _FEW < len(numbers)
-        return list(map(self._named, nsmallest(limit, numbers, name) if few else _ordered(numbers, name)[:limit]))
+        return first(limit, numbers, self._ids.names.__getitem__)
 
 
-def _ordered(items: list[Any], key: Callable[[Any], str] | None = None) -> list[Any]:
-    """Sort in runs that are merged: other threads wait for one run, not for all."""
-    runs = [sorted(items[start : start + _RUN], key=key) for start in range(0, len(items), _RUN)]
-    return runs[0] if len(runs) == 1 else sorted(chain.from_iterable(runs), key=key)
+def _relations(rows: list[_Row]) -> list[Relation]:
+    """Return relations in order, with copies of their properties."""
+    return [
+        {"from_id": from_id, "to_id": to_id, "type": kind, "properties": copied(held) if held else {}}
+        for from_id, to_id, kind, held in ordered(rows)
+    ]

@@ -12,6 +12,7 @@ from symphony_registry.providers.embedded.graph.adjacency import (
     OTHER_END,
     Adjacency,
     Numbers,
+    joined,
 )
 from symphony_registry.providers.embedded.graph.numbering import Numbering
 
@@ -116,6 +117,17 @@ class Relations:
     def degree(self, number: int) -> int:
         """Return an upper bound of the relations that touch an entity; one to itself counts twice."""
         return self.outgoing.degree(number) + self.incoming.degree(number)
+
+    def among(self, numbers: list[int], kinds: list[int] | None) -> list[tuple[int, int]]:
+        """Return the relations between some entities, as the number of each start and its outgoing key."""
+        keys = joined(self.outgoing.blocks(numbers))
+        starts = np.repeat(np.array(numbers, np.int64), list(map(self.outgoing.degree, numbers)))
+        inside = np.zeros(len(self.alive), np.bool_)
+        inside[numbers] = True
+        chosen = inside[keys & OTHER_END]
+        if kinds is not None:
+            chosen &= np.isin(keys >> KIND_SHIFT, kinds)
+        return list(zip(starts[chosen].tolist(), keys[chosen].tolist(), strict=True))
 
     def chosen(self, kinds: Iterable[str] | None) -> list[int] | None:
         """Return the numbers of the types that are in use; `None` stands for all."""

@@ -1,36 +1,48 @@
 """The embedded knowledge graphs: `memory`, and `file` with a journal."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import ClassVar, TypeVar
 
 from typing_extensions import override
 
-from symphony_registry.backends.cost import LONG, SMALL
-from symphony_registry.backends.filters import Condition, comparisons
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation
+from symphony_registry.backends.cost import ITEM, LONG, SMALL
+from symphony_registry.backends.filters import ANYTHING, comparisons
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import missing_end
-from symphony_registry.backends.knowledge_graph.engine import EntityRow, KnowledgeGraphEngine, RelationRow
+from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.walks import Touch
+from symphony_registry.providers.embedded.journal import Record
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
 T = TypeVar("T")
 
 
-CODEC = Codec(
-    {
-        "put_entity": {"id": str, "type": str, "properties": dict},
-        "put_relation": {"from": str, "to": str, "type": str, "properties": dict},
-        "delete_entity": {"id": str},
-        "delete_relation": {"from": str, "to": str, "type": str},
-        "clear": {},
-    }
-)
+class GraphCodec(Codec):
+    """Entities that are put together are a record each."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "put_entity": {"id": str, "type": str, "properties": dict},
+                "put_relation": {"from": str, "to": str, "type": str, "properties": dict},
+                "delete_many": {"ids": list},
+                "delete_entity": {"id": str},
+                "delete_relation": {"from": str, "to": str, "type": str},
+                "clear": {},
+            }
+        )
+
+    @override
+    def encode(self, change: Change) -> Iterable[Record]:
+        return (_put_entity(*row) for row in change["rows"]) if change["op"] == "put_entities" else (change,)
 
 
 class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
@@ -45,11 +57,17 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         return None
 
     @override
-    async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
+    async def _put_entities(self, parts: Parts[Sequence[EntityRow]], *, if_absent: bool) -> int:
         rows = await parts.whole()
-        await self._data.write(
-            lambda: ([_put_entity(*row) for row in rows], None), parts.cost, lambda: [row[0] for row in rows]
-        )
+
+        def decide() -> "Decision[int]":
+            chosen = rows
+            if if_absent:
+                there = self._data.state.entities
+                chosen = list({row[0]: row for row in reversed(rows) if row[0] not in there}.values())
+            return [{"op": "put_entities", "rows": chosen}] if chosen else [], len(chosen)
+
+        return await self._data.write(decide, parts.cost, lambda: [row[0] for row in rows])
 
     @override
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
@@ -70,6 +88,10 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.read(lambda: self._data.state.entity(entity_id))
 
     @override
+    async def _get_entities(self, ids: list[str]) -> list[Entity | None]:
+        return await self._data.read(lambda: list(map(self._data.state.entity, ids)), len(ids) * SMALL)
+
+    @override
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
         def decide() -> "Decision[bool]":
             found = self._data.state.entity(entity_id)
@@ -80,13 +102,19 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.write(decide, touches=lambda: [entity_id])
 
     @override
-    async def _delete_entity(self, entity_id: str) -> bool:
-        def decide() -> "Decision[bool]":
-            if entity_id not in self._data.state.entities:
-                return [], False
-            return [{"op": "delete_entity", "id": entity_id}], True
+    async def _delete_entities(self, ids: list[str]) -> int:
+        def decide() -> "Decision[int]":
+            return _deletion([id for id in dict.fromkeys(ids) if id in self._data.state.entities])
 
-        return await self._data.write(decide, self._data.state.degree(entity_id), lambda: [entity_id])
+        cost = len(ids) * ITEM
+        if cost <= LONG:
+            cost += sum(map(self._data.state.degree, ids))
+        return await self._data.write(decide, cost, lambda: ids)
+
+    @override
+    async def _delete_selected(self, selection: Selection) -> int:
+        cost = self._cost(selection) + self._data.state.reach(selection.ids) * ITEM
+        return await self._data.write(lambda: _deletion(self._data.state.ids(selection)), cost)
 
     @override
     async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
@@ -121,6 +149,13 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         kinds = None if relation_types is None else dict.fromkeys(relation_types)
         return await self._walk(lambda graph, touch: graph.shortest_path(from_id, to_id, kinds, max_depth, touch))
 
+    @override
+    async def _subgraph(
+        self, ids: list[str], depth: int, relation_types: list[str] | None, direction: Direction, limit: int | None
+    ) -> Subgraph:
+        kinds = None if relation_types is None else dict.fromkeys(relation_types)
+        return await self._walk(lambda graph, touch: graph.subgraph(ids, depth, kinds, direction, limit, touch))
+
     async def _walk(self, work: Callable[[PropertyGraph, Touch], T]) -> T:
         """Return `work(graph, touch)`: begun here, and on a thread once it has touched many relations."""
         touched = 0
@@ -136,15 +171,28 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         except _LongWalkError:
             return await self._data.read_on_thread(lambda: work(self._data.state, lambda _: None))
 
-    @override
-    async def _find(self, entity_type: str | None, condition: Condition, limit: int) -> list[Entity]:
-        cost = len(self._data.state.entities) * SMALL * comparisons(condition)
-        return await self._data.read(lambda: self._data.state.find(entity_type, condition, limit), cost)
+    def _cost(self, selection: Selection, limit: int | None = None) -> float:
+        """Return about what going through a selection costs, of which so many are wanted."""
+        state = self._data.state
+        reach = state.reach(selection.ids)
+        if limit is not None and selection.is_range:
+            reach = min(reach, limit)
+        return state.unsorted + reach * SMALL * comparisons(selection.condition)
 
     @override
-    async def _count_entities(self, entity_type: str | None) -> int:
-        cost = 0 if entity_type is None else len(self._data.state.entities)
-        return await self._data.read(lambda: self._data.state.count(entity_type), cost)
+    async def _find(self, selection: Selection, page: Page) -> list[Entity]:
+        return await self._data.read(lambda: self._data.state.find(selection, page), self._cost(selection, page.limit))
+
+    @override
+    async def _count_entities(self, selection: Selection) -> int:
+        cost: float = 0
+        if selection.condition is not ANYTHING:
+            cost = self._cost(selection)
+        elif not selection.ids.is_all:
+            cost = self._data.state.unsorted + self._data.state.reach(selection.ids)
+        elif selection.kind is not None:
+            cost = len(self._data.state.entities)
+        return await self._data.read(lambda: self._data.state.count(selection), cost)
 
     @override
     async def _count_relations(self, relation_type: str | None) -> int:
@@ -155,11 +203,13 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         await self._data.write(lambda: ([CLEAR], None))
 
     @override
-    async def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
-        ids = await self._data.read(self._data.state.ids, len(self._data.state.entities))
+    async def _entity_batches(self, selection: Selection, size: int) -> AsyncGenerator[list[Entity], None]:
+        within = Selection(selection.ids)
+        ids = await self._data.read(lambda: self._data.state.ids(within), self._cost(within))
+        cost = SMALL * comparisons(selection.condition)
         for start in range(0, len(ids), size):
             batch = ids[start : start + size]
-            yield await self._data.read(lambda: self._data.state.named(batch))  # noqa: B023
+            yield await self._data.read(lambda: self._data.state.named(batch, selection), len(batch) * cost)  # noqa: B023
 
 
 class InMemoryKnowledgeGraph(EmbeddedKnowledgeGraph):
@@ -178,7 +228,7 @@ class FileKnowledgeGraph(DirectoryBackend, EmbeddedKnowledgeGraph):
     @override
     def _log(self) -> Log[PropertyGraph]:
         self.guarantees = promises(self._options)
-        return file_log(self.backend_type, self._options, PropertyGraph, CODEC)
+        return file_log(self.backend_type, self._options, PropertyGraph, GraphCodec())
 
 
 class _LongWalkError(Exception):
@@ -191,3 +241,7 @@ def _put_entity(id: str, kind: str, properties: JSONObject) -> Change:
 
 def _put_relation(from_id: str, to_id: str, kind: str, properties: JSONObject) -> Change:
     return {"op": "put_relation", "from": from_id, "to": to_id, "type": kind, "properties": properties}
+
+
+def _deletion(ids: list[str]) -> "Decision[int]":
+    return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)

@@ -53,13 +53,13 @@ class Walk:
 
 
 class Search:
-    """A breadth-first search, as the set of entities at each distance from its start."""
+    """A breadth-first search, as the set of entities at each distance from where it starts."""
 
-    def __init__(self, start: int, walk: Walk) -> None:
+    def __init__(self, starts: list[int], walk: Walk) -> None:
         self.walk = walk
-        self.levels: list[Numbers] = [np.array([start])]
+        self.levels: list[Numbers] = [np.array(starts, np.int64)]
         self.seen = np.zeros(len(walk.alive), np.bool_)
-        self.seen[start] = True
+        self.seen[starts] = True
 
     @property
     def last(self) -> Numbers:

@@ -193,7 +193,8 @@ class Segment:
     def _write(self, data: bytes, position: int) -> None:
         view = memoryview(data)
         while view:
-            written = os.pwrite(self._descriptor, view, position)
+            # much at once, from the middle of a page, takes Linux several times as long
+            written = os.pwrite(self._descriptor, view[: _CHUNK - position % _CHUNK], position)
             view = view[written:]
             position += written
 
