@@ -203,6 +203,8 @@ GRAPH_CALLS = (
     ("get_entity", (ID,)),
     ("update_entity", (ID, OBJECT)),
     ("delete_entity", (ID,)),
+    ("get_entities", (_some(_id),)),
+    ("delete_entities", (_some(_id),)),
     ("add_relation", (ID, ID, KIND, OBJECT)),
     ("add_relations", (_some(lambda rng: (_id(rng), _id(rng), _kind(rng), _object(rng))),)),
     ("get_relations", (ID, KIND, DIRECTION)),
@@ -211,6 +213,7 @@ GRAPH_CALLS = (
     ("find_entities", (KIND, FILTER, LIMIT)),
     ("neighbors", (ID, KIND, DIRECTION, LIMIT, LIMIT)),
     ("shortest_path", (ID, ID, PATH, LIMIT)),
+    ("subgraph", (_some(_id), LIMIT)),
     ("count_entities", (KIND,)),
     ("count_relations", (KIND,)),
 )
