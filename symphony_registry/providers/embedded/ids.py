@@ -1,6 +1,6 @@
 """The ids of an embedded store in code-point order, kept up by each change."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sortedcontainers import SortedList
 
@@ -17,9 +17,12 @@ class SortedIds:
         """Add an id that is not there."""
         self._ids.add(id)
 
-    def add_many(self, ids: Iterable[str]) -> None:
+    def add_many(self, ids: Collection[str]) -> None:
         """Add ids that are not there; many at once cost less than each by itself."""
-        self._ids.update(ids)
+        if len(ids) == 1:
+            self._ids.add(*ids)
+        else:
+            self._ids.update(ids)
 
     def remove(self, id: str) -> None:
         """Remove an id that is there."""
