@@ -16,7 +16,7 @@ from benchmarks.data import conversation
 from benchmarks.harness import OURS, Call, Plan, Result, at_most_times, installed, library, race
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 
-_PLAIN = "orjson and the write"
+_PLAIN, _PLAIN_BYTES = "orjson and the write", "the write"
 _SMALL_BYTES = 1_000
 _KEPT = 4  # checkpoints that a turn writes over
 
@@ -30,6 +30,9 @@ class Appended:
     def write(self, data: bytes) -> None:
         os.write(self._file, data)
         os.fdatasync(self._file)
+
+    def read(self, size: int, _: int) -> bytes:
+        return os.pread(self._file, size, 0)
 
 
 class Langgraph:
@@ -141,6 +144,37 @@ async def checkpoints(plan: Plan) -> list[Result]:
                 loading = await race(plan, {OURS: load, **_loading(Path(name), data)})
         results.append(Result(f"save {work}", saving, reaches=[at_most_times(1.5, _PLAIN)]))
         results.append(Result(f"load {work}", loading, reaches=[at_most_times(1.5, _PLAIN)]))
+    return results
+
+
+async def payloads(plan: Plan) -> list[Result]:
+    """A payload.
+
+    Bytes of a serialised state, which no compression makes shorter; saved means on the disk. The plain way writes them
+    at the end of a file and syncs it, and reads them from there.
+    """
+    results = []
+    for size in plan.checkpoint_bytes:
+        payload = os.urandom(size)
+        with TemporaryDirectory(dir=plan.directory) as name:
+            file = Appended(Path(name), "plain")
+            async with FileCheckpointStore({"path": Path(name) / "ours"}) as store:
+
+                async def save(turn: int, store: FileCheckpointStore = store, payload: bytes = payload) -> None:
+                    await store.save_checkpoint(f"checkpoint-{turn % _KEPT}", {}, payload=payload)
+
+                def write(_: int, file: Appended = file, payload: bytes = payload) -> None:
+                    file.write(payload)
+
+                saving = await race(plan, {OURS: save, _PLAIN_BYTES: write}, settle=os.sync)
+                contestants: dict[str, Call | None] = {
+                    OURS: partial(_load, store),
+                    _PLAIN_BYTES: partial(file.read, size),
+                }
+                loading = await race(plan, contestants)
+        work = f"{size / 1e6:.3g} MB"
+        results.append(Result(f"save {work}", saving, reaches=[at_most_times(1.5, _PLAIN_BYTES)]))
+        results.append(Result(f"load {work}", loading, reaches=[at_most_times(1.5, _PLAIN_BYTES)]))
     return results
 
 

@@ -37,6 +37,7 @@ class Plan:
     entities: int = 100_000
     checkpoints: int = 10_000
     checkpoint_bytes: tuple[int, ...] = (1_000_000, 10_000_000)
+    steps: int = 50_000  # of all threads of agent state
     rounds: int = 21
     seconds: float = 3.0  # after which a slow contestant sits out the other rounds
 
@@ -52,6 +53,7 @@ class Plan:
             entities=2_000,
             checkpoints=100,
             checkpoint_bytes=(20_000, 50_000),
+            steps=500,
             rounds=2,
             seconds=0.1,
         )

@@ -16,6 +16,7 @@ from benchmarks.harness import library
 
 _TOP = 10
 _BATCH = 5000
+_MANY = 10**9
 
 
 class VectorPeer(ABC):
@@ -194,16 +195,25 @@ class Qdrant(VectorPeer):
         self._client.upsert("v", batch)
 
     def search(self, query: Float32s, condition: Condition | None = None) -> Any:
-        wanted = None
-        if condition is not None:
-            models = self._models
-            test = (
-                {"match": models.MatchValue(value=condition.value)}
-                if condition.operator == "="
-                else {"range": models.Range(lt=condition.value)}
-            )
-            wanted = models.Filter(must=[models.FieldCondition(key=condition.field, **test)])
+        wanted = None if condition is None else self._filter(condition)
         return self._client.query_points("v", query=query, limit=_TOP, query_filter=wanted).points
+
+    def _filter(self, condition: Condition) -> Any:
+        models = self._models
+        test = (
+            {"match": models.MatchValue(value=condition.value)}
+            if condition.operator == "="
+            else {"range": models.Range(lt=condition.value)}
+        )
+        return models.Filter(must=[models.FieldCondition(key=condition.field, **test)])
+
+    def find(self, condition: Condition, *, vectors: bool) -> Any:
+        """Return what matches."""
+        return self._client.scroll("v", self._filter(condition), limit=_MANY, with_vectors=vectors)[0]
+
+    def delete(self, condition: Condition) -> None:
+        """Delete what matches."""
+        self._client.delete("v", self._models.FilterSelector(filter=self._filter(condition)))
 
     def close(self) -> None:
         self._client.close()
@@ -260,13 +270,22 @@ class Chroma(VectorPeer):
     def fill(self, corpus: Corpus) -> None:
         for start in range(0, len(corpus.vectors), _BATCH):
             rows = range(start, min(start + _BATCH, len(corpus.vectors)))
-            self.add(rows, corpus.vectors[start : rows.stop])
+            self.add(rows, corpus.vectors[start : rows.stop], corpus.metadata(slice(start, rows.stop)))
 
-    def add(self, rows: Iterable[int], vectors: Float32s) -> None:
-        self._collection.upsert(ids=[str(number) for number in rows], embeddings=vectors)
+    def add(self, rows: Iterable[int], vectors: Float32s, metadata: list[dict[str, Any]] | None = None) -> None:
+        self._collection.upsert(ids=[str(number) for number in rows], embeddings=vectors, metadatas=metadata)
 
     def search(self, query: Float32s, condition: Condition | None = None) -> Any:  # noqa: ARG002
         return self._collection.query(query_embeddings=[query], n_results=_TOP, include=["distances"])
+
+    def find(self, condition: Condition, *, vectors: bool) -> Any:
+        """Return what matches."""
+        parts = ["metadatas", "embeddings"] if vectors else ["metadatas"]
+        return self._collection.get(where=condition.ours, include=parts)
+
+    def delete(self, condition: Condition) -> None:
+        """Delete what matches."""
+        self._collection.delete(where=condition.ours)
 
 
 def _arrow(rows: Iterable[int], vectors: Float32s, columns: dict[str, list[Any]]) -> Any:

@@ -38,7 +38,7 @@ class Server:
         async with AsyncExitStack() as stack:
             dsn = os.environ.get("POSTGRES_TEST_URL")
             if not dsn:
-                dsn = stack.enter_context(library("tests.postgres_server").running_server()).url
+                dsn = stack.enter_context(library("tests.helpers.postgres_server").running_server()).url
             server = cls(dsn, stack)
             await server.execute("CREATE EXTENSION IF NOT EXISTS vector", f"CREATE SCHEMA {server.hand}")
             stack.push_async_callback(server.execute, f"DROP SCHEMA IF EXISTS {server.ours}, {server.hand} CASCADE")

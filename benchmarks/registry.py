@@ -1,9 +1,10 @@
 """Finding a backend in the registry."""
 
+import asyncio
 from timeit import Timer
 from typing import Any
 
-from benchmarks.harness import OURS, Call, Plan, Result, at_most, installed, library, race
+from benchmarks.harness import OURS, Call, Figures, Plan, Reach, Result, at_most, installed, library, race
 from symphony_registry import BackendType, ServiceRegistry
 
 
@@ -47,3 +48,46 @@ async def registry(plan: Plan) -> list[Result]:
         }
         figures = await race(plan, contestants, per=times)
     return [Result("`get_backend`", figures, reaches=[at_most(500e-9)])]
+
+
+async def blocking(plan: Plan) -> list[Result]:
+    """Without `await`.
+
+    Reading a small vector from a registry `in_thread()`, awaiting the same, and waiting for it by asyncio's own means.
+    Two threads take turns: where the kernel keeps them on different cores, each turn wakes a core, and it takes about
+    twice as long.
+    """
+    times = plan.vectors // 50
+    awaited = "awaited"
+    async with ServiceRegistry() as async_registry:
+        registry = ServiceRegistry().in_thread()
+        await asyncio.to_thread(registry.open)
+        loop, store, async_store = asyncio.get_running_loop(), registry.vector_store(), async_registry.vector_store()
+        await asyncio.to_thread(store.add, "a", [1.0, 2.0])
+        await async_store.add("a", [1.0, 2.0])
+
+        async def read(_: int) -> None:
+            for _ in range(times):
+                await async_store.get("a")
+
+        def read_blocking() -> None:
+            for _ in range(times):
+                store.get("a")
+
+        def read_threadsafe() -> None:
+            for _ in range(times):
+                asyncio.run_coroutine_threadsafe(async_store.get("a"), loop).result()
+
+        contestants: dict[str, Call] = {
+            OURS: lambda _: asyncio.to_thread(read_blocking),
+            awaited: read,
+            "run_coroutine_threadsafe": lambda _: asyncio.to_thread(read_threadsafe),
+        }
+        figures = await race(plan, contestants, per=times)
+        await asyncio.to_thread(registry.close)
+
+    def cheap(figures: Figures) -> bool | None:
+        ours, least = figures[OURS], figures[awaited]
+        return None if ours is None or least is None else ours - least <= 60e-6
+
+    return [Result("get", figures, reaches=[Reach("at most 60 µs more than awaited", cheap)])]

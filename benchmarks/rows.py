@@ -17,6 +17,8 @@ from benchmarks import (
     process,
     registry,
     report,
+    selection,
+    threads,
     vectors,
 )
 from benchmarks.harness import Plan, Result
@@ -28,6 +30,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         vectors.batch,
         vectors.filter,
         vectors.add,
+        selection.selection,
         process.loop,
         process.busy_writes,
         process.busy_searches,
@@ -39,8 +42,12 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         graph.access,
         graph.size,
         checkpoints.checkpoints,
+        checkpoints.payloads,
         checkpoints.small,
+        threads.threads,
+        threads.threads_growth,
         registry.registry,
+        registry.blocking,
         growth.growth,
         postgres.postgres_adding,
         postgres_search.postgres_search,
@@ -48,6 +55,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         postgres_search.postgres_filters,
         postgres.postgres_graph,
         postgres.postgres_checkpoints,
+        threads.postgres_threads,
     )
 }
 

@@ -13,6 +13,7 @@ from symphony_registry import ServiceRegistry
 from symphony_registry.backends.base import BackendType, StorageBackendFactory
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.options import read_options
+from symphony_registry.backends.selection import check_selection
 from symphony_registry.backends.values import JSONObject, check_id, check_limit, checked_object, copied
 from symphony_registry.backends.vector_store.base import (
     Float32s,
@@ -22,8 +23,8 @@ from symphony_registry.backends.vector_store.base import (
     VectorItem,
     VectorOptions,
     VectorStoreBackend,
-    check_vector,
 )
+from symphony_registry.backends.vector_store.checks import check_similarity, check_vector
 
 
 class MyCustomVectorStore(VectorStoreBackend):
@@ -71,11 +72,13 @@ class MyCustomVectorStore(VectorStoreBackend):
         limit: int = 10,
         metadata_filter: JSONObject | None = None,
         *,
+        min_similarity: float | None = None,
         include_vectors: bool = True,
     ) -> list[SearchResult]:
         """Compare with everything that matches the filter."""
         self.ensure_open()
         check_limit(limit)
+        least = check_similarity(min_similarity)
         query = check_vector(query_vector, self._dimension, self._options.metric, "query vector")
         condition = parse_filter(metadata_filter)
         scored = [
@@ -83,7 +86,7 @@ class MyCustomVectorStore(VectorStoreBackend):
             for id, (vector, metadata) in self._items.items()
             if condition.matches(metadata)
         ]
-        return [self._result(id, -score, include_vectors) for score, id in sorted(scored)[:limit]]
+        return [self._result(id, -score, include_vectors) for score, id in sorted(scored)[:limit] if -score >= least]
 
     def _result(self, id: str, similarity: float, include_vectors: bool) -> SearchResult:
         vector, metadata = self._items[id]
@@ -92,11 +95,18 @@ class MyCustomVectorStore(VectorStoreBackend):
             result["vector"] = vector.tolist()
         return result
 
-    async def count(self, metadata_filter: JSONObject | None = None) -> int:
-        """Count what matches the filter."""
+    async def count(
+        self,
+        metadata_filter: JSONObject | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Count what is selected."""
         self.ensure_open()
-        condition = parse_filter(metadata_filter)
-        return sum(condition.matches(metadata) for _, metadata in self._items.values())
+        ids, condition = check_selection(prefix, after, before, metadata_filter)
+        return sum(ids.holds(id) and condition.matches(metadata) for id, (_, metadata) in self._items.items())
 
     async def clear(self) -> None:
         """Delete everything, and take vectors of any dimension again."""

@@ -77,7 +77,8 @@ def _backends(configuration: Configuration) -> Iterator[Path_]:
 async def _check(configuration: Configuration, path: Path_, *, offline: bool) -> Checked:
     backend_type = next(each for each in BackendType if each.section == path[0])
     name = path[1]
-    node = configuration.tree.find((*path, "provider"))
+    configured = configuration.tree.find(path)
+    node = configured.children.get("provider") if isinstance(configured, Branch) else None
     provider = node.value if isinstance(node, Leaf) and isinstance(node.value, str) else None
     if problems := tuple(problem for problem in configuration.problems if problem.path[:2] == path):
         return Checked(backend_type, name, provider, "invalid", problems)

@@ -67,8 +67,9 @@ class DimensionError(InvalidValueError):
         self.expected = expected
         self.actual = actual
         super().__init__(
-            f"The {what} has dimension {actual}, but the store takes dimension {expected}, also when it is empty: "
-            "clear() forgets the dimension, unless the option dimension fixes it."
+            f"The {what} has dimension {actual}, but the store takes dimension {expected}, also when it is empty. "
+            "Embed with the model of the others, or use another store; the option dimension, or the first vector after "
+            "clear(), sets a store's."
         )
 
 
@@ -131,6 +132,10 @@ class WrongEventLoopError(BackendNotOpenError):
     """The backend was opened on another event loop."""
 
 
+class BlockingCallError(RegistryError, RuntimeError):
+    """A call that waits for its result was made where it would stop an event loop."""
+
+
 class BackendUnavailableError(RegistryError, ConnectionError):
     """The backend cannot serve now: it cannot be reached, is shutting down, or has no connection free."""
 
@@ -151,6 +156,11 @@ class BackendErrorGroup(ExceptionGroup[Exception], RegistryError):  # noqa: N818
     def __init__(self, message: str, errors: Sequence[Exception]) -> None:
         super().__init__(message, errors)
         self.transient = all(isinstance(each, RegistryError) and each.transient for each in errors)
+
+    def __str__(self) -> str:
+        first, *others = self.exceptions  # a line in a log has no room for all
+        more = f" (and {len(others)} more)" if others else ""
+        return f"{self.message}: {public_text(first)}{more}"
 
     def derive(self, excs: Sequence[Exception]) -> "BackendErrorGroup":  # type: ignore[override]
         """Keep the class when `except*` splits the group."""
@@ -260,18 +270,32 @@ def public_errors(failure: str) -> Iterator[None]:
         raise TransferError(public_text(named)) from error
 
 
-def hint(name: object, known: Iterable[str], kind: str = "Known") -> str:
+_SHORTEST = 3  # of what is taken for the beginning of a name
+
+
+def hint(name: object, known: Iterable[str], kind: str = "Known", prefix: str = "") -> str:
     """Return the end of a "not found" message: the nearest known name and all there are.
+
+    The nearest is the one that is spelt alike after `prefix`, or is short for the other.
 
     >>> hint("memroy", ["file", "memory"])
     'Did you mean "memory"? Known: file, memory.'
+    >>> hint("prod", ["production", "test"], "Environments")
+    'Did you mean "production"? Environments: production, test.'
     >>> hint("x", [])
     'Known: none.'
     """
     from difflib import get_close_matches  # noqa: PLC0415 - nobody pays for errors that do not happen
 
     names = sorted(known)
-    by_lower = {each.lower(): each for each in names}
-    near = get_close_matches(str(name).lower(), by_lower, n=1)
+    by_lower = {each.removeprefix(prefix).lower(): each for each in names}
+    wanted = str(name).removeprefix(prefix).lower()
+    near = get_close_matches(wanted, by_lower, n=1) or [each for each in by_lower if _is_short_for(each, wanted)]
     question = f'Did you mean "{by_lower[near[0]]}"? ' if near else ""
     return f"{question}{kind}: {', '.join(names) or 'none'}."
+
+
+def _is_short_for(one: str, other: str) -> bool:
+    """Say whether one name is the other's beginning, as `prod` is of `production`."""
+    short, long = sorted((one, other), key=len)
+    return len(short) >= _SHORTEST and long.startswith(short)

@@ -16,6 +16,7 @@ from symphony_registry.backends.lifecycle import Health, check_health
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import check_id
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.blocking.registry import BlockingRegistry
 from symphony_registry.containers import RegistryContainer, build_container
 from symphony_registry.containers.registry import add_configured_backends
 from symphony_registry.errors import (
@@ -29,8 +30,6 @@ from symphony_registry.errors import (
 )
 from symphony_registry.registrations import Registrations
 from symphony_registry.services import ServiceMapping
-
-Config = Mapping[str, Any]
 
 _instance_lock = threading.RLock()
 
@@ -103,7 +102,7 @@ class ServiceRegistry:
         backend_type: Literal[BackendType.VECTOR_STORE],
         provider_name: str,
         backend_name: str = "default",
-        config: Config | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> VectorStoreBackend: ...
     @overload
     async def register_backend(
@@ -111,7 +110,7 @@ class ServiceRegistry:
         backend_type: Literal[BackendType.KNOWLEDGE_GRAPH],
         provider_name: str,
         backend_name: str = "default",
-        config: Config | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> KnowledgeGraphBackend: ...
     @overload
     async def register_backend(
@@ -119,7 +118,7 @@ class ServiceRegistry:
         backend_type: Literal[BackendType.CHECKPOINT_STORE],
         provider_name: str,
         backend_name: str = "default",
-        config: Config | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> CheckpointStoreBackend: ...
     @overload
     async def register_backend(
@@ -127,14 +126,14 @@ class ServiceRegistry:
         backend_type: BackendType,
         provider_name: str,
         backend_name: str = "default",
-        config: Config | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> StorageBackend: ...
     async def register_backend(
         self,
         backend_type: BackendType,
         provider_name: str,
         backend_name: str = "default",
-        config: Config | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> StorageBackend:
         """Add a backend, open it and return it; it is also the service `<type>_<name>`.
 
@@ -190,7 +189,8 @@ class ServiceRegistry:
             return found
         raise BackendNotOpenError(
             f"{found} is not open. Open everything with `async with registry:` or `await registry.open()`, "
-            f"or just this with `await registry.open_backend(BackendType.{backend_type.name}, {backend_name!r})`."
+            f"or just this with `await registry.open_backend(BackendType.{backend_type.name}, {backend_name!r})`; "
+            "after `in_thread()`, without `async` and `await`."
         )
 
     def _not_found(self, backend_type: BackendType, name: str) -> BackendNotFoundError:
@@ -303,6 +303,10 @@ class ServiceRegistry:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+    def in_thread(self) -> BlockingRegistry:
+        """Return this without `await`: `with` opens it on an event loop of its own, on a thread."""
+        return BlockingRegistry(self)
 
     def __repr__(self) -> str:
         names = [f"{kind}: {', '.join(self.list_backends(kind)) or 'none'}" for kind in BackendType]

@@ -53,6 +53,12 @@ def test_the_documentation_lists_every_error_with_its_builtins_and_whether_waiti
         assert when
 
 
+def test_the_text_of_a_group_has_its_first_reason_for_a_log_of_one_line() -> None:
+    group = BackendErrorGroup("both", [BackendUnavailableError("down"), BackendSetupError("wrong")])
+    assert str(group) == "both: down (and 1 more)"
+    assert str(BackendErrorGroup("one", [ValueError("a secret")])).startswith("one: ValueError. ")
+
+
 def test_a_group_is_transient_where_waiting_may_help_with_all_of_it() -> None:
     down, wrong = BackendUnavailableError("down"), BackendSetupError("wrong")
     assert BackendErrorGroup("both", [down, BackendTimeoutError("late")]).transient

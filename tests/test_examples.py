@@ -1,10 +1,14 @@
 """The examples run, and the quickstart answers the same whatever the configuration."""
 
 import asyncio
+import io
+import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +60,7 @@ async def test_the_quickstart_gives_the_same_answers_in_production(server: Serve
     [
         ("larger_application.py", "Naima by John Coltrane\n"),
         ("custom_provider.py", None),
+        ("script.py", None),
         (
             "symphony_application.py",
             "open: ['Read the report']\n"
@@ -75,3 +80,25 @@ def test_the_larger_application_keeps_its_named_stores_in_files_too(tmp_path: Pa
     files = {"SYMPHONY_REGISTRY_ENV": "development", "SYMPHONY_DATA_DIR": str(tmp_path)}
     assert run("larger_application.py", **files).stdout == "Naima by John Coltrane\n"
     assert {path.name for path in tmp_path.iterdir()} == {"artists", "liked-songs", "songs"}
+
+
+def test_a_script_without_await_finds_in_files_what_an_earlier_run_has_stored(tmp_path: Path) -> None:
+    files = {"SYMPHONY_REGISTRY_ENV": "development", "SYMPHONY_DATA_DIR": str(tmp_path)}
+    first = run("script.py", **files)
+    assert "strong chess engine" in first.stdout
+    assert run("script.py", **files).stdout == first.stdout
+
+
+async def test_the_cells_of_the_notebook_run_in_an_event_loop_and_print_what_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT / "examples")
+    monkeypatch.setattr("sys.ps1", "In : ", raising=False)  # as IPython does
+    cells = json.loads(Path("notebook.ipynb").read_text())["cells"]
+    namespace: dict[str, Any] = {}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            with redirect_stdout(io.StringIO()) as printed:
+                exec("".join(cell["source"]), namespace)
+            shown = [line for output in cell["outputs"] for line in output["text"]]
+            assert printed.getvalue() == "".join(shown)

@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+from symphony_registry.backends import BackendType
+
 LOADED = """
 import symphony_registry, sys
 print("\\n".join(name for name in sys.modules))
@@ -34,3 +38,16 @@ def test_importing_loads_no_provider_no_driver_and_no_test_or_command_line_libra
         "orjson",
     }
     assert not modules & heavy
+
+
+@pytest.mark.parametrize("kind", list(BackendType))
+def test_everything_can_be_imported_from_a_package_without_any_extra(kind: str) -> None:
+    code = f"""
+import sys
+sys.modules["asyncpg"] = None
+from symphony_registry.backends.{kind} import *
+print(*dir(), sep="\\n")
+"""
+    names = loaded(code)
+    assert any(name.startswith("File") for name in names)
+    assert not any(name.startswith("Postgres") for name in names)

@@ -214,9 +214,9 @@ def _import(path: str, what: str, install: str = "pip install it") -> object:
         ) from error
     for attribute in attributes.split("."):
         if not hasattr(found, attribute):
-            raise ProviderNotFoundError(
-                f"The {what}: {module_name} has no {attribute}. {hint(attribute, _candidates(found))}"
-            )
+            candidates = _candidates(found)
+            known = hint(attribute, candidates) if candidates else "It has no backend class and no provider at all."
+            raise ProviderNotFoundError(f"The {what}: {module_name} has no {attribute}. {known}")
         found = getattr(found, attribute)
     return found
 

@@ -2,9 +2,9 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from symphony_registry.backends.values import copied
@@ -13,13 +13,26 @@ from symphony_registry.errors import InvalidValueError, hint
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class BackendOptions(BaseModel):
-    """The base of an options model: unknown options are refused, values never shown."""
+class StrictModel(BaseModel):
+    """A model that says what is wrong: no unknown field, no `yes` for a number, and no value in a message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number(cls, value: object, field: ValidationInfo) -> object:
+        annotation = cls.model_fields[str(field.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise ValueError("a number is expected here, not true or false")  # which pydantic takes for 1 and 0
+        return value
+
+
+class BackendOptions(StrictModel):
+    """The base of an options model: unknown options are refused, values never shown."""
+
     def exclusive(self) -> dict[str, str]:
-        """Return the options that lead to what no other backend may use, with what tells that apart."""
+        """Return the options that lead to what no other backend may use, with its path; what lies in it is taken."""
         return {}
 
 
@@ -38,6 +51,7 @@ _REASONS = {
     "dict_type": "a mapping is expected here",
     "model_type": "a mapping is expected here",
     "path_type": "a path is expected here",
+    "string_too_short": "a text is expected here",
 }
 
 OptionsT = TypeVar("OptionsT", bound=BackendOptions)

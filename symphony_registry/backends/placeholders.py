@@ -33,7 +33,7 @@ def checked_directory(text: str) -> str:
         raise ValueError("this is a URL, and a directory of this machine belongs here, such as /var/lib/agents")
     if form := placeholder(text):
         raise ValueError(
-            f"{form} is not replaced here, and would be the name of a directory. Write the directory itself; only "
-            "values in YAML files have ${NAME}, and in code a pathlib.Path is taken literally"
+            f"{form} in a path is refused, since a directory is hardly called so, and nothing replaces it here. Write "
+            "the directory itself, or ${NAME} in a YAML file; in code, a pathlib.Path is taken literally"
         )
     return text

@@ -1,6 +1,7 @@
 """The commands of `symphony-registry`."""
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,12 +13,13 @@ from typing import Annotated
 import typer
 
 from symphony_registry.cli.check import check
+from symphony_registry.cli.delete import delete
 from symphony_registry.cli.graph import graph
 from symphony_registry.cli.init import init
 from symphony_registry.cli.migrate import migrate
 from symphony_registry.cli.output import print_error
 from symphony_registry.cli.providers import providers
-from symphony_registry.cli.reading import find, get, search
+from symphony_registry.cli.reading import count, find, get, search
 from symphony_registry.cli.schema import schema
 from symphony_registry.cli.show import show
 from symphony_registry.cli.stores import export, import_, stats
@@ -67,7 +69,7 @@ def _common(
             ) from error
 
 
-for command in (check, show, providers, schema, init, graph, get, find, search, migrate, stats, export):
+for command in (check, show, providers, schema, init, graph, get, find, count, search, delete, migrate, stats, export):
     app.command()(command)
 app.command("import")(import_)
 
@@ -76,6 +78,7 @@ def run(arguments: Sequence[str] | None) -> int:
     """Run the command and return its exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr has it
+    logging.basicConfig(format="warning: %(message)s")  # as commands print one
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # for the classes of an application that is not installed
     try:

@@ -59,10 +59,10 @@ def print_warning(configuration: Configuration) -> None:
         print_lines(Text.assemble(("warning: ", BAD), configuration.warning), stderr=True)
 
 
-def print_problems(configuration: Configuration) -> None:
-    """Print on stderr what is wrong with a configuration."""
+def print_problems(configuration: Configuration, side: str = "") -> None:
+    """Print on stderr what is wrong with a configuration; `side` says which, where there are two."""
     for problem in configuration.problems:
-        print_lines(Text.assemble(("error: ", BAD), problem_text(problem)), stderr=True)
+        print_lines(Text.assemble(("error: ", BAD), side, problem_text(problem)), stderr=True)
 
 
 def problem_text(problem: Problem) -> Text:

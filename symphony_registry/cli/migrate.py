@@ -16,7 +16,7 @@ from symphony_registry.cli.selection import (
     chosen_stores,
     closing,
     open_source,
-    open_to_move,
+    open_to_fill,
     provider_name_of,
     settings_of,
     stores_of,
@@ -122,7 +122,7 @@ async def _opened(ends: _Ends, store: StoreName) -> AsyncIterator[tuple[StoreCon
         for environment, registry in ends.items():
             await stack.enter_async_context(closing(registry))
             try:
-                opened.append(await (open_source if registry is source else open_to_move)(registry, store))
+                opened.append(await (open_source if registry is source else open_to_fill)(registry, store))
             except RegistryError as error:
                 raise TransferError(f"{environment}: {error}") from error
         yield opened[0], opened[1]

@@ -52,6 +52,11 @@ def common_providers() -> list[str]:
     return sorted(set.intersection(*names))
 
 
+def _file_meant(path: Path | None) -> Path | None:
+    """Return the file to write, `None` for what `-` means to every command: standard output."""
+    return None if path == Path("-") else path
+
+
 Environment = Annotated[
     str | None,
     typer.Option(
@@ -76,7 +81,14 @@ ConfigDir = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of the terminal.", show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to FILE instead of the terminal.",
+        callback=_file_meant,
+        show_default=False,
+    ),
 ]
 Store = Annotated[
     str,

@@ -1,54 +1,31 @@
-"""`symphony-registry get`, `find` and `search`."""
+"""`symphony-registry get`, `find`, `count` and `search`."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Annotated, Any, TypeAlias
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import orjson
 import typer
+from rich.text import Text
 
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
-from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.cli.options import ConfigDir, Environment, Json, Store
-from symphony_registry.cli.output import print_json, print_lines, print_table
+from symphony_registry.cli.output import FAINT, print_json, print_lines, print_table
+from symphony_registry.cli.selecting import Filter, Prefix, Type, chosen_by, read_filter
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
-from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, public_errors
+from symphony_registry.errors import NotFoundError, public_errors
 from symphony_registry.registry import ServiceRegistry
-from symphony_registry.transfer.scanning import left_early
 
+T = TypeVar("T")
 _Item: TypeAlias = dict[str, Any]
 
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The id of an item.", show_default=False)]
 _Limit = Annotated[int, typer.Option(min=1, help="Find at most so many.")]
-_QUOTED = """Write it as --filter '{"lang": "en"}'."""
-
-
-def _read_filter(text: str | None) -> JSONObject | None:
-    if text is None:
-        return None
-    try:
-        found: Any = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"{text} is not JSON: {error}. {_QUOTED}") from None
-    if not isinstance(found, dict):
-        raise typer.BadParameter(f"{text} is not a JSON object. {_QUOTED}")
-    try:
-        parse_filter(found)
-    except (InvalidTypeError, InvalidValueError) as error:
-        raise typer.BadParameter(str(error)) from None
-    return found
-
-
-_Filter = Annotated[
-    str | None,
-    typer.Option(
-        "--filter", metavar="JSON", help='Only what matches: \'{"year": {"$gte": 2020}}\'.', show_default=False
-    ),
-]
 
 
 def get(store: Store, id: _Id, env: Environment = None, config_dir: ConfigDir = None, as_json: Json = False) -> None:
@@ -59,7 +36,7 @@ def get(store: Store, id: _Id, env: Environment = None, config_dir: ConfigDir = 
     registry = ServiceRegistry.from_config(env, config_dir)
     item = asyncio.run(_get(registry, chosen_store(registry, store), id))
     if as_json:
-        print_json(item)
+        print_json({key: b64encode(each).decode() if isinstance(each, bytes) else each for key, each in item.items()})
         return
     relations = item.pop("relations", [])
     print_table(("KEY", "VALUE"), [[key, _shown(value)] for key, value in _fields(item)], one_line=True)
@@ -97,16 +74,15 @@ async def _item(opened: StorageBackend, store: StoreName, id: str) -> _Item:
                 saved = await opened.get_checkpoint(id)
                 found = None if saved is None else {**saved}
     if found is None:
-        raise NotFoundError(f"{store} has nothing under the id {id!r}. `find {store}` lists what there is.")
+        raise NotFoundError(f"{store} has nothing under the id {id!r}. `find` lists what there is.")
     return found
 
 
 def find(
     store: Store,
-    where: _Filter = None,
-    type_name: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Only entities of this type.", show_default=False)
-    ] = None,
+    where: Filter = None,
+    prefix: Prefix = "",
+    type_name: Type = None,
     limit: _Limit = 20,
     env: Environment = None,
     config_dir: ConfigDir = None,
@@ -115,43 +91,40 @@ def find(
     """List the items that match: vectors and entities by id, checkpoints in the order saved."""
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
-    if type_name is not None and chosen.backend_type is not BackendType.KNOWLEDGE_GRAPH:
-        raise typer.BadParameter(f"{chosen} has no types: leave --type out.")
-    _print(asyncio.run(_find(registry, chosen, _read_filter(where), type_name, limit)), as_json=as_json)
+    selected = chosen_by(chosen, where, prefix, type_name)
+    found = asyncio.run(_read(registry, chosen, lambda opened: selected.find(opened, limit + 1)))
+    _print(found[:limit], as_json=as_json)
+    if not found:
+        print_lines(Text("Nothing matches.", FAINT), stderr=True)
+    if len(found) > limit:
+        print_lines(Text(f"{limit} shown, there are more: --limit N.", FAINT), stderr=True)
 
 
-async def _find(
-    registry: ServiceRegistry, store: StoreName, where: JSONObject | None, type_name: str | None, limit: int
-) -> list[_Item]:
+def count(
+    store: Store,
+    where: Filter = None,
+    prefix: Prefix = "",
+    type_name: Type = None,
+    env: Environment = None,
+    config_dir: ConfigDir = None,
+) -> None:
+    """Print how many items match: vectors, entities or checkpoints."""
+    registry = ServiceRegistry.from_config(env, config_dir)
+    chosen = chosen_store(registry, store)
+    print_lines(f"{asyncio.run(_read(registry, chosen, chosen_by(chosen, where, prefix, type_name).count))}")
+
+
+async def _read(registry: ServiceRegistry, store: StoreName, work: Callable[[StorageBackend], Awaitable[T]]) -> T:
     async with closing(registry):
         opened = await open_to_read(registry, store)
         with public_errors(f"{store} could not be read"):
-            match opened:
-                case VectorStoreBackend():
-                    return await _matching(opened, where, limit)
-                case KnowledgeGraphBackend():
-                    return [{**each} for each in await opened.find_entities(type_name, where, limit)]
-                case CheckpointStoreBackend():
-                    return [{**each} for each in await opened.list_checkpoints(metadata_filter=where, limit=limit)]
-    return []
-
-
-async def _matching(opened: VectorStoreBackend, where: JSONObject | None, limit: int) -> list[_Item]:
-    condition = parse_filter(where)
-    found: list[_Item] = []
-    async with left_early(opened.scan()) as items:
-        async for item in items:
-            if condition.matches(item["metadata"]):
-                found.append({**item})
-                if len(found) == limit:
-                    break
-    return found
+            return await work(opened)
 
 
 def search(
     store: Store,
     id: _Id,
-    where: _Filter = None,
+    where: Filter = None,
     limit: _Limit = 10,
     env: Environment = None,
     config_dir: ConfigDir = None,
@@ -162,7 +135,7 @@ def search(
     chosen = chosen_store(registry, store)
     if chosen.backend_type is not BackendType.VECTOR_STORE:
         raise typer.BadParameter(f"{chosen} cannot be searched: name a vector_store.")
-    _print(asyncio.run(_search(registry, chosen, id, _read_filter(where), limit)), as_json=as_json)
+    _print(asyncio.run(_search(registry, chosen, id, read_filter(where), limit)), as_json=as_json)
 
 
 async def _search(
@@ -188,4 +161,6 @@ def _print(items: list[_Item], *, as_json: bool) -> None:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
     return value if isinstance(value, str) else orjson.dumps(value).decode()

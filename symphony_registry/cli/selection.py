@@ -94,6 +94,14 @@ async def open_store(registry: ServiceRegistry, store: StoreName) -> StorageBack
 
 
 async def open_to_read(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
+    """Open a store as it is; what to know of it, if anything, is said on stderr."""
+    opened = await _open_beside(registry, store)
+    if not opened.guarantees.persists:
+        print_lines(Text(_without_data(opened), FAINT), stderr=True)
+    return opened
+
+
+async def _open_beside(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
     """Open a store, if need be beside an application that has it open, which is said on stderr."""
     with public_errors(f"{store} could not be opened"):
         backend = Registrations(registry.container).find(*store)
@@ -102,21 +110,23 @@ async def open_to_read(registry: ServiceRegistry, store: StoreName) -> StorageBa
     return await open_store(registry, store)
 
 
-async def open_to_move(registry: ServiceRegistry, store: StoreName) -> StoreContents:
-    """Open a store to copy from or to; raises `TransferError` for one that does not outlive this command."""
+def _without_data(opened: StorageBackend) -> str:
+    return f"{opened} does not persist: it is empty now, and gone when this command ends. Choose another environment."
+
+
+async def open_to_fill(registry: ServiceRegistry, store: StoreName) -> StoreContents:
+    """Open a store to copy to; raises `TransferError` for one that does not outlive this command."""
     return _contents(await open_store(registry, store))
 
 
 def _contents(opened: StorageBackend) -> StoreContents:
     if not opened.guarantees.persists:
-        raise TransferError(
-            f"{opened} does not persist: it is empty now, and gone when this command ends. Choose another environment."
-        )
+        raise TransferError(_without_data(opened))
     return StoreContents(opened)
 
 
-async def open_source(registry: ServiceRegistry, store: StoreName, *, beside: bool = False) -> StoreContents:
-    """Open a store to copy from, perhaps beside an application; raises `TransferError` where opening would make it."""
+async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
+    """Open a store to copy from, beside an application too; raises `TransferError` where opening would make it."""
     with public_errors(f"{store} could not be opened"):
         backend = Registrations(registry.container).find(*store)
         is_there = backend is None or await backend.exists()
@@ -125,4 +135,4 @@ async def open_source(registry: ServiceRegistry, store: StoreName, *, beside: bo
             f"{backend} is not there: nothing was ever stored in it. Check the environment, and the working directory "
             f"({Path.cwd()}), where relative paths start."
         )
-    return _contents(await (open_to_read if beside else open_store)(registry, store))
+    return _contents(await _open_beside(registry, store))

@@ -94,7 +94,7 @@ def _compare(left: Configuration, right: Configuration, *, as_json: bool) -> Non
         print_table(("SETTING", *names), [[key, *_side_by_side(*pair)] for key, pair in different.items()])
         print_lines(Text(f"{len(pairs) - len(different)} settings are the same.", FAINT))
         for side in (left, right):
-            print_problems(side)
+            print_problems(side, f"{side.environment}: ")
     _end(left, right)
 
 

@@ -38,7 +38,7 @@ from symphony_registry.cli.selection import (
     chosen_stores,
     closing,
     open_source,
-    open_to_move,
+    open_to_fill,
     open_to_read,
     provider_name_of,
 )
@@ -173,7 +173,7 @@ def export(
 
 async def _export(registry: ServiceRegistry, store: StoreName, file: BinaryIO, earlier: Path | None) -> Exported:
     async with closing(registry):
-        contents = await open_source(registry, store, beside=True)
+        contents = await open_source(registry, store)
         items = await count_all(contents)
         if not items and earlier is not None:
             raise TransferError(f"{store} is empty: {earlier} is kept. Delete it first if you want an empty file.")
@@ -275,7 +275,7 @@ def _seekable(file: Path) -> Iterator[BinaryIO]:
 
 async def _import(registry: ServiceRegistry, contents: Contents, move: Move, existing: Existing) -> None:
     async with closing(registry):
-        target = await open_to_move(registry, move.store)
+        target = await open_to_fill(registry, move.store)
         await move.prepare(contents, target, existing)
         await move.carry_out(contents, target)
 

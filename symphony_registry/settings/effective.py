@@ -80,7 +80,7 @@ def printable(text: str) -> str:
 
 def provider_text(value: object) -> str:
     """Return the name of a provider, unless it does not look like one: it may be a secret put there by mistake."""
-    return value if isinstance(value, str) and looks_like_a_name(value) else MASK
+    return value if isinstance(value, str) and (not value or looks_like_a_name(value)) else MASK
 
 
 def _backend(backend_type: BackendType, path: Path_, node: Node) -> Iterator[Setting]:

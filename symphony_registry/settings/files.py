@@ -22,7 +22,10 @@ def chosen_directory(chosen: str | Path | None) -> Path:
     """Return the directory that was chosen, else config/ in the working directory."""
     if not chosen:
         return _HERE
-    return SHIPPED if str(chosen) == CHOOSES_SHIPPED else Path(chosen)
+    try:
+        return SHIPPED if str(chosen) == CHOOSES_SHIPPED else Path(chosen).expanduser()
+    except RuntimeError as error:
+        raise _wrong(Path(chosen), f"{error}") from error
 
 
 def environments(directory: Path) -> list[str]:
@@ -43,6 +46,8 @@ def files_of(directory: Path, environment: str | None) -> tuple[Path, ...]:
         raise _wrong(directory / "base.yaml", message)
     if environment is not None and environment not in names:
         message = f'there is no file for the environment "{environment}". {hint(environment, names)}'
+        if environment in _SHARED or environment.endswith(_OWN):
+            message = f'"{environment}" is a layer of environments, and none itself. {hint(environment, names)}'
         raise _wrong(directory / f"{environment}.yaml", message)
     own = [] if environment == _TESTS else ["local"]
     layers = ["base", *own] if environment is None else ["base", environment, *own, f"{environment}{_OWN}"]
@@ -73,6 +78,8 @@ def _by_layer(directory: Path) -> dict[str, list[Path]]:
     try:
         files = sorted(directory.iterdir())
     except (FileNotFoundError, NotADirectoryError):
+        if directory.is_file():
+            raise _wrong(directory, f"this is a file. Name its directory: {directory.parent}.") from None
         raise _wrong(
             directory, f"there is no such directory of configuration files{_how_to_choose(directory)}"
         ) from None
@@ -88,7 +95,7 @@ def _by_layer(directory: Path) -> dict[str, list[Path]]:
 
 def _how_to_choose(directory: Path) -> str:
     if directory != _HERE:
-        return "."
+        return f". {hint(directory, [CHOOSES_SHIPPED])}" if str(directory).startswith(":") else "."
     return (
         f" in the working directory ({_working_directory()}). Choose one by {CONFIG_DIR}, write one by "
         f"symphony-registry init, or choose {CHOOSES_SHIPPED} for the files that ship with the package."

@@ -94,14 +94,16 @@ def _refuse_foreign(text: str) -> None:
     form = placeholder(text)
     if form is not None:
         literal = "write $$ for a dollar" if form.startswith("$") else "a variable's own value may hold it"
-        raise InterpolationError(f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}.")
+        raise InterpolationError(
+            f"{form} is not replaced here. Write ${{NAME}}; if it is meant literally, {literal}; a path has none."
+        )
 
 
 def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
     if "${" in body:
         raise InterpolationError("a reference cannot be inside another.")
     if body.startswith("file:"):
-        return read_text(directory / body.removeprefix("file:"))
+        return read_text(body.removeprefix("file:"), directory)
     match = _NAME.fullmatch(body)
     if match is None:
         shown = body.partition(":-")[0]  # a default may be a secret
@@ -118,15 +120,20 @@ def _resolve(body: str, variables: Mapping[str, str], directory: Path) -> str:
     return default.replace("$$", "$")
 
 
-def read_text(path: Path) -> str:
+def read_text(name: str, directory: Path = Path()) -> str:
     """Return the text of a file, without what editors add: a byte-order mark, and a line end at its end."""
+    path = directory / name
     try:
-        return path.read_text("utf-8-sig").removesuffix("\n")
+        path = directory / Path(name).expanduser()
+        text = path.read_text("utf-8-sig").removesuffix("\n")
     except UnicodeDecodeError as error:
         raise InterpolationError(f"the file {path} is not UTF-8.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise InterpolationError(f"the file {path} cannot be read: {said}.") from error
+    if not text:
+        raise InterpolationError(f"the file {path} is empty.")
+    return text
 
 
 def _replace_in(value: Any, replace: Callable[[str], str]) -> Any:

@@ -3,19 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from symphony_registry.backends.options import Seconds
+from symphony_registry.backends.options import Seconds, StrictModel
 from symphony_registry.backends.storage import BackendProvider, BackendType
 
 # Used where nothing is configured: one memory backend of each type.
 EMBEDDED_DEFAULT: dict[str, Any] = {
     backend_type.section: {"default": {"provider": "memory"}} for backend_type in BackendType
 }
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Resolved(NamedTuple):
@@ -25,7 +21,7 @@ class Resolved(NamedTuple):
     options: Mapping[str, Any]
 
 
-class BackendSettings(_Model):
+class BackendSettings(StrictModel):
     """One backend: the name of its provider and the options for it.
 
     Validation keeps what it found them to be in `_resolved`, so that building the
@@ -37,7 +33,7 @@ class BackendSettings(_Model):
     _resolved: Resolved | None = None
 
 
-class Timeouts(_Model):
+class Timeouts(StrictModel):
     """How long a backend may take, in seconds."""
 
     open: Seconds = 30.0
@@ -45,7 +41,7 @@ class Timeouts(_Model):
     health: Seconds = 5.0
 
 
-class RegistrySettings(_Model):
+class RegistrySettings(StrictModel):
     """The backends by name, per type."""
 
     vector_stores: dict[str, BackendSettings] = Field(default_factory=dict)

@@ -1,8 +1,9 @@
 """Checking a settings tree against the models, the providers and their options."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,9 @@ from symphony_registry.backends.storage import BackendProvider, BackendType
 from symphony_registry.backends.values import check_id
 from symphony_registry.errors import ConfigurationError, InvalidValueError, Problem, RegistryError, hint
 from symphony_registry.settings.model import EMBEDDED_DEFAULT, BackendSettings, RegistrySettings, Resolved, Timeouts
-from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, to_plain, tree_of
+from symphony_registry.settings.tree import Branch, Leaf, Node, Path_, is_backend, to_plain, tree_of
+
+_KEY_AND_VALUE = re.compile(r"[a-z_]+:\S")
 
 
 class Validated(NamedTuple):
@@ -63,7 +66,11 @@ def validated(tree: Branch, problems: list[Problem], files: Sequence[Path] = ())
                 found.append(tree.find(path).origin.problem(path, str(error)))
                 cause = cause or error
     found += _twice_used(tree, resolved)
-    wrong = [*problems, *(problem for problem in found if not _is_unresolved(tree.find(problem.path)))]
+    known = {problem.path for problem in problems}
+    wrong = [
+        *problems,
+        *(each for each in found if each.path not in known and not _is_unresolved(tree.find(each.path))),
+    ]
     if settings is None or wrong:
         settings = RegistrySettings.model_validate(_without_wrong(tree, wrong))
     for (section_name, name), each in resolved.items():
@@ -83,17 +90,22 @@ def _position(files: list[str], problem: Problem) -> tuple[int, int]:
 
 
 def _twice_used(tree: Branch, resolved: Mapping[Path_, Resolved]) -> Iterator[Problem]:
-    """Yield the backends that use what another has for itself."""
-    first: dict[str, Path_] = {}
+    """Yield the backends that use what another has for itself, or what lies in it or around it."""
+    taken: dict[PurePath, Path_] = {}
+    around: dict[PurePath, Path_] = {}
     for backend, each in resolved.items():
         made = each.options.made if isinstance(each.options, ValidatedOptions) else None
-        for option, place in made.exclusive().items() if isinstance(made, BackendOptions) else ():
-            path = (*backend, "options", option)
-            other = first.setdefault(place, path)
-            if other != path:
-                where = f"{'.'.join(other)} ({tree.find(other).origin})"
-                message = f"{place} is what {where} leads to as well, and each needs a place of its own."
-                yield tree.find(path).origin.problem(path, message)
+        for option, text in made.exclusive().items() if isinstance(made, BackendOptions) else ():
+            place, path = PurePath(text), (*backend, "options", option)
+            inside = next((taken[above] for above in place.parents if above in taken), None)
+            for relation, other in ("is", taken.get(place)), ("lies in", inside), ("holds", around.get(place)):
+                if other is not None:
+                    where = f"{'.'.join(other)} ({tree.find(other).origin})"
+                    message = f"{place} {relation} what {where} leads to, and each needs a place of its own."
+                    yield tree.find(path).origin.problem(path, message)
+            taken.setdefault(place, path)
+            for above in place.parents:
+                around.setdefault(above, path)
 
 
 def _is_unresolved(node: Node) -> bool:
@@ -118,19 +130,20 @@ def _resolve(tree: Branch, backend_type: BackendType, name: str, problems: list[
     if form := placeholder(name):
         raise InvalidValueError(f"{form} is not replaced in the name of a backend. Write the name itself.")
     path = (backend_type.section, name)
-    provider_name = tree.find((*path, "provider"))
-    if not isinstance(provider_name, Leaf) or not isinstance(provider_name.value, str) or not provider_name.value:
+    backend = to_plain(tree.find(path))
+    provider_name = backend.get("provider") if isinstance(backend, dict) else None
+    if not isinstance(provider_name, str) or not provider_name:
         return None  # the model has said so
-    provider = StorageBackendFactory.get_provider(backend_type, provider_name.value)
+    provider = StorageBackendFactory.get_provider(backend_type, provider_name)
     model = options_model(provider)
-    options = tree.find((*path, "options"))
-    given = to_plain(options) if isinstance(options, Branch) and options is not tree.find(path) else {}
+    options = backend.get("options")
+    given = options if isinstance(options, dict) else {}
     if model is None:
         return Resolved(provider, given)
     try:
         return Resolved(provider, ValidatedOptions(given, model.model_validate(given)))
     except ValidationError as error:
-        problems += _described(error, tree, (*path, "options"), model, f" of the provider {provider_name.value}")
+        problems += _described(error, tree, (*path, "options"), model, f" of the provider {provider_name}")
         return None
 
 
@@ -147,15 +160,34 @@ def _described(
     problems = []
     for each in error.errors(include_input=False, include_url=False):
         path = (*prefix, *(str(part) for part in each["loc"]))
+        node = tree.find(path)
         message = reason(each)
-        if each["type"] == "extra_forbidden":
+        if each["type"] in ("model_type", "dict_type") and isinstance(node, Leaf) and _has_no_space(node.value):
+            message = f"{message}: put a space after the colon"
+        elif each["type"] == "extra_forbidden":
             known = _known_keys(path[len(prefix) :], model)
             kind = "option" if owner else "key"
             message = f'there is no {kind} "{path[-1]}"{owner}. {hint(path[-1], known)}'
         elif each["type"] == "missing":
-            message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing'
-        problems.append(tree.find(path).origin.problem(path, f"{message.removesuffix('.')}."))
+            message = f'the {"option" if owner else "key"} "{path[-1]}"{owner} is missing{_not_meant(tree, path)}'
+        elif isinstance(node, Leaf) and node.value == "" and node.origin.source.startswith("$"):
+            message = f"the variable is set, but empty: {message}"
+        problems.append(node.origin.problem(path, f"{message.removesuffix('.')}."))
     return problems
+
+
+def _not_meant(tree: Branch, path: Path_) -> str:
+    """Return what there is to say where a variable has made a backend, though it was to change another."""
+    section = tree.children[path[0]]
+    others = section.children.keys() - {path[1]} if isinstance(section, Branch) else set()
+    if not is_backend(path[:2]) or not tree.find(path).origin.source.startswith("$") or not others:
+        return ""
+    return f", and no file has this backend. {hint(path[1], others)}"
+
+
+def _has_no_space(value: object) -> bool:
+    """Say whether a text was meant as a key and a value: `provider:memory`."""
+    return isinstance(value, str) and _KEY_AND_VALUE.match(value) is not None
 
 
 def _known_keys(path: Path_, model: type[BaseModel]) -> Any:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from symphony_registry.errors import Problem, hint
 from symphony_registry.settings.interpolation import InterpolationError, read_text
@@ -37,14 +36,14 @@ def read_variables(variables: Mapping[str, str], below: Branch, problems: list[P
         origin = Origin(f"${name}")
         parts = name.removeprefix(PREFIX).split(_SEPARATOR)
         if parts[0].lower() not in _TOP or not all(parts):
-            message = f"there is no such setting. {hint(name, _spellings(below), 'For example')}"
+            message = f"there is no such setting. {hint(name, _spellings(below), 'For example', PREFIX)}"
             problems.append(origin.problem((), message))
             continue
         value = variables[name]
         if len(parts) > _OPTION_PARTS and parts[-1].upper() == _FILE:
             parts.pop()
             try:
-                origin, value = origin._replace(references=(f"file:{value}",)), read_text(Path(value))
+                origin, value = origin._replace(references=(f"file:{value}",)), read_text(value)
             except InterpolationError as error:
                 problems.append(origin.problem((), str(error)))
                 continue

@@ -18,7 +18,9 @@ _ANCHORS = "x-"
 _TAG = "tag:yaml.org,2002:"
 # What the parser quotes of itself: a character, as Python writes it, and the name of a token.
 _HARMLESS = re.compile(r"|.|\\.|\\[xuU][0-9a-f]+|<[a-z ]+>")
-_SECOND_DOCUMENT = "expected a single document in the stream"  # in the parser's words
+# In the parser's words: a second document, and a key where a text goes on.
+_SECOND_DOCUMENT = "expected a single document in the stream"
+_KEY_IN_TEXT = "mapping values are not allowed here"
 _AS_TEXT = (f"{_TAG}str", f"{_TAG}timestamp")
 _AS_VALUE = tuple(f"{_TAG}{kind}" for kind in ("null", "bool", "int", "float"))
 
@@ -47,7 +49,8 @@ def read_yaml(path: Path, problems: list[Problem]) -> Branch:
             return refuse(message, error.problem_mark.line + 1)
         mark = error.problem_mark or error.context_mark
         said = _without_tokens(error.problem or error.context or "")
-        return refuse(f"this is not YAML: {said}.", mark.line + 1 if mark else None)
+        advice = " Is there a space after the colon in the line before?" if said == _KEY_IN_TEXT else ""
+        return refuse(f"this is not YAML: {said}.{advice}", mark.line + 1 if mark else None)
     except RecursionError:
         return refuse("the file is nested too deep.")
     except yaml.YAMLError as error:
@@ -75,7 +78,7 @@ def _without_tokens(problem: str) -> str:
 
 def _not_allowed(tag: str) -> str:
     name = f"tag {tag.replace(_TAG, '!!')}" if tag.startswith(_TAG) else "tag after !"  # which may be a secret
-    return f"the {name} is not allowed: only plain values are"
+    return f"the {name} is not allowed: only plain values are, and ${{NAME}} for a variable"
 
 
 class _TooLargeError(Exception):

@@ -26,6 +26,8 @@ from symphony_registry.testing.contract import (
     vector_bulk,
     vector_refusals,
     vector_search,
+    vector_selection,
+    vector_updates,
     vectors,
 )
 from symphony_registry.testing.sentence import Sentence
@@ -50,6 +52,8 @@ _GROUPS = (
     vector_search.search,
     vector_bulk.bulk,
     vector_bulk.scan,
+    vector_selection.finding,
+    vector_updates.updating,
     graph.entities,
     graph.relations,
     graph_bulk.bulk,

@@ -8,7 +8,8 @@ from typing_extensions import override
 
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.values import JSONObject, check_id
-from symphony_registry.backends.vector_store.base import VectorStoreBackend, check_vector
+from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.backends.vector_store.checks import check_vector
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.transfer.collection import Collection, ItemCheck, Key, StoredItem, check_object
 from symphony_registry.transfer.digest import canonical_json
@@ -41,15 +42,16 @@ class Vectors(Collection[VectorStoreBackend]):
 
     @override
     async def limits(self, store: VectorStoreBackend, *, emptied: bool) -> ItemCheck:
-        is_freed = emptied and store.config.get("dimension") is None  # by `clear`
-        dimension = None if is_freed else await store.dimension()
+        is_set = store.config.get("dimension") is not None
+        dimension = None if emptied and not is_set else await store.dimension()  # `clear` frees it
         metric = store.config.get("metric", "cosine")
+        advice = "Correct its option dimension, or name another store." if is_set else "Name another store."
 
         def check(item: StoredItem) -> None:
             if dimension not in (None, len(item["vector"])):
                 raise InvalidValueError(
                     f"it takes vectors of dimension {dimension}, and the source has vectors of dimension "
-                    f"{len(item['vector'])}. Correct the option dimension of one of them, or name another store."
+                    f"{len(item['vector'])}. {advice}"
                 )
             check_vector(item["vector"], None, metric)
 

@@ -7,8 +7,9 @@ import pytest
 
 from symphony_registry.backends.values import check_id, check_items, checked_object
 from symphony_registry.backends.vector_store import InMemoryVectorStore
-from symphony_registry.backends.vector_store.base import ITEM_PARTS, Metric, check_vector
+from symphony_registry.backends.vector_store.base import ITEM_PARTS, Metric
 from symphony_registry.backends.vector_store.block import checked_rows
+from symphony_registry.backends.vector_store.checks import check_vector
 from symphony_registry.errors import RegistryError
 
 ROWS = np.arange(1.0, 13.0).reshape(4, 3)

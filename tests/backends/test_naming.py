@@ -60,8 +60,9 @@ async def test_an_error_about_the_dimension_says_how_to_go_on(store: InMemoryVec
     with pytest.raises(DimensionError) as caught:
         await store.add("b", [1.0])
     assert str(caught.value) == (
-        f"{NAME}The vector has dimension 1, but the store takes dimension 2, also when it is empty: "
-        "clear() forgets the dimension, unless the option dimension fixes it."
+        f"{NAME}The vector has dimension 1, but the store takes dimension 2, also when it is empty. "
+        "Embed with the model of the others, or use another store; the option dimension, or the first vector after "
+        "clear(), sets a store's."
     )
     await store.clear()
     await store.add("b", [1.0])

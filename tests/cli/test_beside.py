@@ -55,4 +55,24 @@ def test_check_says_so_below_the_row(capsys: pytest.CaptureFixture[str]) -> None
 def test_what_writes_is_refused_with_the_lock_as_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", "vector_store/default", "--config-dir", "config", "-o", "lines"]) == 0
     assert main(["import", "vector_store/default", "lines", "--config-dir", "config", "--merge"]) == 1
-    assert "is in use by" in capsys.readouterr().err
+    assert "To write, stop or close that one" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("used")
+def test_migrate_reads_its_source_beside_the_application(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, path in ("old", "data"), ("new", "copy"):
+        stores = f"vector_stores: {{default: {{options: {{path: {path}}}}}}}\n"
+        Path(f"config/{name}.yaml").write_text(stores)
+    assert main(["migrate", "--from", "old", "--to", "new", "--config-dir", "config"]) == 0
+    assert capsys.readouterr().err == f"vector_store/default: {NOTE}\n"
+
+
+@pytest.mark.usefixtures("used")
+def test_what_writes_to_a_read_only_store_that_is_not_there_hears_of_the_option(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["export", "vector_store/default", "--config-dir", "config", "-o", "lines"]) == 0
+    monkeypatch.setenv("SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__OPTIONS__PATH", "nowhere")
+    monkeypatch.setenv("SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__OPTIONS__READ_ONLY", "true")
+    assert main(["import", "vector_store/default", "lines", "--config-dir", "config"]) == 1
+    assert "with read_only it is not made" in capsys.readouterr().err

@@ -317,6 +317,7 @@ def test_an_exported_store_is_imported_as_it_was(run, config, kind):
 def test_export_goes_to_standard_output_and_import_reads_it(run, config, monkeypatch):
     status, output, errors = run("export", "vector_store", "--env", "old")
     assert (status, errors, output.count("\n")) == (0, "", len(IDS) + 2)
+    assert run("export", "vector_store", "--env", "old", "--output", "-") == (0, output, "")
 
     class Pipe(io.BytesIO):
         def seekable(self):

@@ -201,3 +201,32 @@ def test_problems_are_listed_in_the_order_of_the_files_and_their_lines_then_vari
     lines = [1, 3, 3, 5, 6, 7]
     variable = "$SYMPHONY_REGISTRY_TIMEOUTS__CLOSE"
     assert places == [*(f"config/base.yaml:{line}" for line in lines), "config/a.yaml:2", variable]
+
+
+def test_find_says_that_there_are_more_than_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    for store, limit in ("vector_store", 4), ("knowledge_graph", 1), ("checkpoint_store", 1):
+        assert len(printed(capsys, "find", store, "--limit", str(limit), "--json")) == limit
+        assert main(["find", store, "--limit", str(limit)]) == 0
+        assert capsys.readouterr().err == f"{limit} shown, there are more: --limit N.\n"
+    assert main(["find", "vector_store", "--limit", "5"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["get vector_store x", "find vector_store", "search vector_store x", "stats"])
+def test_looking_at_a_store_in_memory_is_worth_a_remark(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("config/base.yaml").write_text("vector_stores: {default: {provider: memory}}")
+    main(command.split())
+    assert "does not persist: it is empty now, and gone when this command ends" in capsys.readouterr().err
+
+
+def test_a_warning_looks_the_same_in_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SYMPHONY_REGISTRY_CONFIG_DIR")
+    for command in ["check"], ["find", "vector_store"]:
+        words = [sys.executable, "-m", "symphony_registry", *command]
+        found = subprocess.run(words, capture_output=True, text=True, check=True).stderr
+        assert found.startswith("warning: config/base.yaml is not read")
+
+
+def test_find_says_that_nothing_matches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", "knowledge_graph", "--type", "persn"]) == 0
+    assert capsys.readouterr() == ("ID\n", "Nothing matches.\n")

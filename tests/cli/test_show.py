@@ -200,6 +200,13 @@ class TestDiff:
             ["5", "settings", "are", "the", "same."],
         ]
 
+    def test_a_problem_says_in_which_of_them_it_is(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (directory / "base.yaml").write_text("timeouts: {opn: 3}")
+        assert main(["show", "--config-dir", "config", "--diff", "here", "there"]) == 1
+        lines = capsys.readouterr().err.splitlines()
+        starts = [f"error: {name}: config/base.yaml:1: timeouts.opn: " for name in ("here", "there")]
+        assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True))
+
     def test_json_has_both_with_their_origins(self, capsys: pytest.CaptureFixture[str]) -> None:
         main(["show", "--config-dir", "config", "--json", "--diff", "here", "there"])
         place, _, more = json.loads(capsys.readouterr().out)

@@ -13,7 +13,7 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.knowledge_graph.checks import check_optional_id
-from symphony_registry.backends.selection import check_range
+from symphony_registry.backends.selection import check_range, check_selection
 from symphony_registry.backends.values import (
     check_bool,
     check_dict,
@@ -25,7 +25,7 @@ from symphony_registry.backends.values import (
     copied,
 )
 from symphony_registry.backends.vector_store import VectorStoreBackend
-from symphony_registry.backends.vector_store.base import check_vector
+from symphony_registry.backends.vector_store.checks import check_similarity, check_vector
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, VersionConflictError
 
 
@@ -33,10 +33,6 @@ class DictVectorStore(VectorStoreBackend):
     def __init__(self, config=None):
         super().__init__(config)
         self.items = {}
-
-    @property
-    def metric(self):
-        return self.config.get("metric", "cosine")
 
     def checked(self, vector, what="vector"):
         stored = next((vector for vector, _ in self.items.values()), None)
@@ -56,9 +52,10 @@ class DictVectorStore(VectorStoreBackend):
         self.ensure_open()
         return self.items.pop(check_id(id), None) is not None
 
-    async def search(self, query_vector, limit=10, metadata_filter=None, *, include_vectors=True):
+    async def search(self, query_vector, limit=10, metadata_filter=None, *, min_similarity=None, include_vectors=True):
         self.ensure_open()
         check_limit(limit)
+        least = check_similarity(min_similarity)
         query = self.checked(query_vector, "query vector").astype(float)
         condition = parse_filter(metadata_filter)
         found = [
@@ -67,6 +64,7 @@ class DictVectorStore(VectorStoreBackend):
             if condition.matches(metadata)
         ]
         best = sorted(found, key=lambda result: (-result["similarity"], result["id"]))[:limit]
+        best = [result for result in best if result["similarity"] >= least]
         if include_vectors:
             for result in best:
                 result["vector"] = self.items[result["id"]][0].tolist()
@@ -79,10 +77,10 @@ class DictVectorStore(VectorStoreBackend):
             return float(a @ b)
         return float(np.clip((a / np.linalg.norm(a)) @ (b / np.linalg.norm(b)), -1, 1))
 
-    async def count(self, metadata_filter=None):
+    async def count(self, metadata_filter=None, *, prefix="", after=None, before=None):
         self.ensure_open()
-        condition = parse_filter(metadata_filter)
-        return sum(condition.matches(metadata) for _, metadata in self.items.values())
+        ids, condition = check_selection(prefix, after, before, metadata_filter)
+        return sum(ids.holds(id) and condition.matches(metadata) for id, (_, metadata) in self.items.items())
 
 
 class DictGraph(KnowledgeGraphBackend):

@@ -54,7 +54,8 @@ class TestLocalFiles:
 
     def test_it_is_no_environment(self, write: Write) -> None:
         directory = write(base=MEMORY, test="{}", **{"test.local": "{}"})
-        assert "there is no file for the environment" in problems(directory, "test.local")[0]
+        for name in ("test.local", "base", "local"):
+            assert f'"{name}" is a layer of environments, and none itself.' in problems(directory, name)[0]
 
 
 class TestTheWorkingDirectory:
@@ -131,3 +132,24 @@ class TestWhatCannotBeRead:
             await store.exists()
         with pytest.raises(StorageError, match="could not be opened: File name too long"):
             await store.connect()
+
+
+class TestTheDirectory:
+    def test_a_file_in_its_place_is_one_to_name_the_directory_of(self, write: Write) -> None:
+        directory = write(base=MEMORY)
+        assert problems(directory / "base.yaml")[0].endswith(f"this is a file. Name its directory: {directory}.")
+
+    def test_a_misspelt_name_of_the_shipped_one_has_a_nearest(self) -> None:
+        assert 'Did you mean ":shipped:"?' in problems(Path(":shiped:"))[0]
+
+    def test_a_tilde_is_the_home_directory_in_every_path(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        option = "{provider: file, options: {path: ~/data, durability: '${file:~/durability}'}}"
+        directory = write(base=f"vector_stores: {{default: {option}}}", durability="os")
+        (directory / "durability.yaml").rename(directory / "durability")
+        monkeypatch.setenv("HOME", str(directory))
+        monkeypatch.setenv("SYMPHONY_REGISTRY_CHECKPOINT_STORES__A__PROVIDER", "file")
+        monkeypatch.setenv("SYMPHONY_REGISTRY_CHECKPOINT_STORES__A__OPTIONS__PATH", "~/other")
+        monkeypatch.setenv("SYMPHONY_REGISTRY_CHECKPOINT_STORES__A__OPTIONS__DURABILITY__FILE", "~/durability")
+        found = load(Path("~"))
+        assert found.vector_stores["default"].options["durability"] == "os"
+        assert found.checkpoint_stores["a"].options["durability"] == "os"

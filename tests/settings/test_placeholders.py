@@ -29,6 +29,7 @@ class TestInAFile:
         (found,) = problems(write(base=STORE % value))
         assert found.startswith("base.yaml:4: vector_stores.default.options.path: ")
         assert f"{form} is not replaced here. Write ${{NAME}}" in found
+        assert found.endswith("; a path has none.")
 
     def test_it_is_one_in_any_value(self, write: Write) -> None:
         base = "vector_stores: {default: {provider: $PROVIDER}}\ntimeouts: {open: $(OPEN)}"
@@ -67,7 +68,7 @@ class TestInAPath:
     ) -> None:
         monkeypatch.setenv("DATA_DIR", value)
         assert (
-            "is not replaced here, and would be the name of a directory"
+            "in a path is refused, since a directory is hardly called so"
             in problems(write(base=STORE % "${DATA_DIR}/vectors"))[0]
         )
 

@@ -243,12 +243,15 @@ class TestInterpolation:
             ("${1x}", "is not a reference"),
             ("${}", "is not a reference"),
             ("${file:nowhere}", "nowhere cannot be read: No such file or directory"),
+            ("${file:~nobody-of-that-name/x}", "x cannot be read: Could not determine home directory"),
+            ("${file:empty}", "/empty is empty."),
         ],
     )
     def test_what_cannot_be_resolved_is_an_error_with_its_line(self, value: str, message: str, write: Write) -> None:
         directory = write(
             base=f'vector_stores:\n  default:\n    provider: memory\n    options: {{metric: "{value}"}}\n'
         )
+        (directory / "empty").touch()
         first = problems(directory)[0]
         assert first.startswith("base.yaml:4: vector_stores.default.options.metric: ")
         assert message in first
@@ -271,7 +274,10 @@ class TestFiles:
             ("just text", "base.yaml:1: there must be a mapping at the top, not a single value"),
             ("a: [1\nb: 2", "base.yaml:2: this is not YAML"),
             ("a: 1\n---\nb: 2\n", "base.yaml:2: a second document begins here, and one file is one document"),
-            ("# nothing\n!secret {}", "base.yaml:2: the tag after ! is not allowed: only plain values are."),
+            (
+                "# nothing\n!secret {}",
+                "base.yaml:2: the tag after ! is not allowed: only plain values are, and ${NAME} for a variable.",
+            ),
             ("!!set {}", "base.yaml:1: the tag !!set is not allowed"),
             ("!!map", "base.yaml:1: there must be a mapping at the top"),
             ("\tx: 1", r"base.yaml:1: this is not YAML: found character '\t' that cannot start any token."),

@@ -115,3 +115,34 @@ class TestValuesInFiles:
         monkeypatch.setenv(f"{PREFIX}VECTOR_STORES__FILE", '{"provider": "memory"}')
         monkeypatch.setenv(f"{PREFIX}VECTOR_STORES__FILE__PROVIDER", "memory")
         assert LayeredSettings().vector_stores.keys() == {"default", "file"}
+
+
+class TestWhatIsWrong:
+    def test_an_empty_one_is_said_to_be_empty(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        name = f"{PREFIX}VECTOR_STORES__DEFAULT__PROVIDER"
+        monkeypatch.setenv(name, "")
+        assert problems(write(base="vector_stores: {default: {provider: memory}}")) == [
+            f"${name}: vector_stores.default.provider: the variable is set, but empty: a text is expected here."
+        ]
+        assert [each.value for each in effective(read_layers()) if each.key == "vector_stores.default.provider"] == [""]
+
+    def test_a_misspelt_backend_is_one_that_no_file_has(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(f"{PREFIX}VECTOR_STORES__MYDOCS__OPTIONS__DIMENSION", "3")
+        (found,) = problems(write(base="vector_stores: {my-docs: {provider: memory}}"))
+        assert found.endswith(
+            'the key "provider" is missing, and no file has this backend. Did you mean "my-docs"? Known: my-docs.'
+        )
+
+    def test_a_name_that_is_like_no_other_has_no_nearest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(f"{PREFIX}DEBUG", "1")
+        with pytest.raises(ConfigurationError) as caught:
+            LayeredSettings()
+        assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "base", ["timeouts: {open: yes}", "vector_stores: {a: {provider: memory, options: {dimension: on}}}"]
+)
+def test_yes_is_no_number(base: str, write: Write) -> None:
+    (found,) = problems(write(base=base))
+    assert found.endswith("a number is expected here, not true or false.")

@@ -71,9 +71,26 @@ checkpoint_stores:
         (directory / "deep" / "link").symlink_to("../link")
         assert problems(directory) == [
             f"base.yaml:7: checkpoint_stores.second.options.path: {directory}/data is what "
-            f"vector_stores.default.options.path ({directory}/base.yaml:2) leads to as well, and each needs a place of "
-            "its own."
+            f"vector_stores.default.options.path ({directory}/base.yaml:2) leads to, and each needs a place of its own."
         ]
+
+    @pytest.mark.parametrize(
+        ("first", "second", "relation"),
+        [("d", "d/a/b", "lies in"), ("d/a/b", "d", "holds"), ("d", "link/x", "lies in")],
+    )
+    def test_one_store_inside_the_other_is_an_error(
+        self, first: str, second: str, relation: str, write: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stores = [
+            f"{name}: {{provider: file, options: {{path: {path}}}}}"
+            for name, path in zip("xy", (first, second), strict=True)
+        ]
+        directory = write(base=f"vector_stores: {{{', '.join(stores)}}}")
+        monkeypatch.chdir(directory)
+        (directory / "link").symlink_to("d")
+        (found,) = problems(directory)
+        assert f"vector_stores.y.options.path: {directory}/d" in found
+        assert f" {relation} what vector_stores.x.options.path" in found
 
     def test_two_below_one_directory_are_none(self, write: Write) -> None:
         base = "vector_stores: {a: {provider: file, options: {path: d/a}}, b: {provider: file, options: {path: d/b}}}"
@@ -82,3 +99,35 @@ checkpoint_stores:
     def test_tables_in_one_server_may_be_shared(self, write: Write) -> None:
         store = "{provider: postgres, options: {dsn: 'postgresql://db/x', table_prefix: shared_}}"
         assert load(write(base=f"vector_stores: {{a: {store}, b: {store}}}"))
+
+
+class TestAMissingSpace:
+    @pytest.mark.parametrize("text", ["provider:memory", "provider:memory\n    options:{}"])
+    def test_a_missing_space_after_a_colon_is_the_only_problem_and_says_so(self, text: str, write: Write) -> None:
+        assert problems(write(base=f"vector_stores:\n  default:\n    {text}\n")) == [
+            "base.yaml:2: vector_stores.default: a mapping is expected here: put a space after the colon."
+        ]
+
+    def test_it_is_asked_for_where_a_key_follows(self, write: Write) -> None:
+        base = "vector_stores:\n  default:\n    provider:memory\n    options: {}\n"
+        assert problems(write(base=base))[0] == (
+            "base.yaml:4: this is not YAML: mapping values are not allowed here. "
+            "Is there a space after the colon in the line before?"
+        )
+
+    def test_a_text_that_is_no_key_is_not_taken_for_one(self, write: Write) -> None:
+        assert problems(write(base="vector_stores: {default: memory}")) == [
+            "base.yaml:1: vector_stores.default: a mapping is expected here."
+        ]
+
+
+def test_a_tag_is_the_only_problem_and_its_message_says_how_a_variable_is_written(write: Write) -> None:
+    (found,) = problems(write(base="vector_stores: {default: {provider: file, options: {path: !env DATA}}}"))
+    assert found.endswith(
+        "options.path: the tag after ! is not allowed: only plain values are, and ${NAME} for a variable."
+    )
+
+
+def test_a_module_without_any_backend_says_so(write: Write) -> None:
+    (found,) = problems(write(base="vector_stores: {default: {provider: 'json:Foo'}}"))
+    assert found.endswith("json has no Foo. It has no backend class and no provider at all.")

@@ -216,6 +216,14 @@ async def test_another_dimension_is_refused_before_anything_is_written(opened):
         assert_same(await everything(target.store), before, "the target")
 
 
+async def test_a_dimension_that_no_option_fixes_is_no_option_to_correct(opened):
+    source, target = [await opened(store_of(BackendType.VECTOR_STORE)) for _ in range(2)]
+    await source.store.add("a", [1.0, 2.0])
+    await target.store.add("b", [1.0, 2.0, 3.0])
+    with pytest.raises(TransferError, match=r"of dimension 2\. Name another store\."):
+        await plan_copy(source, target, Existing.MERGE)
+
+
 async def test_replacing_frees_a_dimension_that_no_option_fixes(opened):
     source, target = [await opened(store_of(BackendType.VECTOR_STORE)) for _ in range(2)]
     await source.store.add("a", [1.0, 2.0])

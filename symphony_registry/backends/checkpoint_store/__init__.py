@@ -8,15 +8,14 @@ from symphony_registry.backends.storage import BackendType
 
 if TYPE_CHECKING:
     from symphony_registry.providers.embedded.checkpoints.store import FileCheckpointStore, InMemoryCheckpointStore
-    from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
+    from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore as PostgresCheckpointStore
 
-__all__ = [
+__all__ = [  # without classes that need an extra
     "Checkpoint",
     "CheckpointInfo",
     "CheckpointStoreBackend",
     "FileCheckpointStore",
     "InMemoryCheckpointStore",
-    "PostgresCheckpointStore",
 ]
 
 

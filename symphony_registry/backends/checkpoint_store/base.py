@@ -110,7 +110,7 @@ class CheckpointStoreBackend(StorageBackend):
         )
 
     async def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:  # noqa: ARG002
-        """Save `(checkpoint_id, data, metadata, timestamp)` or `(..., payload)` items one after the other, all or none.
+        """Save `(checkpoint_id, data, metadata, timestamp)` or `(..., payload)` items in turn, all or none.
 
         Each keeps its own timestamp, a finite float, which says nothing about the
         order. The metadata come without what the store adds.

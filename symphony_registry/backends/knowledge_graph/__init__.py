@@ -8,14 +8,13 @@ from symphony_registry.backends.storage import BackendType
 
 if TYPE_CHECKING:
     from symphony_registry.providers.embedded.graph.store import FileKnowledgeGraph, InMemoryKnowledgeGraph
-    from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
+    from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph as PostgresKnowledgeGraph
 
-__all__ = [
+__all__ = [  # without classes that need an extra
     "Entity",
     "FileKnowledgeGraph",
     "InMemoryKnowledgeGraph",
     "KnowledgeGraphBackend",
-    "PostgresKnowledgeGraph",
     "Relation",
     "Subgraph",
 ]

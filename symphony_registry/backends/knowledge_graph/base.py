@@ -168,7 +168,7 @@ class KnowledgeGraphBackend(StorageBackend):
         after: str | None = None,
         before: str | None = None,
     ) -> int:
-        """Delete all of `ids`, or what is selected, and every relation that touches them; return how many were there.
+        """Delete all of `ids`, or what is selected, with their relations; return how many were there.
 
         Whole or not at all. Raises `InvalidValueError` without either: that is what
         `clear` is for. As defined here, others may see a part of it while it runs.

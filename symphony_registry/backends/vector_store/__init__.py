@@ -8,12 +8,11 @@ from symphony_registry.backends.vector_store.base import SearchResult, VectorIte
 
 if TYPE_CHECKING:
     from symphony_registry.providers.embedded.vectors.store import FileVectorStore, InMemoryVectorStore
-    from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
+    from symphony_registry.providers.postgres.vector_store import PostgresVectorStore as PostgresVectorStore
 
-__all__ = [
+__all__ = [  # without classes that need an extra
     "FileVectorStore",
     "InMemoryVectorStore",
-    "PostgresVectorStore",
     "SearchResult",
     "VectorItem",
     "VectorStoreBackend",

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict
 
 import numpy as np
@@ -14,23 +15,27 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.naming import naming
 from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.options import BackendOptions
+from symphony_registry.backends.selection import Selection, check_deletion, check_page, check_selection
 from symphony_registry.backends.storage import BackendType, StorageBackend
-from symphony_registry.backends.values import JSONObject, check_id, check_items, check_limit, checked_object, collected
+from symphony_registry.backends.values import (
+    JSONObject,
+    check_bool,
+    check_dict,
+    check_id,
+    check_items,
+    check_limit,
+    checked_object,
+    collected,
+)
 from symphony_registry.backends.vector_store import fallback
-from symphony_registry.errors import DimensionError, InvalidValueError, UnsupportedOperationError
+from symphony_registry.backends.vector_store.checks import check_similarity, check_vector
+from symphony_registry.errors import DimensionError
 
 Metric = Literal["cosine", "dot", "euclidean"]
 Vector: TypeAlias = "Sequence[float] | npt.NDArray[Any]"
 Float32s: TypeAlias = "npt.NDArray[np.float32]"
 Item: TypeAlias = "tuple[str, Vector, JSONObject | None]"
 ITEM_PARTS = ("id", "vector", "metadata")
-
-# Between these, a sum of squares tells that no number is infinite, and not all are zero.
-_ORDINARY = (1e-30, 1e30)
-
-
-# What numpy calls by a letter.
-_KINDS = {"b": "booleans", "c": "complex numbers", "S": "bytes", "U": "text", "M": "dates", "m": "durations"}
 
 
 class VectorItem(TypedDict):
@@ -39,6 +44,14 @@ class VectorItem(TypedDict):
     id: str
     vector: list[float]
     metadata: JSONObject
+
+
+class FoundVector(TypedDict):
+    """What `find` gives; `vector` only with `include_vectors`."""
+
+    id: str
+    metadata: JSONObject
+    vector: NotRequired[list[float]]
 
 
 class SearchResult(TypedDict):
@@ -91,18 +104,32 @@ class VectorStoreBackend(StorageBackend):
         limit: int = 10,
         metadata_filter: JSONObject | None = None,
         *,
+        min_similarity: float | None = None,
         include_vectors: bool = True,
     ) -> list[SearchResult]:
         """Return the most similar vectors, the best first, equals by id.
 
         `similarity` is the cosine in [-1, 1], the dot product, or
         1 / (1 + Euclidean distance), by the option `metric`. Only what matches
-        `metadata_filter` is considered.
+        `metadata_filter` is considered, and given only what is similar enough.
         """
 
     @abstractmethod
-    async def count(self, metadata_filter: JSONObject | None = None) -> int:
-        """Return how many vectors match, or how many there are."""
+    async def count(
+        self,
+        metadata_filter: JSONObject | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        """Return how many vectors are selected, as by `find`, or how many there are."""
+
+    @property
+    def metric(self) -> Metric:
+        """What similarity means."""
+        metric: Metric = self.config.get("metric", "cosine")
+        return metric
 
     async def add_many(self, items: Iterable[Item]) -> None:
         """Store `(id, vector, metadata)` items, all or none; the last of equal ids wins.
@@ -132,11 +159,69 @@ class VectorStoreBackend(StorageBackend):
             found.append(await self.get(id))
         return found
 
-    async def delete_many(self, ids: Iterable[str]) -> int:
-        """Delete all of `ids` and return how many were there."""
+    async def find(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+        include_vectors: bool = True,
+    ) -> list[FoundVector]:
+        """Return the selected items, by id or, with `reverse`, from the last id back.
+
+        Selected is what begins with `prefix`, lies between `after` and `before`
+        (exclusive) and matches the filter.
+        """
+        selection = check_selection(prefix, after, before, metadata_filter)
+        page = check_page(limit, reverse)
+        check_bool(include_vectors, "include_vectors")
+        chosen = await fallback.selected(self, selection.ids, metadata_filter, include_vectors=include_vectors)
+        chosen.sort(key=itemgetter("id"), reverse=reverse)
+        return [fallback.without_similarity(result) for result in chosen[: page.limit]]
+
+    async def update(self, id: str, metadata: JSONObject) -> bool:
+        """Merge metadata, by their top-level keys, into those that are stored; say whether the id was there.
+
+        As defined here, it reads the item and adds it again.
+        """
+        check_id(id)
+        changes = checked_object(check_dict(metadata, "metadata"), "metadata")
+
+        async def merge() -> bool:
+            item = await self.get(id)
+            if item is not None:
+                await self.add(id, item["vector"], item["metadata"] | changes)
+            return item is not None
+
         self.ensure_open()
-        checked = [check_id(id) for id in collected(ids)]
-        return await delaying_cancellation(fallback.delete_many(self, checked))
+        return await delaying_cancellation(merge())
+
+    async def delete_many(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+    ) -> int:
+        """Delete all of `ids`, or what is selected as by `find`, whole or not at all; return how many were there.
+
+        Raises `InvalidValueError` without either: that is what `clear` is for.
+        """
+        self.ensure_open()
+        chosen = check_deletion(ids, prefix, after, before, metadata_filter)
+
+        async def delete() -> int:
+            if isinstance(chosen, Selection):
+                found = await fallback.selected(self, chosen.ids, metadata_filter, include_vectors=False)
+                return await fallback.delete_many(self, [result["id"] for result in found])
+            return await fallback.delete_many(self, chosen)
+
+        return await delaying_cancellation(delete())
 
     async def search_many(
         self,
@@ -144,17 +229,23 @@ class VectorStoreBackend(StorageBackend):
         limit: int = 10,
         metadata_filter: JSONObject | None = None,
         *,
+        min_similarity: float | None = None,
         include_vectors: bool = True,
     ) -> list[list[SearchResult]]:
         """Return the results of `search` for each query vector."""
         self.ensure_open()
         check_limit(limit)
+        check_similarity(min_similarity)
         parse_filter(metadata_filter)
         turns = Turns()
         found: list[list[SearchResult]] = []
         for query in collected(query_vectors):
             await turns.give()
-            found.append(await self.search(query, limit, metadata_filter, include_vectors=include_vectors))
+            found.append(
+                await self.search(
+                    query, limit, metadata_filter, min_similarity=min_similarity, include_vectors=include_vectors
+                )
+            )
         return found
 
     async def clear(self) -> None:
@@ -178,21 +269,24 @@ class VectorStoreBackend(StorageBackend):
             return error.expected
         return 1
 
-    async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
-        """Yield all items by id, reading `batch_size` at a time.
+    async def scan(
+        self,
+        batch_size: int = 1000,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+    ) -> AsyncIterator[VectorItem]:
+        """Yield what is selected, as by `find`, or all items by id, reading `batch_size` at a time.
 
         What is written meanwhile may be seen or not. As defined here, it asks
         for everything by one search.
         """
         with naming(self):
             check_limit(batch_size, "batch_size")
-        total = await self.count()
-        if not total:
-            return
-        dimension = await self.dimension()
-        if dimension is None:
-            raise UnsupportedOperationError(f"{self} cannot be scanned: it does not know its dimension.")
-        found = await self.search([1.0] * dimension, total, include_vectors=False)
+            selection = check_selection(prefix, after, before, metadata_filter)
+        found = await fallback.selected(self, selection.ids, metadata_filter, include_vectors=False)
         ids = sorted(result["id"] for result in found)
         for start in range(0, len(ids), batch_size):
             for item in await self.get_many(ids[start : start + batch_size]):
@@ -202,40 +296,3 @@ class VectorStoreBackend(StorageBackend):
 
 def _checked_item(id: Any, vector: Any, metadata: Any) -> tuple[str, Float32s, JSONObject]:
     return check_id(id), check_vector(vector, None, "dot"), checked_object(metadata, "metadata")
-
-
-def check_vector(vector: object, dimension: int | None, metric: Metric, what: str = "vector") -> Float32s:
-    """Return a float32 copy of `vector` if it can be stored or searched for, else raise.
-
-    `dimension` is the store's, `None` where it is not fixed yet.
-    """
-    if isinstance(vector, str | bytes | dict | set):
-        raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")
-    try:
-        given = np.asarray(vector)
-    except Exception as error:  # numpy asks the object, which may raise anything
-        raise InvalidValueError(
-            f"The {what} is not a 1-D sequence of numbers: its parts cannot be read, or have different lengths."
-        ) from error
-    if given.ndim == 0:
-        raise InvalidValueError(f"The {what} must be a sequence or array of numbers, not {type(vector).__name__}.")
-    if given.ndim != 1:
-        raise InvalidValueError(f"The {what} must have one axis, not {given.ndim} (its shape is {given.shape}).")
-    if given.dtype.kind not in "fiu" and given.size:
-        raise InvalidValueError(f"The {what} must hold numbers only, not {_KINDS.get(given.dtype.kind, 'objects')}.")
-    if given.size == 0:
-        raise InvalidValueError(f"The {what} is empty.")
-    if dimension is not None and given.size != dimension:
-        raise DimensionError(dimension, given.size, what)
-    if given.dtype == np.float32:
-        result = given.copy()
-    else:
-        with np.errstate(over="ignore"):
-            result = given.astype(np.float32)
-    if _ORDINARY[0] < np.vdot(result, result) < _ORDINARY[1]:  # finite, and not zero
-        return result
-    if not np.isfinite(result).all():
-        raise InvalidValueError(f"The {what} holds a NaN, an infinity or a number too large for float32.")
-    if metric == "cosine" and not result.any():
-        raise InvalidValueError(f"The {what} has length zero (as float32), which has no cosine.")
-    return result

@@ -4,21 +4,32 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, ClassVar
+from operator import itemgetter
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, SMALL
-from symphony_registry.backends.engine import Engine
-from symphony_registry.backends.filters import Condition, comparisons, parse_filter
+from symphony_registry.backends.engine import Engine, pages
+from symphony_registry.backends.filters import Condition, parse_filter
 from symphony_registry.backends.naming import naming
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
+from symphony_registry.backends.selection import (
+    EVERYTHING,
+    Page,
+    Selection,
+    check_deletion,
+    check_page,
+    check_selection,
+)
 from symphony_registry.backends.values import (
     MAX_LIMIT,
     JSONObject,
+    check_bool,
+    check_dict,
     check_id,
     check_items,
     check_limit,
@@ -29,15 +40,16 @@ from symphony_registry.backends.vector_store import exhaustive
 from symphony_registry.backends.vector_store.base import (
     ITEM_PARTS,
     Float32s,
+    FoundVector,
     Item,
     SearchResult,
     Vector,
     VectorItem,
     VectorOptions,
     VectorStoreBackend,
-    check_vector,
 )
 from symphony_registry.backends.vector_store.block import Block, checked_documents, checked_rows
+from symphony_registry.backends.vector_store.checks import check_similarity, check_vector
 from symphony_registry.backends.vector_store.scoring import Query
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 
@@ -70,8 +82,16 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         """Return what is stored under each id."""
 
     @abstractmethod
-    async def _delete(self, ids: list[str]) -> int:
-        """Delete distinct ids, all or none, and return how many were there."""
+    async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
+        """Return the selected items by id; what is outside the selection's range of ids costs nothing."""
+
+    @abstractmethod
+    async def _update(self, id: str, changes: JSONObject) -> bool:
+        """Merge metadata into those of the id; say whether it is there."""
+
+    @abstractmethod
+    async def _delete(self, chosen: list[str] | Selection) -> int:
+        """Delete distinct ids or the selection, all or none, and return how many were there."""
 
     @abstractmethod
     async def _clear(self) -> None:
@@ -81,28 +101,36 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
     async def _dimension(self) -> int | None:
         """Return the dimension that is fixed, or `None`."""
 
-    @abstractmethod
-    def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        """Yield all items by id, at most `size` at a time."""
+    # What an engine may leave to the spine.
 
-    # What an engine may leave to the spine, which reads all items in the largest batches that the engine gives.
+    def _batches(self, size: int, selection: Selection) -> AsyncGenerator[list[VectorItem], None]:
+        """Yield the selected items by id, at most `size` at a time."""
+
+        async def read(after: str | None, size: int) -> list[VectorItem]:
+            following = selection._replace(ids=selection.ids._replace(after=after))
+            return cast("list[VectorItem]", await self._find(following, Page(size), include_vectors=True))
+
+        return pages(read, selection.ids.after, itemgetter("id"), size)
 
     async def _search(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
+        self,
+        queries: list[Float32s],
+        limit: int,
+        condition: Condition,
+        *,
+        min_similarity: float,
+        include_vectors: bool,
     ) -> list[list[SearchResult]]:
-        """Return the results for each query, the best first, equals by id."""
+        """Return the results for each query that are similar enough, the best first, equals by id."""
         prepared = [Query(vector, self._options.metric) for vector in queries]
-        everything = self._batches(MAX_LIMIT)
-        return await exhaustive.search(everything, prepared, limit, condition, include_vectors=include_vectors)
+        everything = self._batches(MAX_LIMIT, EVERYTHING)  # in the largest batches that the engine gives
+        return await exhaustive.search(
+            everything, prepared, limit, condition, min_similarity=min_similarity, include_vectors=include_vectors
+        )
 
-    async def _count(self, condition: Condition) -> int:
-        """Return how many vectors match."""
-        count = 0
-        async with aclosing(self._batches(MAX_LIMIT)) as batches:
-            async for items in batches:
-                matching = partial(sum, (condition.matches(item["metadata"]) for item in items))
-                count += await here_or_in_thread(matching, len(items) * SMALL * comparisons(condition))
-        return count
+    async def _count(self, selection: Selection) -> int:
+        """Return how many vectors are selected."""
+        return len(await self._find(selection, Page(), include_vectors=False))
 
     def _check_rows(self, rows: Float32s, what: str = "vector") -> None:
         """Raise `InvalidValueError` for vectors that the engine cannot hold although the contract allows them."""
@@ -189,9 +217,43 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         return bool(await self.delete_many([id]))
 
     @override
-    async def delete_many(self, ids: Iterable[str]) -> int:
-        checked = list(dict.fromkeys(await _checked_ids(ids)))
-        return await self._delete(checked) if checked else 0
+    async def find(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+        include_vectors: bool = True,
+    ) -> list[FoundVector]:
+        selection = check_selection(prefix, after, before, metadata_filter)
+        page = check_page(limit, reverse)
+        return await self._find(selection, page, include_vectors=check_bool(include_vectors, "include_vectors"))
+
+    @override
+    async def update(self, id: str, metadata: JSONObject) -> bool:
+        return await self._update(check_id(id), checked_object(check_dict(metadata, "metadata"), "metadata"))
+
+    @override
+    async def delete_many(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+    ) -> int:
+        given = None if ids is None else collected(ids)
+
+        def check() -> list[str] | Selection:
+            chosen = check_deletion(given, prefix, after, before, metadata_filter)
+            return list(dict.fromkeys(chosen)) if isinstance(chosen, list) else chosen
+
+        chosen = await here_or_in_thread(check, len(given or ()) * SMALL)
+        return await self._delete(chosen) if chosen else 0
 
     @override
     async def search(
@@ -200,9 +262,12 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         limit: int = 10,
         metadata_filter: JSONObject | None = None,
         *,
+        min_similarity: float | None = None,
         include_vectors: bool = True,
     ) -> list[SearchResult]:
-        (found,) = await self.search_many([query_vector], limit, metadata_filter, include_vectors=include_vectors)
+        (found,) = await self.search_many(
+            [query_vector], limit, metadata_filter, min_similarity=min_similarity, include_vectors=include_vectors
+        )
         return found
 
     @override
@@ -212,6 +277,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         limit: int = 10,
         metadata_filter: JSONObject | None = None,
         *,
+        min_similarity: float | None = None,
         include_vectors: bool = True,
     ) -> list[list[SearchResult]]:
         given = collected(query_vectors)
@@ -221,11 +287,21 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
             lambda: [check_vector(query, dimension, metric, "query vector") for query in given], len(given) * ITEM
         )
         condition = parse_filter(metadata_filter)
-        return await self._search(queries, limit, condition, include_vectors=include_vectors) if queries else []
+        least = check_similarity(min_similarity)
+        if not queries:
+            return []
+        return await self._search(queries, limit, condition, min_similarity=least, include_vectors=include_vectors)
 
     @override
-    async def count(self, metadata_filter: JSONObject | None = None) -> int:
-        return await self._count(parse_filter(metadata_filter))
+    async def count(
+        self,
+        metadata_filter: JSONObject | None = None,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+    ) -> int:
+        return await self._count(check_selection(prefix, after, before, metadata_filter))
 
     @override
     async def clear(self) -> None:
@@ -236,12 +312,21 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         return await self._dimension()
 
     @override
-    async def scan(self, batch_size: int = 1000) -> AsyncIterator[VectorItem]:
+    async def scan(
+        self,
+        batch_size: int = 1000,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        before: str | None = None,
+        metadata_filter: JSONObject | None = None,
+    ) -> AsyncIterator[VectorItem]:
         self.ensure_open()
         turns = Turns()
         with naming(self):
             size = check_limit(batch_size, "batch_size")
-        async with aclosing(self._batches(size)) as batches:
+            selection = check_selection(prefix, after, before, metadata_filter)
+        async with aclosing(self._batches(size, selection)) as batches:
             async for items in batches:
                 for item in items:
                     yield item

@@ -25,21 +25,29 @@ async def search(
     limit: int,
     condition: Condition,
     *,
+    min_similarity: float,
     include_vectors: bool,
 ) -> list[list[SearchResult]]:
     """Return the results for each query, found in batches of all items."""
     best: list[list[_Scored]] = [[] for _ in queries]
+    merged = partial(_merged, queries=queries, limit=limit, condition=condition, min_similarity=min_similarity)
     async with aclosing(batches):
         async for items in batches:
             if items:
-                best = await delaying_cancellation(in_thread(partial(_merged, best, queries, items, limit, condition)))
+                best = await delaying_cancellation(in_thread(partial(merged, best, items)))
     result = partial(_result, include_vectors=include_vectors)
     cost = sum(map(len, best)) * ITEM
     return await here_or_in_thread(lambda: [[result(*scored) for scored in found] for found in best], cost)
 
 
 def _merged(
-    best: list[list[_Scored]], queries: Sequence[Query], items: list[VectorItem], limit: int, condition: Condition
+    best: list[list[_Scored]],
+    items: list[VectorItem],
+    *,
+    queries: Sequence[Query],
+    limit: int,
+    condition: Condition,
+    min_similarity: float,
 ) -> list[list[_Scored]]:
     """Return the best of what was found so far and of some items."""
     dimension = len(items[0]["vector"])
@@ -54,7 +62,11 @@ def _merged(
     merged: list[list[_Scored]] = []
     for query, before in zip(queries, best, strict=True):
         similarities = query.similarities(rows, lengths).tolist()
-        scored = [(-similarity, item["id"], item) for similarity, item in zip(similarities, matching, strict=True)]
+        scored = [
+            (-similarity, item["id"], item)
+            for similarity, item in zip(similarities, matching, strict=True)
+            if similarity >= min_similarity
+        ]
         merged.append(nsmallest(limit, [*before, *scored]))
     return merged
 

@@ -3,10 +3,18 @@
 from typing import TYPE_CHECKING
 
 from symphony_registry.backends.concurrency import Turns
+from symphony_registry.backends.selection import Range
 from symphony_registry.backends.values import JSONObject
+from symphony_registry.errors import UnsupportedOperationError
 
 if TYPE_CHECKING:
-    from symphony_registry.backends.vector_store.base import Float32s, VectorItem, VectorStoreBackend
+    from symphony_registry.backends.vector_store.base import (
+        Float32s,
+        FoundVector,
+        SearchResult,
+        VectorItem,
+        VectorStoreBackend,
+    )
 
 
 async def add_many(store: "VectorStoreBackend", items: "list[tuple[str, Float32s, JSONObject]]") -> None:
@@ -42,3 +50,25 @@ async def delete_many(store: "VectorStoreBackend", ids: list[str]) -> int:
             await store.add(item["id"], item["vector"], item["metadata"])
         raise
     return len(before)
+
+
+async def selected(
+    store: "VectorStoreBackend", ids: Range, metadata_filter: JSONObject | None, *, include_vectors: bool
+) -> "list[SearchResult]":
+    """Return what is selected, in no order, by one search for everything."""
+    total = await store.count()
+    if not total:
+        return []
+    dimension = await store.dimension()
+    if dimension is None:
+        raise UnsupportedOperationError(f"{store} cannot list its items: it does not know its dimension.")
+    found = await store.search([1.0] * dimension, total, metadata_filter, include_vectors=include_vectors)
+    return [result for result in found if ids.holds(result["id"])]
+
+
+def without_similarity(result: "SearchResult") -> "FoundVector":
+    """Return what was found as `find` gives it."""
+    found: FoundVector = {"id": result["id"], "metadata": result["metadata"]}
+    if "vector" in result:
+        found["vector"] = result["vector"]
+    return found

@@ -40,9 +40,9 @@ class Ranking:
         worst = self._similarities[self._order[limit - 1]]
         return bool(worst > _highest_beyond(self._query, farthest))
 
-    def results(self, limit: int, *, include_vectors: bool) -> list[SearchResult]:
-        """Return the best."""
-        best = self._order[:limit]
+    def results(self, limit: int, min_similarity: float, *, include_vectors: bool) -> list[SearchResult]:
+        """Return the best that are similar enough."""
+        best = [row for row in self._order[:limit] if self._similarities[row] >= min_similarity]
         found: list[SearchResult] = [
             {
                 "id": self._candidates[row].id,

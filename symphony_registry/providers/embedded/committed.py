@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Generic, NoReturn
 
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.errors import UnsupportedOperationError
+from symphony_registry.errors import StorageError, UnsupportedOperationError
 from symphony_registry.providers.embedded.journal import committed
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME
 from symphony_registry.providers.embedded.log import (
@@ -46,7 +46,13 @@ class CommittedLog(Generic[StateT]):
         return is_there(self._directory)
 
     def open(self) -> StateT:
-        """Return an empty state."""
+        """Return an empty state; raises `StorageError` where there is nothing to read."""
+        if not self.exists():
+            raise StorageError(
+                f"There is no {self._backend_type} in {self._directory}: nothing was ever stored in it, and with "
+                "read_only it is not made. Check the path, or open it without that option.",
+                self._directory,
+            )
         return self._empty()
 
     def replay(self, state: StateT) -> None:

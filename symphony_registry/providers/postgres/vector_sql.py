@@ -90,6 +90,8 @@ PUT = """
 """
 ONE_ITEM = "(VALUES ($1::text, $2::{vector}, $3::double precision, $4::boolean, $5::text, $6::text))"
 MANY_ITEMS = "unnest($1::text[], $2::{vector}[], $3::double precision[], $4::boolean[], $5::text[], $6::text[])"
+UPDATE = "UPDATE {vectors} SET metadata = $2::text::json, comparable = coalesce($3, $2)::text::jsonb WHERE id = $1"
+ITEMS = "SELECT id, embedding::{vector}, metadata FROM {vectors}"
 # Outliers, whose squares leave float32, have no distance and come first. CASE keeps an index from being used. A dot
 # product can exceed its float32 sum by the third parameter times the length: see docs/design/final-ranking.md.
 EXACT = """

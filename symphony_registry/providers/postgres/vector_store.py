@@ -1,9 +1,9 @@
 """Vectors in PostgreSQL, by pgvector: exact search, or approximate by an HNSW index."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias, cast
 
 import asyncpg
 import numpy as np
@@ -12,11 +12,12 @@ from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
 from symphony_registry.backends.cost import ITEM, VECTOR_BYTES
-from symphony_registry.backends.engine import pages
 from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.vector_store.base import Float32s, SearchResult, VectorItem
+from symphony_registry.backends.selection import Page, Selection
+from symphony_registry.backends.values import JSONObject
+from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorItem
 from symphony_registry.backends.vector_store.block import Block, uncopied_documents
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
@@ -26,6 +27,7 @@ from symphony_registry.providers.postgres.connections import Connection, Record
 from symphony_registry.providers.postgres.database import GUARANTEES, touched
 from symphony_registry.providers.postgres.documents import texts
 from symphony_registry.providers.postgres.filters import where
+from symphony_registry.providers.postgres.selection import selected
 from symphony_registry.providers.postgres.vector_sql import (
     BY_INDEX,
     CLEAR,
@@ -33,12 +35,14 @@ from symphony_registry.providers.postgres.vector_sql import (
     DOT_SLACK,
     EXACT,
     HIDDEN,
+    ITEMS,
     LARGEST,
     LARGEST_EF,
     MANY_ITEMS,
     ONE_ITEM,
     PUT,
     UNKNOWN_ROWS,
+    UPDATE,
     PostgresVectorOptions,
 )
 from symphony_registry.providers.postgres.vector_tables import VectorDatabase
@@ -125,17 +129,50 @@ class PostgresVectorStore(VectorStoreEngine):
 
     @override
     async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        records = {record[0]: record for record in await self._records("WHERE id = ANY($1::text[])", ids)}
+        found = await self._records(f"{ITEMS} WHERE id = ANY($1::text[])", ids)
+        records = {record[0]: record for record in found}
         items = iter(await _items([records[id] for id in ids if id in records]))
         return [next(items) if id in records else None for id in ids]
 
-    async def _records(self, condition: str, *arguments: Any) -> list[Record]:
-        sql = self._data.tables.sql(f"SELECT id, embedding::{{vector}}, metadata FROM {{vectors}} {condition}")
+    async def _records(self, template: str, *arguments: Any, **names: str) -> list[Record]:
+        sql = self._data.tables.sql(template, **names)
         return await self._data.read_vectors(lambda connection: connection.fetch(sql, *arguments))
 
     @override
-    async def _delete(self, ids: list[str]) -> int:
-        return await self._data.execute("delete_many", "DELETE FROM {vectors} WHERE id = ANY($1::text[])", ids)
+    async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
+        arguments: list[Any] = [page.limit]
+        where = selected(selection, "comparable", arguments)
+        order = f"WHERE {{where}} ORDER BY id {'DESC' if page.reverse else 'ASC'} LIMIT $1"
+        if include_vectors:
+            records = await self._records(f"{ITEMS} {order}", *arguments, where=where)
+            return cast("list[FoundVector]", await _items(records))
+        records = await self._data.fetch(f"SELECT id, metadata FROM {{vectors}} {order}", *arguments, where=where)
+        return await here_or_in_thread(
+            lambda: [{"id": id, "metadata": orjson.loads(metadata)} for id, metadata in records], len(records) * ITEM
+        )
+
+    @override
+    async def _update(self, id: str, changes: JSONObject) -> bool:
+        select = self._data.tables.sql("SELECT metadata FROM {vectors} WHERE id = $1 FOR NO KEY UPDATE")
+        update = self._data.tables.sql(UPDATE)
+
+        async def work(connection: Connection) -> bool:
+            async with connection.transaction():
+                metadata = await connection.fetchval(select, id)
+                if metadata is not None:
+                    await connection.execute(update, id, *texts(orjson.loads(metadata) | changes))
+                return metadata is not None
+
+        return await self._data.run("update", work)
+
+    @override
+    async def _delete(self, chosen: list[str] | Selection) -> int:
+        if isinstance(chosen, list):
+            delete = "DELETE FROM {vectors} WHERE id = ANY($1::text[])"
+            return await self._data.execute("delete_many", delete, chosen)
+        arguments: list[Any] = []
+        where = selected(chosen, "comparable", arguments)
+        return await self._data.execute("delete_many", "DELETE FROM {vectors} WHERE {where}", *arguments, where=where)
 
     @override
     async def _clear(self) -> None:
@@ -151,23 +188,26 @@ class PostgresVectorStore(VectorStoreEngine):
 
     @override
     async def _search(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
+        self,
+        queries: list[Float32s],
+        limit: int,
+        condition: Condition,
+        *,
+        min_similarity: float,
+        include_vectors: bool,
     ) -> list[list[SearchResult]]:
         turns = Turns()
         found: list[list[SearchResult]] = []
         for vector in queries:
             await turns.give()
-            found.append(await self._search_one(vector, limit, condition, include_vectors=include_vectors))
+            records, ranking = await self._ranked(Query(vector, self._options.metric), limit, condition)
+            results = partial(ranking.results, limit, min_similarity, include_vectors=include_vectors)
+            found.append(await here_or_in_thread(results, _cost(records[:limit])))
         return found
 
-    async def _search_one(
-        self, vector: Float32s, limit: int, condition: Condition, *, include_vectors: bool
-    ) -> list[SearchResult]:
-        query = Query(vector, self._options.metric)
+    async def _ranked(self, query: Query, limit: int, condition: Condition) -> _Ranked:
         found = await self._by_index(query, limit, condition) if self._options.index == "hnsw" else None
-        records, ranking = found or await self._exactly(query, limit, condition)
-        results = partial(ranking.results, limit, include_vectors=include_vectors)
-        return await here_or_in_thread(results, _cost(records[:limit]))
+        return found or await self._exactly(query, limit, condition)
 
     async def _by_index(self, query: Query, limit: int, condition: Condition) -> _Ranked | None:
         """Return what the index finds, or `None` if that is less than the limit: it may not be all that matches."""
@@ -225,23 +265,16 @@ class PostgresVectorStore(VectorStoreEngine):
             raise DimensionError(dimension, size, "query vector")
 
     @override
-    async def _count(self, condition: Condition) -> int:
+    async def _count(self, selection: Selection) -> int:
         arguments: list[Any] = []
-        matches = where(condition, "comparable", arguments)
-        found: int = await self._data.value("SELECT count(*) FROM {vectors} WHERE {where}", *arguments, where=matches)
+        where = selected(selection, "comparable", arguments)
+        found: int = await self._data.value("SELECT count(*) FROM {vectors} WHERE {where}", *arguments, where=where)
         return found
 
     @override
     async def _dimension(self) -> int | None:
         dimension: int | None = await self._data.value(DIMENSION, self._data.tables.key)
         return dimension
-
-    @override
-    def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        async def read(after: str, size: int) -> list[VectorItem]:
-            return await _items(await self._records("WHERE id > $1 ORDER BY id LIMIT $2", after, size))
-
-        return pages(read, "", lambda item: item["id"], size)
 
 
 def _columns(block: Block) -> _Columns:

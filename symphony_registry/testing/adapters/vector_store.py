@@ -44,7 +44,13 @@ class VectorAdapter(Adapter[VectorStoreBackend]):
         return [
             Place("add", lambda id, value: store.add(id, VECTOR, value), self._metadata),
             Place("add_many", lambda id, value: store.add_many([(id, VECTOR, value)]), self._metadata),
+            Place("update", self._update, self._metadata, optional=False),
         ]
+
+    async def _update(self, id: str, value: Any) -> None:
+        if await self.store.get(id) is None:
+            await self.store.add(id, VECTOR)
+        await self.store.update(id, value)
 
     @override
     def operations(self) -> Calls:
@@ -57,6 +63,8 @@ class VectorAdapter(Adapter[VectorStoreBackend]):
             "count": store.count,
             "add_many": lambda: store.add_many([("a", VECTOR, None)]),
             "get_many": lambda: store.get_many(["a", "b", "a"]),
+            "find": store.find,
+            "update": lambda: store.update("a", {}),
             "delete_many": lambda: store.delete_many(["a"]),
             "search_many": lambda: store.search_many([VECTOR, VECTOR]),
             "clear": store.clear,
@@ -71,6 +79,7 @@ class VectorAdapter(Adapter[VectorStoreBackend]):
             "add": lambda: store.add(id, VECTOR),
             "get": lambda: store.get(id),
             "delete": lambda: store.delete(id),
+            "update": lambda: store.update(id, {}),
             "add_many": lambda: store.add_many([("x", VECTOR, None), (id, VECTOR, None)]),
             "get_many": lambda: store.get_many(["x", id]),
             "delete_many": lambda: store.delete_many(["x", id]),
@@ -82,6 +91,7 @@ class VectorAdapter(Adapter[VectorStoreBackend]):
         return {
             "search": lambda: store.search(VECTOR, limit),
             "search_many": lambda: _first(store.search_many([VECTOR], limit)),
+            "find": lambda: store.find(limit=limit),
         }
 
     @override
@@ -91,6 +101,9 @@ class VectorAdapter(Adapter[VectorStoreBackend]):
             "search": lambda: store.search(VECTOR, 10, filter),
             "search_many": lambda: store.search_many([VECTOR], 10, filter),
             "count": lambda: store.count(filter),
+            "find": lambda: store.find(metadata_filter=filter),
+            "delete_many": lambda: store.delete_many(prefix="x", metadata_filter=filter),
+            "scan": lambda: collect(store.scan(metadata_filter=filter)),
         }
 
     @override
@@ -121,6 +134,7 @@ class VectorAdapter(Adapter[VectorStoreBackend]):
             WholeWrite("add", one, lambda: store.add("a", (9.0, 2.0, 3.0), {}), parts_of_one, bulk=False),
             WholeWrite("add_many", nothing, load, store.count),
             WholeWrite("delete_many", load, lambda: store.delete_many(ids[1:]), store.count),
+            WholeWrite("delete_many by prefix", load, lambda: store.delete_many(prefix="id-"), store.count),
             WholeWrite("clear", load, store.clear, store.count),
         ]
 

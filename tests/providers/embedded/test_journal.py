@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -32,7 +32,7 @@ from symphony_registry.errors import (
 )
 from symphony_registry.providers.embedded.journal import Journal
 from symphony_registry.providers.embedded.journal.directory import Directory
-from symphony_registry.providers.embedded.journal.lines import encode_group, header
+from symphony_registry.providers.embedded.journal.lines import closing_line, encode_group, header
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class TestFormat:
             "crc": records[0]["crc"],
             "seq": 0,
             "format": "symphony-registry-journal",
-            "version": 2,
+            "version": 3,
             "kind": "vector_store",
         }
         assert [(record["seq"], record.get("part", 0), record.get("more", False)) for record in records[1:]] == [
@@ -110,6 +110,52 @@ class TestFormat:
         assert read(directory) == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
+class TestOlderVersion:
+    OLD: ClassVar[list[dict[str, Any]]] = [
+        {"op": "save", "id": "a", "timestamp": 1.5, "metadata": {"n": 1}, "data": {"x": 1}},
+        {"op": "save", "id": "b", "timestamp": 2.5, "metadata": {}, "data": {}},
+        {"op": "save", "id": "c", "timestamp": 3.5, "metadata": {}, "data": {"y": 2}},
+        {"op": "delete", "id": "b"},
+    ]
+
+    @pytest.fixture
+    def old(self, directory: Path) -> Path:
+        """Make a store of version 2."""
+        directory.mkdir()
+        records = [{**header("checkpoint_store"), "version": 2}, *self.OLD]
+        lines = [line for number, record in enumerate(records) for line in encode_group([record], number)]
+        path = directory / "journal.jsonl"
+        path.write_bytes(b"".join([*lines, closing_line(len(records))]))
+        return path
+
+    async def test_it_is_read_and_rewritten_when_it_is_opened(self, old: Path) -> None:
+        async with FileCheckpointStore({"path": old.parent}) as store:
+            assert b'"version":3' in old.read_bytes().splitlines()[0]
+            before = [checkpoint async for checkpoint in store.scan()]
+            assert [(each["checkpoint_id"], each["data"]) for each in before] == [("a", {"x": 1}), ("c", {"y": 2})]
+            assert before[0]["metadata"] == {"n": 1, "timestamp": 1.5, "checkpoint_id": "a"}
+            assert before[0]["version"] < before[1]["version"] < await store.save_checkpoint("d", {}, payload=b"\0")
+            await store.delete_checkpoint("d")
+        async with FileCheckpointStore({"path": old.parent}) as store:
+            assert [checkpoint async for checkpoint in store.scan()] == before
+
+    async def test_it_is_left_alone_by_who_only_reads(self, old: Path) -> None:
+        before = old.read_bytes()
+        async with FileCheckpointStore({"path": old.parent, "read_only": True}) as store:
+            assert await store.count() == 2
+        assert old.read_bytes() == before
+
+    async def test_it_stays_where_it_cannot_be_rewritten(self, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = old.read_bytes()
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "rename", full)
+            with pytest.raises(StorageError, match="could not be rewritten: No space left"):
+                await FileCheckpointStore({"path": old.parent}).connect()
+        assert old.read_bytes() == before
+        async with FileCheckpointStore({"path": old.parent}) as store:
+            assert await store.count() == 2
+
+
 class TestDirectory:
     def test_it_is_made_with_its_parents(self, tmp_path: Path) -> None:
         write(tmp_path / "a" / "b" / "c")
@@ -135,7 +181,7 @@ class TestDirectory:
             Journal(directory, "other")
         assert path.read_bytes() == content
         for other, message in (
-            ({**header("test"), "version": 9}, "has the format version 9; this package reads 2"),
+            ({**header("test"), "version": 9}, "has the format version 9; this package reads versions up to 3"),
             ({**header("test"), "format": "x"}, "is not a journal of this package"),
         ):
             path.write_bytes(content := b"".join(encode_group([other], 0)))
@@ -350,7 +396,7 @@ class TestDamage:
             await FileVectorStore({"path": directory}).connect()
 
 
-def full(*_: Any) -> int:
+def full(*_: Any, **__: Any) -> int:
     """Fail as a disk does that has no space left."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

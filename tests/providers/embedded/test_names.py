@@ -137,6 +137,23 @@ async def test_what_the_next_opening_would_not_find_is_not_acknowledged(
         assert await ids(path.with_name("other")) == ["theirs"]
 
 
+async def test_a_longer_journal_of_the_same_beginning_that_is_copied_over_an_empty_one_is_not_written_to(
+    path: Path,
+) -> None:
+    async with (
+        FileCheckpointStore({"path": path.with_name("longer")}) as longer,
+        FileCheckpointStore({"path": path}) as store,
+    ):
+        await longer.save_checkpoint("theirs", {})
+        content = (path.with_name("longer") / "journal.jsonl").read_bytes()
+        with (path / "journal.jsonl").open("r+b") as file:
+            file.write(content)
+            file.truncate()
+        with pytest.raises(StorageError, match="is not the file any more"):
+            await store.save_checkpoint("after", {})
+        assert (path / "journal.jsonl").read_bytes() == content
+
+
 @pytest.mark.parametrize("change", [renamed, linked_elsewhere])
 async def test_a_store_that_is_put_back_goes_on(path: Path, change: Callable[[Path], None]) -> None:
     async with FileCheckpointStore({"path": path}) as store:

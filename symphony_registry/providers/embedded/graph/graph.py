@@ -88,7 +88,7 @@ class PropertyGraph:
 
     def _put_entities(self, rows: Sequence[EntityRow]) -> None:
         if self._order is not None and (new := {row[0] for row in rows if row[0] not in self.entities}):
-            self._order.add_many(new)
+            self._order.add_many(list(new))
         ids, types, held, relations = self._ids, self._types, self._properties, self._relations
         for id, kind, properties in rows:
             if relations.deleted:

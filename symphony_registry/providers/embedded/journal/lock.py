@@ -82,7 +82,7 @@ def lock_file(descriptor: int, directory: Directory) -> None:
         holder = "another backend of this process" if pid == str(os.getpid()) else "another process"
         raise StorageLockedError(
             f"The directory {directory.path} is in use by {holder} (pid {pid or 'unknown'}). "
-            "Close that one first, choose another path, or read it beside that one with the option read_only.",
+            "To write, stop or close that one, or choose another path; to read beside it, set the option read_only.",
             directory.path,
         ) from error
 

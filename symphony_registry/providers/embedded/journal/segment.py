@@ -97,7 +97,11 @@ class Segment:
 
     def _is_intact(self) -> bool:
         """Say whether nobody else wrote over it, as restoring a backup does."""
-        return os.pread(self._descriptor, len(self._tail), self.end - len(self._tail)) == self._tail
+        if self._size not in (os.lseek(self._descriptor, 0, os.SEEK_END), _UNCERTAIN):
+            return False
+        found = os.pread(self._descriptor, len(self._tail) + 1, self.end - len(self._tail))
+        ends = self._dirty > self.end or not found[len(self._tail) :].strip(BLANK)  # else it goes on with more
+        return ends and found.startswith(self._tail)
 
     def _is_at_its_path(self) -> bool:
         """Say whether its path leads to it, and nobody else made it longer or shorter."""
@@ -189,7 +193,8 @@ class Segment:
     def _write(self, data: bytes, position: int) -> None:
         view = memoryview(data)
         while view:
-            written = os.pwrite(self._descriptor, view, position)
+            # much at once, from the middle of a page, takes Linux several times as long
+            written = os.pwrite(self._descriptor, view[: _CHUNK - position % _CHUNK], position)
             view = view[written:]
             position += written
 

@@ -33,7 +33,9 @@ class VectorCodec(Codec):
         super().__init__(
             {
                 "put": {"id": str, "vector": str, "metadata": dict},
+                "update": {"id": str, "metadata": dict},
                 "delete": {"id": str},
+                "delete_many": {"ids": list},
                 "dimension": {"dimension": int},
                 "clear": {},
             }

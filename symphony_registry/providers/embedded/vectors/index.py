@@ -14,6 +14,7 @@ from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
+from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
 from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
@@ -28,8 +29,8 @@ class VectorIndex:
 
     A change puts a block of vectors: `ids`, `vectors` (a row each, the index's own
     from then on) and `metadata`; of equal ids the last counts. `put` is amortised
-    O(dimension) a row, `delete` O(dimension), `search` O(rows x dimension), most of
-    which it need not read.
+    O(dimension) a row, and deleting one, too; `search` is O(rows x dimension), most
+    of which it need not read.
     """
 
     def __init__(self, dimension: int | None, metric: Metric) -> None:
@@ -56,6 +57,7 @@ class VectorIndex:
         index._take(ids, matrix, lengths)
         index._ids, index._metadata, index.rows = ids, list(metadata), dict(zip(ids, range(len(ids)), strict=True))
         index._matrix, index._lengths = matrix, lengths
+        index.in_order.add_many(ids)
         if "basis" in arrays:
             index._head.restore(len(ids), arrays["basis"], arrays["heads"])
         return index
@@ -77,6 +79,7 @@ class VectorIndex:
         """Forget everything, the dimension too unless an option fixed it."""
         self.dimension = self._option_dimension
         self.rows: dict[str, int] = {}
+        self.in_order = SortedIds()
         self._ids: list[str] = []
         self._metadata: list[JSONObject | bytes] = []
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
@@ -86,10 +89,16 @@ class VectorIndex:
         self._columns = Columns()
 
     def apply(self, change: Change) -> None:
-        """Make one change: put, delete, dimension or clear."""
+        """Make one change: put, update, delete_many, dimension or clear; delete is what was written once."""
         match change["op"]:
             case "put":
                 self._put(change["ids"], change["vectors"], change["metadata"])
+            case "update":
+                row = self.rows[change["id"]]
+                self._replace(row, self.metadata(row) | change["metadata"])
+            case "delete_many":
+                for id in change["ids"]:
+                    self._delete(id)
             case "delete":
                 self._delete(change["id"])
             case "dimension":
@@ -134,6 +143,7 @@ class VectorIndex:
             where = slice(before, len(self._ids)) if all_new else rows
             self._matrix[where] = vectors
             self._lengths[where] = lengths
+        self.in_order.add_many(self._ids[before:])
 
     def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
         """Adapt to vectors that come in, or refuse them."""
@@ -156,10 +166,13 @@ class VectorIndex:
             self._metadata.append(metadata)
             self._columns.append(metadata)
         else:
-            self._metadata[row] = metadata
-            self._columns.replace(row, metadata)
+            self._replace(row, metadata)
             self._head.note(row)
         return row
+
+    def _replace(self, row: int, metadata: JSONObject) -> None:
+        self._metadata[row] = metadata
+        self._columns.replace(row, metadata)
 
     def _grow(self, capacity: int) -> None:
         rows = len(self._lengths)
@@ -169,6 +182,7 @@ class VectorIndex:
 
     def _delete(self, id: str) -> None:
         row = self.rows.pop(id)
+        self.in_order.remove(id)
         last_id, last_metadata = self._ids.pop(), self._metadata.pop()
         last = len(self._ids)
         if row != last:
@@ -186,9 +200,10 @@ class VectorIndex:
             more += len(change["ids"]) if change["op"] == "put" else 0
         return self._matrix.size / NUMBERS if len(self._ids) + more > len(self._matrix) else 0
 
-    def vectors(self, ids: Iterable[str]) -> list[list[float]]:
-        """Return the vectors of ids that are there, as they were stored."""
-        return [self._matrix[self.rows[id]].tolist() for id in ids]
+    def vector(self, id: str) -> list[float]:
+        """Return the vector of an id that is there, as it was stored."""
+        vector: list[float] = self._matrix[self.rows[id]].tolist()
+        return vector
 
     def metadata(self, row: int) -> JSONObject:
         """Return the metadata of a row; the index's own object."""
@@ -198,6 +213,10 @@ class VectorIndex:
     def mask(self, condition: Condition) -> Mask:
         """Return which rows' metadata match."""
         return self._columns.mask(condition, len(self), self.metadata)
+
+    def ids_of(self, mask: Mask) -> list[str]:
+        """Return the ids of the rows of a mask."""
+        return [self._ids[row] for row in np.flatnonzero(mask).tolist()]
 
     def mask_cost(self, condition: Condition) -> float:
         """Return about how long `mask` takes, in steps of 0.1 µs."""

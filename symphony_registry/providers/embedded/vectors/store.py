@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
-from typing import ClassVar
+from collections.abc import Callable
+from itertools import takewhile
+from typing import ClassVar, TypeAlias, cast
 
 import numpy as np
 from typing_extensions import override
@@ -12,17 +13,21 @@ from symphony_registry.backends.cost import FLOATS, ITEM, LONG, NUMBERS, SEARCH,
 from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import JSONObject, copied
-from symphony_registry.backends.vector_store.base import Float32s, SearchResult, VectorItem, VectorOptions
+from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorItem, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
 from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica
+from symphony_registry.providers.embedded.vectors import finding
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.columns import Mask
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
+
+_Results: TypeAlias = Callable[[list[tuple[float, str]]], list[SearchResult]]  # of the best, with their similarities
 
 # Work here after which the event loop has a turn.
 _TURN = LONG / 5
@@ -74,16 +79,16 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     @override
     async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        cost = len(ids) * (SMALL + (self._data.state.dimension or 0) / FLOATS)
-        return await self._data.read(lambda: self._items(ids), cost)
+        return await self._data.read(
+            lambda: [self._item(id) if id in self._data.state.rows else None for id in ids],
+            len(ids) * self._item_cost(),
+        )
 
-    def _items(self, ids: list[str]) -> list[VectorItem | None]:
-        state = self._data.state
-        vectors = iter(state.vectors(id for id in ids if id in state.rows))
-        return [
-            {"id": id, "vector": next(vectors), "metadata": self._document(id)} if id in state.rows else None
-            for id in ids
-        ]
+    def _item(self, id: str) -> VectorItem:
+        return {"id": id, "vector": self._data.state.vector(id), "metadata": self._document(id)}
+
+    def _item_cost(self) -> float:
+        return SMALL + (self._data.state.dimension or 0) / FLOATS
 
     def _document(self, id: str) -> JSONObject:
         state = self._data.state
@@ -91,12 +96,41 @@ class EmbeddedVectorStore(VectorStoreEngine):
         return document
 
     @override
-    async def _delete(self, ids: list[str]) -> int:
-        def decide() -> "Decision[int]":
-            there = [id for id in ids if id in self._data.state.rows]
-            return [{"op": "delete", "id": id} for id in there], len(there)
+    async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
+        def find() -> list[FoundVector]:
+            ids = finding.find(self._data.state, selection, page)
+            if include_vectors:
+                return cast("list[FoundVector]", [self._item(id) for id in ids])
+            return [{"id": id, "metadata": self._document(id)} for id in ids]
 
-        return await self._data.write(decide, len(ids) * ITEM, lambda: ids)
+        return await self._data.read(find, self._cost(selection, page, self._item_cost() if include_vectors else SMALL))
+
+    def _cost(self, selection: Selection, page: Page, each: float) -> float:
+        """Return about what finding costs; infinity while the index is being changed, and cannot be asked."""
+        return math.inf if self._data.gate.changing else finding.cost(self._data.state, selection, page, each)
+
+    @override
+    async def _update(self, id: str, changes: JSONObject) -> bool:
+        def decide() -> "Decision[bool]":
+            if id not in self._data.state.rows:
+                return [], False
+            return [{"op": "update", "id": id, "metadata": changes}], True
+
+        return await self._data.write(decide, touches=lambda: [id])
+
+    @override
+    async def _delete(self, chosen: list[str] | Selection) -> int:
+        def decide() -> "Decision[int]":
+            state = self._data.state
+            if isinstance(chosen, Selection):
+                ids = finding.find(state, chosen, Page())
+            else:
+                ids = [id for id in chosen if id in state.rows]
+            return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)
+
+        if isinstance(chosen, Selection):
+            return await self._data.write(decide, self._cost(chosen, Page(), ITEM))
+        return await self._data.write(decide, len(chosen) * ITEM, lambda: chosen)
 
     @override
     async def _clear(self) -> None:
@@ -104,20 +138,35 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     @override
     async def _search(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
+        self,
+        queries: list[Float32s],
+        limit: int,
+        condition: Condition,
+        *,
+        min_similarity: float,
+        include_vectors: bool,
     ) -> list[list[SearchResult]]:
+        def results(best: list[tuple[float, str]]) -> list[SearchResult]:
+            enough = takewhile(lambda scored: scored[0] >= min_similarity, best)
+            return [self._result(similarity, id, include_vectors=include_vectors) for similarity, id in enough]
+
         together = min(_TOGETHER, max(1, _SCORES // max(1, len(self._data.state))))
         if len(queries) <= together:
-            return await self._search_together(queries, limit, condition, include_vectors=include_vectors)
+            return await self._search_together(queries, limit, condition, results)
         found: list[list[SearchResult]] = []
         for start in range(0, len(queries), together):
-            part = queries[start : start + together]
-            found += await self._search_together(part, limit, condition, include_vectors=include_vectors)
+            found += await self._search_together(queries[start : start + together], limit, condition, results)
             self._data.ensure_open()
         return found
 
+    def _result(self, similarity: float, id: str, *, include_vectors: bool) -> SearchResult:
+        result: SearchResult = {"id": id, "similarity": similarity, "metadata": self._document(id)}
+        if include_vectors:
+            result["vector"] = self._data.state.vector(id)
+        return result
+
     async def _search_together(
-        self, queries: list[Float32s], limit: int, condition: Condition, *, include_vectors: bool
+        self, queries: list[Float32s], limit: int, condition: Condition, results: _Results
     ) -> list[list[SearchResult]]:
         state = self._data.state
         everything = condition is ANYTHING
@@ -125,29 +174,27 @@ class EmbeddedVectorStore(VectorStoreEngine):
         if cost <= LONG and not self._data.gate.changing:
             mask = None if everything else state.mask(condition)
             count = len(state) if mask is None else int(np.count_nonzero(mask))
-            found = min(limit, count) * (state.dimension or 0)
-            cost += len(queries) * (SEARCH + found / FLOATS) + state.numbers(count, len(queries)) / NUMBERS
+            numbers = min(limit, count) * (state.dimension or 0)
+            cost += len(queries) * (SEARCH + numbers / FLOATS) + state.numbers(count, len(queries)) / NUMBERS
             most = LONG / (SMALL + (state.dimension or 0) / _CLOSELY)
-            results = None
-            if cost <= LONG:
-                results = self._found(queries, limit, mask, most, include_vectors=include_vectors)
-            if results is not None:
+            found = self._found(queries, limit, mask, most, results) if cost <= LONG else None
+            if found is not None:
                 self._steps += cost
                 if self._steps > _TURN:  # somebody may search without pause
                     self._steps = 0
                     await asyncio.sleep(0)
-                return results
+                return found
 
         def work() -> list[list[SearchResult]]:
             mask = None if everything else self._data.state.mask(condition)
-            found = self._found(queries, limit, mask, math.inf, include_vectors=include_vectors)
+            found = self._found(queries, limit, mask, math.inf, results)
             assert found is not None
             return found
 
         return await self._data.read_on_thread(work)
 
     def _found(
-        self, queries: list[Float32s], limit: int, mask: Mask | None, most: float, *, include_vectors: bool
+        self, queries: list[Float32s], limit: int, mask: Mask | None, most: float, results: _Results
     ) -> list[list[SearchResult]] | None:
         """Return what is found; `None` where more than `most` rows would have to be looked at closely."""
         state = self._data.state
@@ -157,35 +204,17 @@ class EmbeddedVectorStore(VectorStoreEngine):
             if query.size != state.dimension:  # fixed while the read waited
                 raise DimensionError(state.dimension or 0, query.size, "query vector")
         chosen = state.search_many(queries, limit, mask, most)
-        if chosen is None:
-            return None
-        found: list[list[SearchResult]] = []
-        for best in chosen:
-            results: list[SearchResult] = [
-                {"id": id, "similarity": similarity, "metadata": self._document(id)} for similarity, id in best
-            ]
-            if include_vectors:
-                for result, vector in zip(results, state.vectors(id for _, id in best), strict=True):
-                    result["vector"] = vector
-            found.append(results)
-        return found
+        return None if chosen is None else [results(best) for best in chosen]
 
     @override
-    async def _count(self, condition: Condition) -> int:
-        if condition is ANYTHING:
-            return await self._data.read(lambda: len(self._data.state))
-        cost = self._data.state.mask_cost(condition)
-        return await self._data.read(lambda: int(np.count_nonzero(self._data.state.mask(condition))), cost)
+    async def _count(self, selection: Selection) -> int:
+        return await self._data.read(
+            lambda: finding.count(self._data.state, selection), self._cost(selection, Page(), 0)
+        )
 
     @override
     async def _dimension(self) -> int | None:
         return await self._data.read(lambda: self._data.state.dimension)
-
-    @override
-    async def _batches(self, size: int) -> AsyncGenerator[list[VectorItem], None]:
-        ids = await self._data.read(lambda: sorted(self._data.state.rows), len(self._data.state))
-        for start in range(0, len(ids), size):
-            yield [item for item in await self._get(ids[start : start + size]) if item is not None]
 
 
 class InMemoryVectorStore(EmbeddedVectorStore):
