@@ -58,7 +58,7 @@ async def load(packages: VectorStoreBackend, graph: KnowledgeGraphBackend) -> No
     await fill("relations", read_relations(), await graph.count_relations(), graph.add_relations)
 
 
-async def fill(what: str, items: Sequence[T], done: int, add: Callable[[Sequence[T]], Awaitable[None]]) -> None:
+async def fill(what: str, items: Sequence[T], done: int, add: Callable[[Sequence[T]], Awaitable[object]]) -> None:
     """Add the items that an earlier run did not.
 
     The order is fixed, and a batch is stored whole or not at all: their count

@@ -183,7 +183,11 @@ async def _graph_steps(graph: Any, size: int) -> AsyncIterator[tuple[str, Work]]
     yield "shortest_path", lambda: graph.shortest_path("e1", "e2")
     yield "get_relations of a hub", lambda: graph.get_relations("e0")
     yield "find_entities", lambda: graph.find_entities("T", {"n": {"$gt": size - 5}})
-    yield "find_entities, all", lambda: graph.find_entities(None, None, size)
+    yield "find_entities, all", lambda: graph.find_entities(None, None, None)
+    yield "find_entities by a prefix", lambda: graph.find_entities(None, None, None, prefix="e1", reverse=True)
+    yield "get_entities", lambda: graph.get_entities([f"e{n}" for n in range(0, size, 10)])
+    yield "subgraph of a hub", lambda: graph.subgraph(["e0"], 2, limit=None)
+    yield "add_entities again", lambda: graph.add_entities(entities, if_absent=True)
     yield "counts", _each(lambda n: (graph.count_entities if n else graph.count_relations)("R"), 2)
     yield "add_relation", _each(lambda n: graph.add_relation(f"e{n}", f"e{n + 1}", "NEW", {}), 200)
     yield "update_entity", _each(lambda n: graph.update_entity(f"e{n}", {"z": n}), 100)
@@ -191,6 +195,8 @@ async def _graph_steps(graph: Any, size: int) -> AsyncIterator[tuple[str, Work]]
     yield "scan_relations", _through(graph.scan_relations)
     yield "delete_entity of a hub", lambda: graph.delete_entity("e0")
     yield "delete_entity", _each(lambda n: graph.delete_entity(f"e{n + 1}"), 100)
+    yield "delete_entities", lambda: graph.delete_entities([f"e{n}" for n in range(0, size, 10)])
+    yield "delete_entities by a prefix", lambda: graph.delete_entities(prefix="e1")
     yield "clear", graph.clear
     yield "disconnect", graph.disconnect
 

@@ -98,6 +98,14 @@ def call(name: str, *arguments: Any, **options: Any) -> Any:
     return st.tuples(st.just(name), st.tuples(*arguments), st.fixed_dictionaries({}, optional=options))
 
 
+prefixes = st.sampled_from(["", "", "a", "e", "\uffff", "../", "b", "\U0010ffff", "\0", 1])
+bounds = st.one_of(st.none(), some_ids)
+chosen = {"prefix": prefixes, "metadata_filter": some_filters}
+in_range = {"prefix": prefixes, "after": bounds, "before": bounds}
+ranged = {**chosen, **in_range}
+entities = {**in_range, "entity_type": some_kinds, "property_filter": some_filters}
+some_limits = st.one_of(st.none(), limits)
+
 VECTOR_CALLS = st.one_of(
     call("add", some_ids, some_vectors, some_objects),
     call("add_many", st.lists(st.tuples(some_ids, some_vectors, some_objects), max_size=3)),
@@ -115,33 +123,37 @@ VECTOR_CALLS = st.one_of(
 )
 GRAPH_CALLS = st.one_of(
     call("add_entity", some_ids, some_kinds, some_objects),
-    call("add_entities", st.lists(st.tuples(ids, kinds, some_objects), max_size=8)),
+    call("add_entities", st.lists(st.tuples(ids, kinds, some_objects), max_size=8), if_absent=st.booleans()),
     call("get_entity", some_ids),
+    call("get_entities", st.lists(some_ids, max_size=3)),
     call("update_entity", some_ids, objects),
     call("delete_entity", some_ids),
+    call("delete_entities", st.none() | st.lists(some_ids, max_size=3), **entities),
     call("add_relation", ids, ids, some_kinds, some_objects),
     call("add_relations", st.lists(st.tuples(ids, ids, kinds, objects), max_size=5)),
     call("get_relations", some_ids, some_kinds, directions),
     call("delete_relation", ids, ids, some_kinds),
     call("query", some_ids, st.lists(kinds, max_size=3), limits),
-    call("find_entities", some_kinds, some_filters, limits),
+    call("find_entities", some_kinds, some_filters, some_limits, **in_range, reverse=st.booleans()),
     call("neighbors", ids, some_kinds, directions, st.integers(0, 3), limits),
     call("shortest_path", ids, ids, st.one_of(st.none(), st.lists(kinds, max_size=2)), st.integers(0, 4)),
-    call("count_entities", some_kinds),
+    call(
+        "subgraph",
+        st.lists(some_ids, max_size=3),
+        st.integers(-1, 3),
+        relation_types=st.none() | st.lists(some_kinds, max_size=2),
+        direction=directions,
+        limit=some_limits,
+    ),
+    call("count_entities", some_kinds, property_filter=some_filters, **in_range),
     call("count_relations", some_kinds),
-    call("scan_entities"),
+    call("scan_entities", entity_type=some_kinds, property_filter=some_filters, prefix=prefixes),
     call("scan_relations"),
     call("clear"),
 )
-prefixes = st.sampled_from(["", "", "a", "e", "\uffff", "../", "b", "\U0010ffff", "\0", 1])
-bounds = st.one_of(st.none(), some_ids)
 payloads = st.sampled_from([None, b"", b"\0\xff", b"\x28\xb5\x2f\xfdx", b"x" * 3_000, "text"])
 # What they stand for is known when the call is made: the version stored, another, and that of nothing.
 expected_versions = st.sampled_from([None, None, "stored", "stored", 10**6, 0, -1])
-chosen = {"prefix": prefixes, "metadata_filter": some_filters}
-ranged = {**chosen, "after": bounds, "before": bounds}
-some_limits = st.one_of(st.none(), limits)
-
 CHECKPOINT_CALLS = st.one_of(
     call("save_checkpoint", some_ids, some_objects, some_objects, payload=payloads, if_version=expected_versions),
     call("save_checkpoint", ids, objects),

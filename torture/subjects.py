@@ -130,6 +130,10 @@ def _graph_script() -> Iterator[Step]:
     yield one(lambda graph: graph.update_entity("a", {"name": "B"}))
     yield one(lambda graph: graph.delete_entity("task3"))
     yield one(lambda graph: graph.add_entities([(f"bulk{n}", "P", {"n": n}) for n in range(8)]))
+    yield one(lambda graph: graph.add_entities([("bulk0", "Q", None), ("new", "Q", {"n": 0})], if_absent=True))
+    yield one(lambda graph: graph.add_relations([(f"bulk{n}", f"bulk{(n + 1) % 8}", "next", None) for n in range(8)]))
+    yield one(lambda graph: graph.delete_entities(["bulk1", "nobody", "task0"]))
+    yield one(lambda graph: graph.delete_entities(prefix="bulk", entity_type="P", after="bulk4"))
     yield one(reopen)
     yield one(lambda graph: graph.delete_entity("hub"))
 

@@ -25,7 +25,7 @@ from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
-from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen
 from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver
@@ -188,8 +188,8 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
 
     guarantees = replace(OnToy.guarantees, atomic_bulk=False)  # walks read an entity after the other
 
-    async def _put_entities(self, parts: Parts[Sequence[EntityRow]]) -> None:
-        await self._ask("add_entities", "put", await parts.whole(), cost=parts.cost)
+    async def _put_entities(self, parts: Parts[Sequence[EntityRow]], *, if_absent: bool) -> int:
+        return int(await self._ask("add_entities", "put", await parts.whole(), None, if_absent, cost=parts.cost))
 
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
         relations = await parts.whole()
@@ -207,8 +207,8 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:
         return bool(await self._ask("update_entity", "merge", entity_id, properties))
 
-    async def _delete_entity(self, entity_id: str) -> bool:
-        return bool(await self._ask("delete_entity", "delete", [entity_id]))
+    async def _delete_entities(self, ids: list[str]) -> int:
+        return int(await self._ask("delete_entities", "delete", ids))
 
     async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
         rows = await self._ask("get_relations", "links", entity_id, direction, relation_type)
@@ -217,11 +217,11 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
         return bool(await self._ask("delete_relation", "delete", [f"{from_id}\0{to_id}\0{relation_type}"]))
 
-    def _entity_batches(self, size: int) -> AsyncGenerator[list[Entity], None]:
+    def _entity_batches(self, selection: Selection, size: int) -> AsyncGenerator[list[Entity], None]:
         async def read(after: str, size: int) -> list[Entity]:
             return await _made(_entity, await self._ask("scan_entities", "page", after, size, 1))
 
-        return pages(read, "", lambda entity: entity["id"], size)
+        return chosen(pages(read, "", lambda entity: entity["id"], size), selection)
 
     def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
         async def read(after: str, size: int) -> list[Relation]:

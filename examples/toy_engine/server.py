@@ -34,7 +34,7 @@ class Table:
         self._kind: Any = None
         self._version = 0
 
-    def put(self, rows: list[Row], kind: Any = None) -> None:
+    def put(self, rows: list[Row], kind: Any = None, only_absent: bool = False) -> int:
         """Store rows, each as the newest; refuse rows of another kind than the table has, and links to nothing."""
         if self._kind not in (None, kind):
             raise RefusedError(self._kind)
@@ -43,9 +43,11 @@ class Table:
                 if end not in self._rows:
                     raise RefusedError([number, end])
         self._kind = kind
-        for row in rows:
+        chosen = [row for row in rows[::-1] if row[0] not in self._rows] if only_absent else rows
+        for row in chosen:
             self._rows.pop(row[0], None)
             self._rows[row[0]] = row
+        return len({row[0] for row in chosen})
 
     def save(self, rows: list[Row], expected: int | None = None, only_absent: bool = False) -> list[int]:
         """Store rows with new versions as their second values, each as the newest; give their number and the last."""

@@ -95,7 +95,8 @@ NEIGHBORS = """
     SELECT id, type, properties FROM {entities}
     WHERE id IN (SELECT unnest(level) FROM walk) AND id <> $1 ORDER BY id LIMIT $3
 """
-# The levels as above, until there are enough entities; then these, the nearest first, and the relations among them.
+# The levels as above, until there are enough entities; then these, the nearest first, and the relations among them. The
+# planner, who cannot know how few they are, would read whole tables without LATERAL and OFFSET 0.
 SUBGRAPH = """
     WITH RECURSIVE walk(step, level, seen) AS (
         SELECT 0, ids, ids FROM (
@@ -114,11 +115,11 @@ SUBGRAPH = """
         SELECT step, each.id FROM walk, unnest(level) AS each(id) ORDER BY step, each.id LIMIT $3
     )
     SELECT chosen.step, entity.id AS from_id, NULL AS to_id, entity.type, entity.properties
-    FROM chosen JOIN {entities} AS entity ON entity.id = chosen.id
+    FROM chosen, LATERAL (SELECT * FROM {entities} WHERE id = chosen.id OFFSET 0) AS entity
     UNION ALL
     SELECT NULL, relation.from_id, relation.to_id, relation.type, relation.properties
-    FROM chosen JOIN {relations} AS relation ON relation.from_id = chosen.id
-    WHERE relation.to_id IN (SELECT id FROM chosen){of_types}
+    FROM chosen, LATERAL (SELECT * FROM {relations} WHERE from_id = chosen.id{of_types} OFFSET 0) AS relation
+    WHERE relation.to_id IN (SELECT id FROM chosen)
     ORDER BY step NULLS LAST, from_id, to_id, type
 """
 # The levels until the goal is reached; from the goal back, those of each level that lead to it; from the start on, the

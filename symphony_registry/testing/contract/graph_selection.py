@@ -1,5 +1,6 @@
 """Sentences about several entities at once: by their ids, by the beginning of these, by bounds, types and filters."""
 
+import asyncio
 from typing import Any
 
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
@@ -40,6 +41,17 @@ async def if_absent(harness: GraphHarness) -> None:
         assert await graph.get_entity("d") is None
 
 
+@several.sentence("of concurrent writers with if_absent one stores each entity", needs="atomic bulk operations")
+async def one_wins(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        ids = [f"id-{number}" for number in range(20)]
+        writes = ([(id, f"{writer}", None) for id in ids] for writer in range(5))
+        counts = await asyncio.gather(*(graph.add_entities(items, if_absent=True) for items in writes))
+        assert sum(counts) == len(ids)
+        stored = [entity["type"] for entity in await graph.get_entities(ids) if entity]
+        assert [stored.count(f"{writer}") for writer in range(5)] == counts
+
+
 @several.sentence("delete_entities deletes the ids with the relations that touch them, and gives how many were there")
 async def delete(harness: GraphHarness) -> None:
     async with harness.open() as graph:
@@ -55,7 +67,7 @@ async def delete(harness: GraphHarness) -> None:
 
 
 @several.sentence("deletion without ids and without a selection raises, as with both, and deletes nothing")
-async def nothing_by_a_forgotten_argument(harness: GraphHarness) -> None:
+async def forgotten_argument(harness: GraphHarness) -> None:
     async with harness.open() as graph:
         await graph.add_entity("a", "T")
         nothing: list[dict[str, Any]] = [{}, {"property_filter": {}}, {"prefix": ""}]

@@ -202,8 +202,8 @@ class OrdersAsUtf16(InMemoryVectorStore):
 class OrdersByInsertion(InMemoryKnowledgeGraph):
     """Finds entities in the order in which they were added."""
 
-    async def find_entities(self, entity_type=None, property_filter=None, limit=100):
-        found = await super().find_entities(entity_type, property_filter, limit)
+    async def find_entities(self, entity_type=None, property_filter=None, limit=100, **selection):
+        found = await super().find_entities(entity_type, property_filter, limit, **selection)
         return sorted(found, key=lambda entity: list(self._data.state.entities).index(entity["id"]))
 
 
@@ -304,5 +304,5 @@ class IgnoresFilters(InMemoryKnowledgeGraph):
 
     guarantees = replace(IN_MEMORY, filters=False)
 
-    async def find_entities(self, entity_type=None, property_filter=None, limit=100):
-        return await super().find_entities(entity_type, None, limit)
+    async def find_entities(self, entity_type=None, property_filter=None, limit=100, **selection):
+        return await super().find_entities(entity_type, None, limit, **selection)

@@ -39,9 +39,9 @@ class BlocksOnce(InMemoryCheckpointStore):
 class ComputesOnTheLoop(InMemoryKnowledgeGraph):
     """Computes on the event loop when it looks for something."""
 
-    async def _find(self, entity_type, condition, limit):
+    async def _find(self, selection, page):
         compute()
-        return await super()._find(entity_type, condition, limit)
+        return await super()._find(selection, page)
 
 
 @fault("event_loop.writes")

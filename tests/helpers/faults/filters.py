@@ -25,9 +25,9 @@ class FiltersWithPython(DictVectorStore):
 class IgnoresUnknownOperators(InMemoryKnowledgeGraph):
     """Finds nothing for an unknown operator, and does not say so."""
 
-    async def find_entities(self, entity_type=None, property_filter=None, limit=100):
+    async def find_entities(self, entity_type=None, property_filter=None, limit=100, **selection):
         try:
-            return await super().find_entities(entity_type, property_filter, limit)
+            return await super().find_entities(entity_type, property_filter, limit, **selection)
         except ValueError:
             if property_filter is None:
                 raise

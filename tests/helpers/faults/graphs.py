@@ -156,3 +156,100 @@ class WalksBackwards(InMemoryKnowledgeGraph):
         there = await super().shortest_path(from_entity_id, to_entity_id, relation_types, max_depth)
         back = await super().shortest_path(to_entity_id, from_entity_id, relation_types, max_depth)
         return there or (back and back[::-1])
+
+
+@fault("several")
+class OverwritesEntities(InMemoryKnowledgeGraph):
+    """Counts what is absent, and stores everything."""
+
+    async def add_entities(self, items, *, if_absent=False):
+        given = list(items)
+        count = await super().add_entities(given, if_absent=if_absent)
+        await super().add_entities(given)
+        return count
+
+
+@fault("several")
+class LooksThenAdds(InMemoryKnowledgeGraph):
+    """Looks which entities are absent, and stores them later."""
+
+    async def add_entities(self, items, *, if_absent=False):
+        given = list(items)
+        if if_absent is not True:
+            return await super().add_entities(given, if_absent=if_absent)
+        there = [item[0] for item in given if await self.get_entity(item[0])]
+        await asyncio.sleep(0)
+        absent = {item[0]: item for item in reversed(given) if item[0] not in there}
+        return await super().add_entities(absent.values())
+
+
+@fault("several")
+class LeavesTheirRelations(DictGraph):
+    """Deletes entities without their relations."""
+
+    async def delete_entities(self, ids=None, **selection):
+        given = None if ids is None else list(ids)
+        kept = dict(self.relations)
+        count = await super().delete_entities(given, **selection)
+        self.relations = kept
+        return count
+
+
+@fault("atomicity")
+class DeletesEntitiesInSteps(InMemoryKnowledgeGraph):
+    """Deletes one entity after the other, until it is cancelled."""
+
+    async def delete_entities(self, ids=None, **selection):
+        if ids is None:
+            return await super().delete_entities(ids, **selection)
+        count = 0
+        for id in ids:
+            count += await self.delete_entity(id)
+            await asyncio.sleep(0)
+        return count
+
+
+@fault("selecting")
+class DeletesEveryType(InMemoryKnowledgeGraph):
+    """Does not look at the type of what it deletes."""
+
+    async def delete_entities(self, ids=None, *, entity_type=None, prefix="", **selection):
+        kind = None if prefix or selection else entity_type
+        return await super().delete_entities(ids, entity_type=kind, prefix=prefix, **selection)
+
+
+@fault("selecting")
+class SortsOnce(InMemoryKnowledgeGraph):
+    """Does not see what was added since it first sorted its entities."""
+
+    async def add_entity(self, entity_id, entity_type, properties=None):
+        order = self._data.state._order
+        self._data.state._order = None
+        await super().add_entity(entity_id, entity_type, properties)
+        self._data.state._order = order
+
+
+@fault("subgraph")
+class CutsById(InMemoryKnowledgeGraph):
+    """Leaves out the last by id, also where they are near."""
+
+    async def subgraph(self, entity_ids, depth=1, *, limit=1000, **options):
+        found = await super().subgraph(entity_ids, depth, limit=None if type(limit) is int else limit, **options)
+        kept = {entity["id"] for entity in sorted(found["entities"], key=lambda entity: entity["id"])[:limit]}
+        return {
+            "entities": [entity for entity in found["entities"] if entity["id"] in kept],
+            "relations": [each for each in found["relations"] if {each["from_id"], each["to_id"]} <= kept],
+        }
+
+
+@fault("subgraph")
+class LeadsOut(InMemoryKnowledgeGraph):
+    """Gives relations to entities that it leaves out."""
+
+    async def subgraph(self, entity_ids, depth=1, **options):
+        given = list(entity_ids) if isinstance(entity_ids, list | tuple) else entity_ids
+        found = await super().subgraph(given, depth, **options)
+        ids = sorted(entity["id"] for entity in found["entities"])
+        types = options.get("relation_types")
+        relations = [each for id in ids for each in await self.get_relations(id) if not types or each["type"] in types]
+        return {**found, "relations": relations}

@@ -92,7 +92,7 @@ class ForgetsDeletes(FileKnowledgeGraph):
         log = super()._log()
         append = log.append
         log.append = lambda groups: append(
-            [[change for change in group if change["op"] != "delete_entity"] for group in groups]
+            [[change for change in group if change["op"] != "delete_many"] for group in groups]
         )
         return log
 

@@ -87,18 +87,19 @@ class PropertyGraph:
             self._ids.release(free)
 
     def _put_entities(self, rows: Sequence[EntityRow]) -> None:
-        if self._order is not None:
-            self._order.add_many(list({row[0] for row in rows if row[0] not in self.entities}))
+        if self._order is not None and (new := {row[0] for row in rows if row[0] not in self.entities}):
+            self._order.add_many(list(new))
+        ids, types, held, relations = self._ids, self._types, self._properties, self._relations
         for id, kind, properties in rows:
-            if self._relations.deleted:
+            if relations.deleted:
                 self._unlink()
-            number = self._ids.add(id)
-            if number == len(self._types):
-                self._types.append("")
-                self._properties.append(None)
-            self._types[number] = intern(kind)
-            self._properties[number] = properties or None
-            self._relations.add_entity(number)
+            number = ids.add(id)
+            if number == len(types):
+                types.append("")
+                held.append(None)
+            types[number] = intern(kind)
+            held[number] = properties or None
+            relations.add_entity(number)
 
     def _delete_entity(self, id: str) -> None:
         self._unlink()

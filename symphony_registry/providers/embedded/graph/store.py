@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class GraphCodec(Codec):
-    """Entities that are put together are a record each."""
+    """Entities that are put together are a record each, and put together again."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,6 +43,20 @@ class GraphCodec(Codec):
     @override
     def encode(self, change: Change) -> Iterable[Record]:
         return (_put_entity(*row) for row in change["rows"]) if change["op"] == "put_entities" else (change,)
+
+    @override
+    def _changes(self, records: list[Record]) -> Iterable[Change]:
+        rows: list[EntityRow] = []
+        for record in records:
+            if record["op"] == "put_entity":
+                rows.append((record["id"], record["type"], record["properties"]))
+                continue
+            if rows:
+                yield {"op": "put_entities", "rows": rows}
+                rows = []
+            yield record
+        if rows:
+            yield {"op": "put_entities", "rows": rows}
 
 
 class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
