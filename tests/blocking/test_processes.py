@@ -23,7 +23,7 @@ def interrupt_when(event):
 class Patient(InMemoryVectorStore):
     counting = threading.Event()
 
-    async def count(self, metadata_filter=None):
+    async def count(self, *arguments, **selection):
         self.counting.set()
         try:
             await asyncio.Event().wait()
