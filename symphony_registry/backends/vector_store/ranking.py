@@ -40,7 +40,7 @@ class Ranking:
         worst = self._similarities[self._order[limit - 1]]
         return bool(worst > _highest_beyond(self._query, farthest))
 
-    def results(self, limit: int, min_similarity: float, *, include_vectors: bool) -> list[SearchResult]:
+    def results(self, limit: int, min_similarity: float = -math.inf, *, include_vectors: bool) -> list[SearchResult]:
         """Return the best that are similar enough."""
         best = [row for row in self._order[:limit] if self._similarities[row] >= min_similarity]
         found: list[SearchResult] = [
