@@ -205,6 +205,8 @@ async def _checkpoint_steps(store: Any, size: int) -> AsyncIterator[tuple[str, W
     small = {"messages": [{"role": "user", "content": "hello"}] * 4}
     large = {"text": "x" * (1 << 20)}
     saved = [(f"c{n}", small, {"n": n}, float(n)) for n in range(size)]
+    others = [(f"d{n}", small, None) for n in range(size // 3)]
+    ids = [f"c{n}" for n in range(size)]
     await store.connect()
     yield "restore_checkpoints", lambda: store.restore_checkpoints(saved)
     yield "save_checkpoint", _each(lambda n: store.save_checkpoint(f"c{n % 50}", small, {"n": n}), 300)
@@ -213,9 +215,19 @@ async def _checkpoint_steps(store: Any, size: int) -> AsyncIterator[tuple[str, W
     yield "list_checkpoints", store.list_checkpoints
     yield "list_checkpoints, filter", lambda: store.list_checkpoints(metadata_filter={"n": {"$lt": 5}})
     yield "list_checkpoints, last 10", lambda: store.list_checkpoints(limit=10, newest_first=True)
+    yield "find_checkpoints", lambda: store.find_checkpoints(prefix="c1", reverse=True)
+    yield "find_checkpoints, with data", lambda: store.find_checkpoints(prefix="c1", include_data=True)
+    yield "find_checkpoints, filter", lambda: store.find_checkpoints(metadata_filter={"n": {"$lt": 5}})
+    yield "get_latest_checkpoint of a prefix", lambda: store.get_latest_checkpoint(prefix="c1")
+    yield "get_checkpoints", lambda: store.get_checkpoints(ids)
+    yield "save_checkpoints", lambda: store.save_checkpoints(others)
+    yield "save_checkpoints where absent", lambda: store.save_checkpoints(others, if_absent=True)
+    yield "a payload of 1 MB", lambda: store.save_checkpoint("payload", {}, payload=bytes(1 << 20))
     yield "get_latest_checkpoint, count", _each(lambda n: [store.get_latest_checkpoint, store.count][n](), 2)
     yield "scan", _through(store.scan)
     yield "delete_checkpoint", _each(lambda n: store.delete_checkpoint(f"c{n}"), 100)
+    yield "delete_checkpoints by a prefix", lambda: store.delete_checkpoints(prefix="d")
+    yield "prune of a prefix", lambda: store.prune(5, prefix="c1")
     yield "prune", lambda: store.prune(5)
     yield "clear", store.clear
     yield "disconnect", store.disconnect

@@ -26,7 +26,7 @@ from symphony_registry.backends.checkpoint_store.checks import (
     checked_text,
 )
 from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_thread
-from symphony_registry.backends.cost import ITEM, JSON_BYTES, SMALL
+from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG, SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.naming import naming
 from symphony_registry.backends.parts import PartLimit, Parts
@@ -168,9 +168,9 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
 
     @override
     async def get_checkpoints(self, ids: Iterable[str]) -> list[Checkpoint | None]:
-        found = await self._get([check_id(id, "checkpoint_id") for id in collected(ids)])
-        loaded = iter(await _all_loaded([saved for saved in found if saved is not None]))
-        return [None if saved is None else next(loaded) for saved in found]
+        given = collected(ids)
+        checked = await here_or_in_thread(lambda: [check_id(id, "checkpoint_id") for id in given], len(given) * SMALL)
+        return await _all_loaded(await self._get(checked))
 
     @override
     async def get_latest_checkpoint(
@@ -225,7 +225,11 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         before: str | None = None,
         metadata_filter: JSONObject | None = None,
     ) -> int:
-        return await self._delete_many(check_deletion(ids, prefix, after, before, metadata_filter))
+        given = None if ids is None else collected(ids)
+        chosen = await here_or_in_thread(
+            lambda: check_deletion(given, prefix, after, before, metadata_filter), len(given or ()) * SMALL
+        )
+        return await self._delete_many(chosen)
 
     @override
     async def prune(self, keep_last: int, *, prefix: str = "", metadata_filter: JSONObject | None = None) -> int:
@@ -280,9 +284,11 @@ async def _loaded(saved: SavedCheckpoint) -> Checkpoint:
     return await here_or_in_thread(lambda: _with_data(saved), len(saved.data) / JSON_BYTES)
 
 
-async def _all_loaded(found: list[SavedCheckpoint]) -> list[Checkpoint]:
-    cost = sum(SMALL + len(saved.data) / JSON_BYTES for saved in found)
-    return await here_or_in_thread(lambda: list(map(_with_data, found)), cost)
+async def _all_loaded(found: Sequence[SavedCheckpoint | None]) -> list[Checkpoint | None]:
+    cost = len(found) * SMALL
+    if cost <= LONG:
+        cost += sum(len(saved.data) for saved in found if saved is not None) // JSON_BYTES
+    return await here_or_in_thread(lambda: [saved and _with_data(saved) for saved in found], cost)
 
 
 async def _all_described(found: list[SavedCheckpoint]) -> list[CheckpointInfo]:

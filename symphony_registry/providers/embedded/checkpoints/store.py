@@ -22,6 +22,8 @@ from symphony_registry.providers.embedded.journal import Record
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
 
+_DELETION = 20  # steps of `LONG` for each checkpoint
+
 
 class CheckpointCodec(Codec):
     """Data, which the state has as JSON text, stand in the journal as JSON; a payload as base64."""
@@ -126,8 +128,8 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
             return _deletion([id for id in dict.fromkeys(chosen) if id in state.saved])
 
         if isinstance(chosen, Selection):
-            return await self._data.write(decide, self._cost(chosen))
-        return await self._data.write(decide, len(chosen) * SMALL, lambda: chosen)
+            return await self._data.write(decide, self._cost(chosen) + self._deletions(chosen))
+        return await self._data.write(decide, len(chosen) * _DELETION, lambda: chosen)
 
     def _cost(self, selection: Selection, limit: int | None = None) -> float:
         """Return about what going through a selection costs, of which so many are wanted.
@@ -140,6 +142,10 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
         if selection.condition is not ANYTHING:
             return count * SMALL * comparisons(selection.condition)
         return count if limit is None else min(count, limit)
+
+    def _deletions(self, selection: Selection) -> float:
+        """Return about what deleting a selection costs, once it is found."""
+        return 0 if self._data.gate.changing else self._data.state.count(selection) * _DELETION
 
     @override
     async def _find(
@@ -155,7 +161,7 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
             found = self._data.state.find(selection, Page(), "saved")
             return _deletion([saved.id for saved in found[: max(0, len(found) - keep_last)]])
 
-        return await self._data.write(decide, self._cost(selection))
+        return await self._data.write(decide, self._cost(selection) + self._deletions(selection))
 
     @override
     async def _count(self, selection: Selection) -> int:
