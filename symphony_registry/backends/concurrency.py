@@ -74,7 +74,8 @@ class Promise(asyncio.Future[T]):
 
 def background(work: Callable[[], None]) -> None:
     """Call `work()`, which does not fail, on a thread, some time."""
-    _threads.submit(work)
+    with suppress(RuntimeError):  # the interpreter is ending, and frees everything
+        _threads.submit(work)
 
 
 def in_thread(work: Callable[[], T]) -> Promise[T]:
@@ -103,7 +104,10 @@ def in_thread(work: Callable[[], T]) -> Promise[T]:
         else:
             deliver(partial(promise.set_result, result))
 
-    _threads.submit(run)
+    try:
+        _threads.submit(run)
+    except RuntimeError:  # the interpreter is ending: what is called at its exit is done here
+        run()
     pauses.begin(loop)
     return promise
 

@@ -125,7 +125,9 @@ def _parse_entry(key: str, value: Any, place: str) -> Condition:
             _parse(_expect(dict, part, f"{place}[{index}]"), f"{place}[{index}]")
             for index, part in enumerate(_expect(list, value, place))
         ]
-        return AllOf(tuple(parts)) if key == "$and" else AnyOf(tuple(parts))
+        if key == "$and":
+            return _all(parts)
+        return ANYTHING if any(part is ANYTHING for part in parts) else AnyOf(tuple(parts))
     if key.startswith("$"):
         raise InvalidValueError(f"{place}: there is no operator {key} here. {hint(key, _LOGICAL)}")
     return _parse_field(_steps(key), value, place)
@@ -168,9 +170,10 @@ def _parse_field(path: tuple[str, ...], value: Any, place: str) -> Condition:
 
 
 def _all(conditions: list[Condition]) -> Condition:
-    if not conditions:
+    limiting = [condition for condition in conditions if condition is not ANYTHING]
+    if not limiting:
         return ANYTHING
-    return conditions[0] if len(conditions) == 1 else AllOf(tuple(conditions))
+    return limiting[0] if len(limiting) == 1 else AllOf(tuple(limiting))
 
 
 def _expect(kind: type, value: Any, place: str) -> Any:

@@ -1,7 +1,10 @@
 """Which of a store's items an operation is about: the same keywords wherever several are found, counted or deleted."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import SMALL
 from symphony_registry.backends.filters import ANYTHING, Condition, parse_filter
 from symphony_registry.backends.values import JSONObject, check_bool, check_bound, check_id, check_limit, collected
 from symphony_registry.errors import InvalidValueError
@@ -112,6 +115,22 @@ def check_deletion(
     if not selection.is_all:
         raise InvalidValueError(f"Pass either ids or a selection ({names}, {what}), not both.")
     return [check_id(id) for id in collected(ids)]
+
+
+async def checked_deletion(
+    ids: Iterable[str] | None,
+    prefix: object,
+    after: object,
+    before: object,
+    condition: JSONObject | None,
+    what: str = "metadata_filter",
+    kind: object = None,
+) -> "list[str] | Selection":
+    """Return what `check_deletion` does, on a thread where there are many ids."""
+    given = None if ids is None else collected(ids)
+    return await here_or_in_thread(
+        lambda: check_deletion(given, prefix, after, before, condition, what, kind), len(given or ()) * SMALL
+    )
 
 
 def check_page(limit: object, reverse: object, what: str = "reverse") -> Page:

@@ -101,6 +101,8 @@ class BackgroundLoop:
         Ctrl-C cancels it, and comes out when it has ended.
         """
         self._ensure_may_wait()
+        if sys.is_finalizing():  # the loop's thread does not run any more
+            raise BackendNotOpenError("The interpreter is ending. Close the registry before that: enter it by `with`.")
         call = _Call(partial(function, *args, **options))
         try:
             with self._lock:

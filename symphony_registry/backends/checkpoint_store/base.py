@@ -19,6 +19,7 @@ SavedItem: TypeAlias = (
 RestoredCheckpoint: TypeAlias = (
     "tuple[str, JSONObject, JSONObject | None, float] | tuple[str, JSONObject, JSONObject | None, float, bytes | None]"
 )
+_MOST = 2**63 - 1  # versions, which drivers take as 64 bits
 SAVED_PARTS = ("checkpoint_id", "data", "metadata", "payload")
 RESTORED_PARTS = ("checkpoint_id", "data", "metadata", "timestamp", "payload")
 
@@ -258,4 +259,4 @@ def check_version(value: object) -> int | None:
         raise InvalidTypeError(f"if_version must be an int of at least 0, not {type(value).__name__}.")
     if value < 0:
         raise InvalidValueError(f"if_version must be at least 0, not {value}.")
-    return value
+    return min(value, _MOST)

@@ -34,9 +34,9 @@ from symphony_registry.backends.selection import (
     EVERYTHING,
     Page,
     Selection,
-    check_deletion,
     check_page,
     check_selection,
+    checked_deletion,
 )
 from symphony_registry.backends.values import JSONObject, check_bool, check_id, check_limit, checked_object, collected
 
@@ -225,11 +225,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
         before: str | None = None,
         metadata_filter: JSONObject | None = None,
     ) -> int:
-        given = None if ids is None else collected(ids)
-        chosen = await here_or_in_thread(
-            lambda: check_deletion(given, prefix, after, before, metadata_filter), len(given or ()) * SMALL
-        )
-        return await self._delete_many(chosen)
+        return await self._delete_many(await checked_deletion(ids, prefix, after, before, metadata_filter))
 
     @override
     async def prune(self, keep_last: int, *, prefix: str = "", metadata_filter: JSONObject | None = None) -> int:

@@ -21,9 +21,9 @@ from symphony_registry.backends.selection import (
     EVERYTHING,
     Page,
     Selection,
-    check_deletion,
     check_page,
     check_selection,
+    checked_deletion,
 )
 from symphony_registry.backends.values import (
     MAX_LIMIT,
@@ -246,13 +246,9 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         before: str | None = None,
         metadata_filter: JSONObject | None = None,
     ) -> int:
-        given = None if ids is None else collected(ids)
-
-        def check() -> list[str] | Selection:
-            chosen = check_deletion(given, prefix, after, before, metadata_filter)
-            return list(dict.fromkeys(chosen)) if isinstance(chosen, list) else chosen
-
-        chosen = await here_or_in_thread(check, len(given or ()) * SMALL)
+        chosen = await checked_deletion(ids, prefix, after, before, metadata_filter)
+        if isinstance(chosen, list):
+            chosen = list(dict.fromkeys(chosen))
         return await self._delete(chosen) if chosen else 0
 
     @override

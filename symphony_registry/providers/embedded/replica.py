@@ -122,7 +122,6 @@ class Replica(Generic[StateT]):
 
     def __init__(self, owner: StorageBackend, empty: Callable[[], StateT], log: Log[StateT] | None = None) -> None:
         self._owner = owner
-        self._empty = empty
         self._log = log
         self.state = empty()
         self._applying = False
@@ -172,7 +171,7 @@ class Replica(Generic[StateT]):
             await ignoring_cancellation(in_thread(partial(self._log.close, reached)))
 
     def _forget(self) -> None:
-        self.state = self._empty()
+        self.state = self.state.emptied()
 
     async def survive_loop(self) -> bool:
         """Forget an event loop that has ended, and the writes that ended with it; say whether it is still open."""

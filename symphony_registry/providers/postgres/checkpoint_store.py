@@ -1,7 +1,8 @@
 """Checkpoints in a PostgreSQL table."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, ClassVar, Literal
+from zlib import crc32
 
 import orjson
 from typing_extensions import override
@@ -15,8 +16,8 @@ from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.remote.packing import packed, packed_payload, unpacked, unpacked_payload
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.errors import VersionConflictError
-from symphony_registry.providers.postgres.connections import Record
-from symphony_registry.providers.postgres.database import GUARANTEES, Database
+from symphony_registry.providers.postgres.connections import Connection, Record
+from symphony_registry.providers.postgres.database import GUARANTEES, Database, executing
 from symphony_registry.providers.postgres.documents import comparable_text, texts
 from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.selection import selected
@@ -35,43 +36,64 @@ _LAYOUT = Layout(
             timestamp double precision NOT NULL,
             metadata json NOT NULL,
             comparable jsonb NOT NULL,
-            data bytea NOT NULL,
+            state bytea NOT NULL,
             payload bytea
         )
         """,
-        "ALTER TABLE {checkpoints} ALTER COLUMN data SET STORAGE EXTERNAL",
+        "ALTER TABLE {checkpoints} ALTER COLUMN state SET STORAGE EXTERNAL",
         _STORE_PAYLOAD,
     ),
     version=2,
-    migrations={1: ("ALTER TABLE {checkpoints} ADD COLUMN payload bytea", _STORE_PAYLOAD)},
+    migrations={
+        1: (
+            "ALTER TABLE {checkpoints} ADD COLUMN payload bytea",
+            _STORE_PAYLOAD,
+            # an older release that is still connected would leave a payload beside new data
+            "ALTER TABLE {checkpoints} RENAME COLUMN data TO state",
+        )
+    },
 )
 # A number is taken when the row is ours: what was saved before, and seen, is not overtaken.
 _SAVE = """
-    INSERT INTO {checkpoints} (id, timestamp, metadata, comparable, data, payload)
-    SELECT id, timestamp, metadata::json, comparable::jsonb, data, payload
+    INSERT INTO {{checkpoints}} (id, timestamp, metadata, comparable, state, payload)
+    SELECT id, timestamp, metadata::json, comparable::jsonb, state, payload
     FROM unnest($1::text[], $2::double precision[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])
-        WITH ORDINALITY AS item(id, timestamp, metadata, comparable, data, payload, place) ORDER BY place
+        WITH ORDINALITY AS item(id, timestamp, metadata, comparable, state, payload, place) {turn} ORDER BY place
+    {conflict}
 """
 _OVER = """
     ON CONFLICT (id) DO UPDATE SET number = DEFAULT, timestamp = excluded.timestamp, metadata = excluded.metadata,
-        comparable = excluded.comparable, data = excluded.data, payload = excluded.payload
+        comparable = excluded.comparable, state = excluded.state, payload = excluded.payload
 """
 _WHERE_ABSENT = "ON CONFLICT (id) DO NOTHING"
 _RETURNING = "RETURNING number"
+# Who writes several rows first takes its turns, in their order, at the buckets of their ids: rows are locked in any
+# order then, and nobody waits crosswise. A write of one row holds nothing while it waits.
+_BUCKETS = 64
+_ALL_BUCKETS = list(range(_BUCKETS))
+_TURNS = "SELECT count(pg_advisory_xact_lock(hashtext({key}), bucket)) FROM unnest({buckets}::int[]) AS bucket"
+_SAVE_ONE = _SAVE.format(turn="", conflict=f"{_OVER} {_RETURNING}")
+_SAVE_ONE_WHERE_ABSENT = _SAVE.format(turn="", conflict=f"{_WHERE_ABSENT} {_RETURNING}")
+_TURN_TO_SAVE = f"CROSS JOIN ({_TURNS.format(key='$7', buckets='$8')}) AS turn"
+_SAVE_MANY = _SAVE.format(turn=_TURN_TO_SAVE, conflict=_OVER)
+_SAVE_MANY_WHERE_ABSENT = _SAVE.format(turn=_TURN_TO_SAVE, conflict=_WHERE_ABSENT)
+_DELETE_MANY = f"DELETE FROM {{checkpoints}} WHERE {{where}} AND ({_TURNS.format(key='$1', buckets='$2')}) >= 0"
 _REPLACE = """
     UPDATE {checkpoints} SET number = DEFAULT, timestamp = ($2::double precision[])[1],
         metadata = ($3::text[])[1]::json,
-        comparable = ($4::text[])[1]::jsonb, data = ($5::bytea[])[1], payload = ($6::bytea[])[1]
+        comparable = ($4::text[])[1]::jsonb, state = ($5::bytea[])[1], payload = ($6::bytea[])[1]
     WHERE id = ($1::text[])[1] AND number = $7 RETURNING number
 """
-_PRUNE = """
-    DELETE FROM {checkpoints} WHERE {where} AND number <= (
-        SELECT number FROM (SELECT number FROM {checkpoints} WHERE {where} OFFSET 0) AS chosen
-        ORDER BY number DESC OFFSET $1 LIMIT 1
+_PRUNE = f"""
+    {_DELETE_MANY} AND number <= (
+        SELECT number FROM (SELECT number FROM {{checkpoints}} WHERE {{where}} OFFSET 0) AS chosen
+        ORDER BY number DESC OFFSET $3 LIMIT 1
     )
 """
-_SAVED = "SELECT id, data, metadata, timestamp, payload, number FROM {checkpoints}"
-_WITHOUT_DATA = "SELECT id, NULL::bytea AS data, metadata, timestamp, NULL::bytea AS payload, number FROM {checkpoints}"
+_SAVED = "SELECT id, state, metadata, timestamp, payload, number FROM {checkpoints}"
+_WITHOUT_DATA = (
+    "SELECT id, NULL::bytea AS state, metadata, timestamp, NULL::bytea AS payload, number FROM {checkpoints}"
+)
 
 
 class PostgresCheckpointStore(CheckpointStoreEngine):
@@ -92,10 +114,9 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
     async def _save(self, checkpoint: SavedCheckpoint, if_version: int | None, cost: float) -> int:
         columns = await here_or_in_thread(lambda: _columns([checkpoint]), cost)
         if if_version is None:
-            number = await self._data.change("save_checkpoint", f"{_SAVE} {_OVER} {_RETURNING}", *columns)
+            number = await self._data.change("save_checkpoint", _SAVE_ONE, *columns)
         elif if_version == 0:
-            absent = f"{_SAVE} {_WHERE_ABSENT} {_RETURNING}"
-            number = await self._data.change("save_checkpoint", absent, *columns, conditional=True)
+            number = await self._data.change("save_checkpoint", _SAVE_ONE_WHERE_ABSENT, *columns, conditional=True)
         else:
             number = await self._data.change("save_checkpoint", _REPLACE, *columns, if_version, conditional=True)
         if number is None:
@@ -109,8 +130,22 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _save_many(self, parts: Parts[Sequence[SavedCheckpoint]], *, if_absent: bool) -> int:
-        save = f"{_SAVE} {_WHERE_ABSENT if if_absent else _OVER}"
-        return await self._data.execute_parts("save_checkpoints", save, parts.map(_columns), conditional=if_absent)
+        tables = self._data.tables
+        sql = tables.sql(_SAVE_MANY_WHERE_ABSENT if if_absent else _SAVE_MANY)
+        arguments = parts.map(lambda some: [*_columns(some), tables.key, _buckets(saved.id for saved in some)])
+
+        async def save(connection: Connection) -> int:
+            if len(parts) > 1:
+                await connection.execute(_TURNS.format(key="$1", buckets="$2"), tables.key, _ALL_BUCKETS)
+            return await arguments.send(executing(connection, sql))
+
+        async def save_all(connection: Connection) -> int:
+            if len(parts) == 1:
+                return await save(connection)
+            async with connection.transaction():
+                return await save(connection)
+
+        return await self._data.run("save_checkpoints", save_all, conditional=if_absent)
 
     @override
     async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:
@@ -132,13 +167,14 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _delete_many(self, chosen: list[str] | Selection) -> int:
+        key = self._data.tables.key
         if isinstance(chosen, list):
-            delete = "DELETE FROM {checkpoints} WHERE id = ANY($1::text[])"
-            return await self._data.execute("delete_checkpoints", delete, chosen)
-        arguments: list[Any] = []
-        where = selected(chosen, "comparable", arguments)
-        delete = "DELETE FROM {checkpoints} WHERE {where}"
-        return await self._data.execute("delete_checkpoints", delete, *arguments, where=where)
+            arguments: list[Any] = [key, _buckets(chosen), chosen]
+            where = "id = ANY($3::text[])"
+        else:
+            arguments = [key, _ALL_BUCKETS]
+            where = selected(chosen, "comparable", arguments)
+        return await self._data.execute("delete_checkpoints", _DELETE_MANY, *arguments, where=where)
 
     @override
     async def _find(
@@ -154,7 +190,7 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _prune(self, keep_last: int, selection: Selection) -> int:
-        arguments: list[Any] = [keep_last]
+        arguments: list[Any] = [self._data.tables.key, _ALL_BUCKETS, keep_last]
         where = selected(selection, "comparable", arguments)
         return await self._data.execute("prune", _PRUNE, *arguments, where=where)
 
@@ -202,6 +238,10 @@ def _saved(record: Record) -> SavedCheckpoint:
         None if payload is None else unpacked_payload(payload),
         number,
     )
+
+
+def _buckets(ids: Iterable[str]) -> list[int]:
+    return sorted({crc32(id.encode()) % _BUCKETS for id in ids})
 
 
 def _columns(checkpoints: Sequence[SavedCheckpoint]) -> list[Any]:

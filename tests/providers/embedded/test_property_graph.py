@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
 from symphony_registry.backends.selection import EVERYTHING, Page, Range, Selection
 from symphony_registry.backends.values import Direction
-from symphony_registry.providers.embedded.graph import adjacency, ordering, relations, walks
+from symphony_registry.providers.embedded import ordering
+from symphony_registry.providers.embedded.graph import adjacency, relations, walks
 from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 
 EXAMPLES = int(os.environ.get("MODEL_TEST_EXAMPLES", "150")) // 6  # each is looked at from all sides

@@ -169,7 +169,9 @@ class TestVersions:
     async def test_checkpoints_of_the_first_version_get_a_place_for_payloads(self, options: dict[str, Any]) -> None:
         async with PostgresCheckpointStore(options) as store:
             version = await store.save_checkpoint("a", {"x": 1})
-        await execute(options["dsn"], f"ALTER TABLE {options['schema']}.default_checkpoints DROP COLUMN payload")
+        table = f"{options['schema']}.default_checkpoints"
+        await execute(options["dsn"], f"ALTER TABLE {table} DROP COLUMN payload")
+        await execute(options["dsn"], f"ALTER TABLE {table} RENAME COLUMN state TO data")
         await execute(options["dsn"], f"UPDATE {options['schema']}.symphony_registry SET version = 1")
         async with PostgresCheckpointStore(options) as store:
             found = await store.get_checkpoint("a")
@@ -183,7 +185,7 @@ class TestVersions:
     async def test_a_migration_that_fails_leaves_everything_as_it_was(self, options: dict[str, Any]) -> None:
         async with PostgresCheckpointStore(options) as store:
             await store.save_checkpoint("a", {"x": 1})
-        failing = self.newer("ALTER TABLE {checkpoints} DROP COLUMN data", "SELECT 1 / 0")
+        failing = self.newer("ALTER TABLE {checkpoints} DROP COLUMN state", "SELECT 1 / 0")
         with pytest.raises(BackendSetupError, match="division by zero"):
             await failing(options).connect()
         async with PostgresCheckpointStore(options) as store:

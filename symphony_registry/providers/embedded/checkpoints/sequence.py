@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from operator import attrgetter
 from typing import Literal
 
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.providers.embedded.ids import SortedIds
+from symphony_registry.providers.embedded.ordering import first
 from symphony_registry.providers.embedded.replica import Change
 
 
@@ -77,19 +77,22 @@ class CheckpointSequence:
 
     def find(self, selection: Selection, page: Page, by: Literal["id", "saved"]) -> list[SavedCheckpoint]:
         """Return what is selected, by id or in the order saved."""
-        chosen = self._by_id(selection, page) if by == "id" else self._by_time(selection, page)
-        if selection.condition is not ANYTHING:
-            chosen = (saved for saved in chosen if selection.condition.matches(saved.described()))
-        return list(islice(chosen, page.limit))
+        if by == "id" or selection.ids.is_all:
+            return list(islice(self._matching(self._in_order(selection, page, by), selection), page.limit))
+        sign = -1 if page.reverse else 1
+        matching = list(self._matching(self._in_order(selection, page, "id"), selection))
+        return first(page.limit or len(matching), matching, lambda saved: sign * saved.version)
 
-    def _by_id(self, selection: Selection, page: Page) -> Iterable[SavedCheckpoint]:
-        return map(self.saved.__getitem__, self._ids.within(selection.ids, reverse=page.reverse))
+    def _in_order(self, selection: Selection, page: Page, by: Literal["id", "saved"]) -> Iterable[SavedCheckpoint]:
+        if by == "id":
+            return map(self.saved.__getitem__, self._ids.within(selection.ids, reverse=page.reverse))
+        return reversed(self.saved.values()) if page.reverse else self.saved.values()
 
-    def _by_time(self, selection: Selection, page: Page) -> Iterable[SavedCheckpoint]:
-        if selection.ids.is_all:
-            return reversed(self.saved.values()) if page.reverse else self.saved.values()
-        chosen = map(self.saved.__getitem__, self._ids.within(selection.ids))
-        return sorted(chosen, key=attrgetter("version"), reverse=page.reverse)
+    @staticmethod
+    def _matching(chosen: Iterable[SavedCheckpoint], selection: Selection) -> Iterable[SavedCheckpoint]:
+        if selection.condition is ANYTHING:
+            return chosen
+        return (saved for saved in chosen if selection.condition.matches(saved.described()))
 
 
 def save_change(saved: SavedCheckpoint) -> Change:

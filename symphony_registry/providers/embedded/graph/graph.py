@@ -14,10 +14,10 @@ from symphony_registry.backends.selection import EVERYTHING, Page, Range, Select
 from symphony_registry.backends.values import Direction, JSONObject, copied
 from symphony_registry.providers.embedded.graph.adjacency import KIND_SHIFT, OTHER_END
 from symphony_registry.providers.embedded.graph.numbering import Numbering
-from symphony_registry.providers.embedded.graph.ordering import first, ordered
 from symphony_registry.providers.embedded.graph.relations import Relations
 from symphony_registry.providers.embedded.graph.walks import Search, Touch, Walk, shortest_path
 from symphony_registry.providers.embedded.ids import SortedIds
+from symphony_registry.providers.embedded.ordering import first, ordered
 from symphony_registry.providers.embedded.replica import Change
 
 _Row: TypeAlias = tuple[str, str, str, JSONObject | None]
