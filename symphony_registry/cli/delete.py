@@ -20,7 +20,7 @@ _SHOWN = 10
 def delete(
     store: Store,
     where: Filter = None,
-    prefix: Prefix = "",
+    prefix: Prefix = None,
     type_name: Type = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
     env: Environment = None,
@@ -49,12 +49,13 @@ async def _delete(registry: ServiceRegistry, store: StoreName, selected: Chosen,
     async with closing(registry):
         opened = (await open_to_fill(registry, store)).store
         with public_errors(f"{store} could not be changed"):
-            if not yes:
-                count = await selected.count(opened)
-                for item in await selected.find(opened, _SHOWN):
-                    print_lines(item["checkpoint_id"] if "checkpoint_id" in item else item["id"], stderr=True)
-                if count > _SHOWN:
-                    print_lines(Text(f"and {count - _SHOWN:,} more", FAINT), stderr=True)
-                if not count or not typer.confirm(f"Delete {count:,} of {store}?", err=True):
-                    return 0
-            return await selected.delete(opened)
+            if yes:
+                return await selected.delete(opened)
+            found = await selected.find(opened, None)
+            ids = [each["checkpoint_id"] if "checkpoint_id" in each else each["id"] for each in found]
+            print_lines(*ids[:_SHOWN], stderr=True)
+            if len(ids) > _SHOWN:
+                print_lines(Text(f"and {len(ids) - _SHOWN:,} more", FAINT), stderr=True)
+            if not ids or not typer.confirm(f"Delete {len(ids):,} of {store}?", err=True):
+                return 0
+            return await selected.delete(opened, ids)  # what was asked about, and nothing that came meanwhile

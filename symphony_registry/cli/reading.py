@@ -81,7 +81,7 @@ async def _item(opened: StorageBackend, store: StoreName, id: str) -> _Item:
 def find(
     store: Store,
     where: Filter = None,
-    prefix: Prefix = "",
+    prefix: Prefix = None,
     type_name: Type = None,
     limit: _Limit = 20,
     env: Environment = None,
@@ -103,7 +103,7 @@ def find(
 def count(
     store: Store,
     where: Filter = None,
-    prefix: Prefix = "",
+    prefix: Prefix = None,
     type_name: Type = None,
     env: Environment = None,
     config_dir: ConfigDir = None,

@@ -1,5 +1,6 @@
 """Selections on the command line: --filter, --prefix and --type, and what they mean to a store of each type."""
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import orjson
 import typer
 
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
-from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.filters import ANYTHING, parse_filter
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.selection import check_range
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -15,18 +16,37 @@ from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.cli.selection import StoreName
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
+from symphony_registry.transfer.handwritten import once_each
 
 _QUOTED = """Write it as --filter '{"lang": "en"}'."""
 
+
+def _once(given: list[str] | None) -> list[str] | None:
+    """Refuse an option that is given twice, of which only the last would count, or in vain."""
+    if given is not None and len(given) > 1:
+        raise typer.BadParameter("it is given more than once. Several conditions go into one filter, by $and or $or.")
+    if given == [""]:
+        raise typer.BadParameter("it is empty, perhaps because a variable of the shell is. Leave it out for all.")
+    return given
+
+
 Filter = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
-        "--filter", metavar="JSON", help='Only what matches: \'{"year": {"$gte": 2020}}\'.', show_default=False
+        "--filter",
+        metavar="JSON",
+        help='Only what matches: \'{"year": {"$gte": 2020}}\'.',
+        callback=_once,
+        show_default=False,
     ),
 ]
-Prefix = Annotated[str, typer.Option(metavar="TEXT", help="Only ids that begin with it.", show_default=False)]
+Prefix = Annotated[
+    list[str] | None,
+    typer.Option("--prefix", metavar="TEXT", help="Only ids that begin with it.", callback=_once, show_default=False),
+]
 Type = Annotated[
-    str | None, typer.Option("--type", metavar="TYPE", help="Only entities of this type.", show_default=False)
+    list[str] | None,
+    typer.Option("--type", metavar="TYPE", help="Only entities of this type.", callback=_once, show_default=False),
 ]
 
 
@@ -40,8 +60,8 @@ class Chosen:
 
     @property
     def is_everything(self) -> bool:
-        """Whether no option was given."""
-        return not (self.where or self.prefix or self.type_name)
+        """Whether nothing is left out."""
+        return parse_filter(self.where) is ANYTHING and not (self.prefix or self.type_name)
 
     async def find(self, opened: StorageBackend, limit: int | None) -> list[dict[str, Any]]:
         """Return items: vectors and entities by id, checkpoints in the order saved, without vectors and data."""
@@ -68,28 +88,38 @@ class Chosen:
                 return await opened.count_entities(self.type_name, property_filter=self.where, prefix=self.prefix)
         raise TypeError(opened)
 
-    async def delete(self, opened: StorageBackend) -> int:
-        """Delete the items and return how many there were."""
+    async def delete(self, opened: StorageBackend, ids: list[str] | None = None) -> int:
+        """Delete the items, or those of `ids`, and return how many there were."""
         match opened:
-            case VectorStoreBackend():
+            case VectorStoreBackend() if ids is None:
                 return await opened.delete_many(prefix=self.prefix, metadata_filter=self.where)
-            case KnowledgeGraphBackend():
+            case KnowledgeGraphBackend() if ids is None:
                 return await opened.delete_entities(
                     entity_type=self.type_name, property_filter=self.where, prefix=self.prefix
                 )
-            case CheckpointStoreBackend():
+            case CheckpointStoreBackend() if ids is None:
                 return await opened.delete_checkpoints(prefix=self.prefix, metadata_filter=self.where)
+            case VectorStoreBackend():
+                return await opened.delete_many(ids)
+            case KnowledgeGraphBackend():
+                return await opened.delete_entities(ids)
+            case CheckpointStoreBackend():
+                return await opened.delete_checkpoints(ids)
         raise TypeError(opened)
 
 
-def read_filter(text: str | None) -> JSONObject | None:
+def read_filter(given: list[str] | None) -> JSONObject | None:
     """Return the filter that --filter gives; anything else is a mistake of usage."""
-    if text is None:
+    if not given:
         return None
+    (text,) = given
     try:
-        found: Any = orjson.loads(text)
+        orjson.loads(text)  # which takes nothing that is not JSON
+        found: Any = json.loads(text, object_pairs_hook=once_each)
     except orjson.JSONDecodeError as error:
         raise typer.BadParameter(f"{text} is not JSON: {error}. {_QUOTED}") from None
+    except InvalidValueError as error:
+        raise typer.BadParameter(f"{error}: only the last would count.") from None
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{text} is not a JSON object. {_QUOTED}")
     try:
@@ -99,12 +129,14 @@ def read_filter(text: str | None) -> JSONObject | None:
     return found
 
 
-def chosen_by(store: StoreName, where: str | None, prefix: str, type_name: str | None = None) -> Chosen:
+def chosen_by(
+    store: StoreName, where: list[str] | None, prefix: list[str] | None, type_name: list[str] | None
+) -> Chosen:
     """Return what the options select in a store; those that do not fit it are a mistake of usage."""
-    if type_name is not None and store.backend_type is not BackendType.KNOWLEDGE_GRAPH:
+    if type_name and store.backend_type is not BackendType.KNOWLEDGE_GRAPH:
         raise typer.BadParameter(f"{store} has no types: leave --type out.")
     try:
-        check_range(prefix)
+        check_range(prefix[0] if prefix else "")
     except InvalidValueError as error:
         raise typer.BadParameter(str(error)) from None
-    return Chosen(read_filter(where), prefix, type_name)
+    return Chosen(read_filter(where), prefix[0] if prefix else "", type_name[0] if type_name else None)

@@ -32,11 +32,12 @@ class HandWritten:
 
     def check(self, collection: Collection[Any], item: StoredItem, text: bytes) -> None:
         """Raise `InvalidValueError` where a line, whose item is right by itself, cannot be taken as it is."""
-        json.loads(text, object_pairs_hook=_once_each, parse_int=_exact)
+        json.loads(text, object_pairs_hook=once_each, parse_int=_exact)
         collection.check_unverified(item, self._ids)
 
 
-def _once_each(items: list[tuple[str, Any]]) -> dict[str, Any]:
+def once_each(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object that has each key once, else raise `InvalidValueError`."""
     found: dict[str, Any] = {}
     for key, value in items:
         if key in found:

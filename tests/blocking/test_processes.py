@@ -142,3 +142,33 @@ def test_in_a_forked_child_nothing_is_open_and_opening_works(tmp_path: Path) -> 
     registry.close()
     """
     assert run(script) == "not open\nopened 1\nparent 1\n"
+
+
+def test_what_is_called_at_the_exit_is_done_and_the_store_closed_in_order(tmp_path: Path) -> None:
+    script = """
+    import atexit
+    registry, store = open_file_store()
+    atexit.register(registry.close)
+    atexit.register(store.add, "at the exit", [1.0])
+    """
+    assert run(script, tmp_path) == ""
+    lines = (tmp_path / "journal.jsonl").read_bytes().splitlines()
+    assert b"at the exit" in lines[-2]
+    assert b"closed" in lines[-1]
+
+
+def test_a_call_while_the_interpreter_ends_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    script = """
+    registry, store = open_file_store()
+    class Late:
+        error = BackendNotOpenError
+
+        def __del__(self):
+            try:
+                store.count()
+            except self.error as error:
+                os.write(1, str(error)[-20:].encode())
+    late = sys.late = Late()
+    late.store = store
+    """
+    assert "by `with`." in run(script, tmp_path)

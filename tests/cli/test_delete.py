@@ -93,7 +93,17 @@ def test_delete_shows_what_it_would_delete_and_asks(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--yes"], ["--prefix", "", "--yes"], ["--filter", "{}", "--yes"], ["--prefix", "t"]]
+    "arguments",
+    [
+        ["--yes"],
+        ["--prefix", "", "--yes"],
+        ["--filter", "{}", "--yes"],
+        ["--filter", '{"$and": [{}]}', "--yes"],
+        ["--prefix", "t0/", "--prefix", "t1/", "--yes"],
+        ["--filter", '{"n": {"$gt": 1}, "n": {"$lt": 3}}', "--yes"],
+        ["--prefix", "", "--filter", '{"n": 1}', "--yes"],
+        ["--prefix", "t"],
+    ],
 )
 def test_delete_refuses_everything_and_where_nobody_can_answer(
     capsys: pytest.CaptureFixture[str], arguments: list[str]

@@ -120,11 +120,11 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
     ) -> int:
         check_id(checkpoint_id, "checkpoint_id")
         check_payload(payload)
-        check_version(if_version)
+        expected = check_version(if_version)
         document = checked_object(metadata, "metadata")
         text = await checked_text(data)
         saved = SavedCheckpoint(checkpoint_id, text, document, time.time(), payload)
-        return await self._save(saved, if_version, ITEM + saved.size / JSON_BYTES)
+        return await self._save(saved, expected, ITEM + saved.size / JSON_BYTES)
 
     @override
     async def save_checkpoints(self, items: Iterable[SavedItem], *, if_absent: bool = False) -> int:

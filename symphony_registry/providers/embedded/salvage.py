@@ -59,7 +59,12 @@ def salvage(source: str | Path, target: str | Path, backend_type: BackendType | 
         empty, codec = _FORMATS[kind]
         state = empty()
         lost: list[Loss] = []
+        expected = 1
         for offset, found in read_damaged(old):
+            if not isinstance(found, str):
+                if isinstance(state, CheckpointSequence):
+                    state.version += max(0, found.sequence - expected)  # what was lost may have saved
+                expected = found.sequence + 1
             reason = found if isinstance(found, str) else _apply(codec, state, found.record)
             if reason:
                 lost.append(Loss(offset, reason))

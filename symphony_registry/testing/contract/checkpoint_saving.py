@@ -58,6 +58,18 @@ async def one_wins(harness: CheckpointHarness) -> None:
             assert found["data"] == {"by": counts.index(1)}
 
 
+@several.sentence(
+    "several saves of the same ids in other orders at once all go through", needs="atomic bulk operations"
+)
+async def crosswise(harness: CheckpointHarness) -> None:
+    storage = harness.storage()
+    ids = [f"{number:03}" for number in range(200)]
+    async with storage.open() as store:
+        orders = [ids, ids[::-1], ids[100:] + ids[:100], ids[::-7], ids[::3]] * 4
+        await asyncio.gather(*(store.save_checkpoints([(id, {}, None) for id in order]) for order in orders))
+        assert await store.count() == len(ids)
+
+
 @several.sentence("an item that cannot be saved raises, and nothing is written")
 async def refused_items(harness: CheckpointHarness) -> None:
     good: Any = ("a", {}, None)
@@ -157,7 +169,7 @@ async def conditional(harness: CheckpointHarness) -> None:
         second = await store.save_checkpoint("a", {"n": 2}, if_version=first)
         assert second > first
         before = await store.get_checkpoint("a")
-        for stale in (first, second + 1_000, 0):
+        for stale in (first, second + 1_000, 2**70, 0):
             with refused(f"if_version={stale}", kinds=(VersionConflictError,)):
                 await store.save_checkpoint("a", {"n": 3}, if_version=stale)
             with refused(f"if_version={stale}", kinds=(VersionConflictError,)):

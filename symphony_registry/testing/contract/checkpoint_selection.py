@@ -1,7 +1,10 @@
 """Sentences about selecting checkpoints: by the beginning of their ids, by bounds, by filters."""
 
+from typing import Any
+
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.storage import BackendType
+from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.contract.checkpoints import CheckpointHarness, listed_ids
 from symphony_registry.testing.expectations import assert_same, collect, refused
 from symphony_registry.testing.sentence import Group
@@ -177,7 +180,9 @@ async def delete_by_filter(harness: CheckpointHarness) -> None:
 async def forgotten_argument(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         await store.save_checkpoint("a", {})
-        for arguments, options in ([], {}), ([None], {"metadata_filter": {}}), ([["a"]], {"prefix": "a"}):
+        everything: list[JSONObject] = [{}, {"$and": []}, {"$and": [{}]}, {"$or": [{"x": 1}, {}]}]
+        forgotten: list[Any] = [([None], {"metadata_filter": filter}) for filter in everything]
+        for arguments, options in [*forgotten, ([], {}), ([["a"]], {"prefix": "a"})]:
             with refused(f"delete_checkpoints with {arguments} and {options}"):
                 await store.delete_checkpoints(*arguments, **options)
         assert await listed_ids(store) == ["a"]

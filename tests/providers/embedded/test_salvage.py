@@ -115,3 +115,14 @@ async def test_a_directory_in_use_and_a_target_that_is_not_empty_are_refused(sav
     async with FileCheckpointStore({"path": saved}):
         with pytest.raises(StorageLockedError):
             salvage(saved, tmp_path / "new")
+
+
+async def test_versions_never_go_down(saved: Path, tmp_path: Path) -> None:
+    async with FileCheckpointStore({"path": saved}) as store:
+        before = {info["checkpoint_id"]: info["version"] for info in await store.list_checkpoints()}
+    damage(saved, 2)
+    salvage(saved, tmp_path / "new")
+    async with FileCheckpointStore({"path": tmp_path / "new"}) as store:
+        after = {info["checkpoint_id"]: info["version"] for info in await store.list_checkpoints()}
+        assert all(after[id] >= before[id] for id in after)
+        assert await store.save_checkpoint("next", {}) > max(before.values())

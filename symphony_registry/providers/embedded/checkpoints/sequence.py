@@ -39,7 +39,7 @@ class CheckpointSequence:
             case "delete":
                 self._delete(change["id"])
             case "version":
-                self.version = change["version"]
+                self.version = max(self.version, change["version"])
             case "clear":
                 self.saved.clear()
                 self._ids = SortedIds()
@@ -48,7 +48,7 @@ class CheckpointSequence:
 
     def _save(self, change: Change) -> None:
         id = change["id"]
-        self.version = change.setdefault("version", self.version + 1)
+        self.version = change["version"] = max(change.get("version", 0), self.version + 1)
         if self.saved.pop(id, None) is None:
             self._ids.add(id)
         self.saved[id] = SavedCheckpoint(
