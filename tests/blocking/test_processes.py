@@ -161,14 +161,16 @@ def test_a_call_while_the_interpreter_ends_is_refused_and_does_not_hang(tmp_path
     script = """
     registry, store = open_file_store()
     class Late:
-        error = BackendNotOpenError
+        def __init__(self, count, error, write):
+            self.parts = count, error, write
 
         def __del__(self):
+            count, error, write = self.parts
             try:
-                store.count()
-            except self.error as error:
-                os.write(1, str(error)[-20:].encode())
-    late = sys.late = Late()
-    late.store = store
+                count()
+            except error as refused:
+                write(1, str(refused)[-12:].encode())
+    late = Late(store.count, BackendNotOpenError, os.write)
+    late.itself = late
     """
     assert "by `with`." in run(script, tmp_path)
