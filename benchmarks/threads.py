@@ -257,7 +257,8 @@ async def postgres_threads(plan: Plan) -> list[Result]:
             **installed({"langgraph PostgresSaver": _on_postgres}, server.dsn, data, stack),
         }
         reach = [at_most_times(1.25, BY_HAND)]
-        reaches = dict.fromkeys((_LATEST, _LAST_TEN, _FILTER, _SAVE), reach)
+        works: tuple[str, ...] = (_LATEST, _LAST_TEN, _FILTER, _SAVE)
+        reaches = dict.fromkeys(works, reach)
         await server.analyze([], [])
         return await _measured(plan, stores, reaches, 0.020)
 
