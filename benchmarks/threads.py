@@ -257,8 +257,7 @@ async def postgres_threads(plan: Plan) -> list[Result]:
             **installed({"langgraph PostgresSaver": _on_postgres}, server.dsn, data, stack),
         }
         reach = [at_most_times(1.25, BY_HAND)]
-        works: tuple[str, ...] = (_LATEST, _LAST_TEN, _FILTER, _SAVE)
-        reaches = dict.fromkeys(works, reach)
+        reaches: dict[str, list[Reach]] = dict.fromkeys((_LATEST, _LAST_TEN, _FILTER, _SAVE), reach)
         await server.analyze([], [])
         return await _measured(plan, stores, reaches, 0.020)
 
