@@ -24,7 +24,8 @@ _STEPS, _BYTES = 50, 1_000  # of a thread, and of one of its checkpoints
 _LONG = 1_000  # steps of a thread that is deleted
 _DELETIONS = 5
 _STEP = "SELECT step, metadata, data FROM steps"
-_LATEST, _LAST_TEN, _FILTER, _SAVE = "a thread's latest", "its last ten", "its inputs, by a filter", "save a step"
+_LATEST, _NEWEST, _LAST_TEN = "a thread's last step", "its step that was saved last", "its last ten"
+_FILTER, _SAVE = "its inputs, by a filter", "save a step"
 
 
 class Threads(ABC):
@@ -40,6 +41,10 @@ class Threads(ABC):
     @abstractmethod
     async def latest(self, thread: str) -> Any:
         """Return the last step, with its data."""
+
+    async def newest(self, thread: str) -> Any:
+        """Return the step that was saved last, with its data: for most, that is the last one."""
+        return await self.latest(thread)
 
     @abstractmethod
     async def last_ten(self, thread: str) -> Any:
@@ -72,6 +77,9 @@ class Ours(Threads):
         await self._store.save_checkpoints([(f"{thread}/{n:06}", self._data, _metadata(n)) for n in range(steps)])
 
     async def latest(self, thread: str) -> Any:
+        return await self._store.find_checkpoints(prefix=f"{thread}/", reverse=True, limit=1, include_data=True)
+
+    async def newest(self, thread: str) -> Any:
         return await self._store.get_latest_checkpoint(prefix=f"{thread}/")
 
     async def last_ten(self, thread: str) -> Any:
@@ -206,13 +214,13 @@ async def threads(plan: Plan) -> list[Result]:
             **installed(peers, directory / "langgraph.sqlite", data, stack),
         }
         reach = [at_most(0.000_2)]
-        return await _measured(plan, stores, dict.fromkeys((_LATEST, _LAST_TEN, _FILTER), reach), 0.010)
+        return await _measured(plan, stores, dict.fromkeys((_LATEST, _NEWEST, _LAST_TEN, _FILTER), reach), 0.010)
 
 
 async def threads_growth(plan: Plan) -> list[Result]:
     """The same reads in stores of growing size.
 
-    A thread's latest and its last ten, on files and in PostgreSQL; a thread has fifty checkpoints. They must not take
+    A thread's last step, by its id and by the order saved, and its last ten, on files and in PostgreSQL; a thread has fifty checkpoints. They must not take
     more than 1.5 times as long.
     """
     data = conversation(_BYTES)
@@ -227,7 +235,7 @@ async def threads_growth(plan: Plan) -> list[Result]:
             for place, store in (("files", file), ("PostgreSQL", table)):
                 ours = Ours(store, data)
                 await _fill(ours, size // _STEPS)
-                for work, operation in ((_LATEST, ours.latest), (_LAST_TEN, ours.last_ten)):
+                for work, operation in ((_LATEST, ours.latest), (_NEWEST, ours.newest), (_LAST_TEN, ours.last_ten)):
                     name = OURS if size == sizes[-1] else f"among {size:,}"
                     read.setdefault(f"{work}, {place}", {})[name] = _reading(operation, size // _STEPS)
         smallest = f"among {sizes[0]:,}"
@@ -257,7 +265,7 @@ async def postgres_threads(plan: Plan) -> list[Result]:
             **installed({"langgraph PostgresSaver": _on_postgres}, server.dsn, data, stack),
         }
         reach = [at_most_times(1.25, BY_HAND)]
-        reaches: dict[str, list[Reach]] = dict.fromkeys((_LATEST, _LAST_TEN, _FILTER, _SAVE), reach)
+        reaches: dict[str, list[Reach]] = dict.fromkeys((_LATEST, _NEWEST, _LAST_TEN, _FILTER, _SAVE), reach)
         await server.analyze([], [])
         return await _measured(plan, stores, reaches, 0.020)
 
@@ -299,7 +307,12 @@ async def _measured(
         store.filled()
     calls: dict[str, dict[str, Call | None]] = {
         work: {name: _reading(getattr(store, operation), count) if store else None for name, store in stores.items()}
-        for work, operation in ((_LATEST, "latest"), (_LAST_TEN, "last_ten"), (_FILTER, "inputs"))
+        for work, operation in (
+            (_LATEST, "latest"),
+            (_NEWEST, "newest"),
+            (_LAST_TEN, "last_ten"),
+            (_FILTER, "inputs"),
+        )
     }
     calls[_SAVE] = {name: _saving(store, count) if store else None for name, store in stores.items()}
     results = [
