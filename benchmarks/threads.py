@@ -214,7 +214,9 @@ async def threads(plan: Plan) -> list[Result]:
             **installed(peers, directory / "langgraph.sqlite", data, stack),
         }
         reach = [at_most(0.000_2)]
-        return await _measured(plan, stores, dict.fromkeys((_LATEST, _NEWEST, _LAST_TEN, _FILTER), reach), 0.010)
+        return await _measured(
+            plan, stores, dict.fromkeys((_LATEST, _NEWEST, _LAST_TEN, _FILTER), reach), 0.010, _nothing
+        )
 
 
 async def threads_growth(plan: Plan) -> list[Result]:
@@ -235,6 +237,7 @@ async def threads_growth(plan: Plan) -> list[Result]:
             for place, store in (("files", file), ("PostgreSQL", table)):
                 ours = Ours(store, data)
                 await _fill(ours, size // _STEPS)
+                await server.analyze([f"of_{size}_checkpoints"] if store is table else [], [])
                 for work, operation in ((_LATEST, ours.latest), (_NEWEST, ours.newest), (_LAST_TEN, ours.last_ten)):
                     name = OURS if size == sizes[-1] else f"among {size:,}"
                     read.setdefault(f"{work}, {place}", {})[name] = _reading(operation, size // _STEPS)
@@ -266,11 +269,16 @@ async def postgres_threads(plan: Plan) -> list[Result]:
         }
         reach = [at_most_times(1.25, BY_HAND)]
         reaches: dict[str, list[Reach]] = dict.fromkeys((_LATEST, _NEWEST, _LAST_TEN, _FILTER, _SAVE), reach)
-        await server.analyze([], [])
-        return await _measured(plan, stores, reaches, 0.020)
+        return await _measured(
+            plan, stores, reaches, 0.020, partial(server.analyze, ["checkpoints"], ["steps", "writes"])
+        )
 
 
 _READS = 20  # of one turn
+
+
+async def _nothing() -> None:
+    pass
 
 
 async def _fill(store: Threads, count: int) -> None:
@@ -299,12 +307,14 @@ async def _measured(
     stores: Mapping[str, Threads | None],
     reaches: Mapping[str, Sequence[Reach]],
     deletion: float,
+    filled: Callable[[], Awaitable[None]],
 ) -> list[Result]:
     count = plan.steps // _STEPS
     there = {name: store for name, store in stores.items() if store is not None}
     for store in there.values():
         await _fill(store, count)
         store.filled()
+    await filled()
     calls: dict[str, dict[str, Call | None]] = {
         work: {name: _reading(getattr(store, operation), count) if store else None for name, store in stores.items()}
         for work, operation in (
