@@ -222,8 +222,8 @@ async def threads(plan: Plan) -> list[Result]:
 async def threads_growth(plan: Plan) -> list[Result]:
     """The same reads in stores of growing size.
 
-    A thread's last step, by its id and by the order saved, and its last ten, on files and in PostgreSQL; a thread has fifty checkpoints. They must not take
-    more than 1.5 times as long.
+    A thread's last step, by its id and by the order saved, and its last ten, on files and in PostgreSQL; a thread has
+    fifty checkpoints. They must not take more than 1.5 times as long.
     """
     data = conversation(_BYTES)
     sizes = [plan.steps // 10, plan.steps, plan.steps * 10]
