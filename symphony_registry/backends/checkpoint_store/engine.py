@@ -277,7 +277,9 @@ def _with_data(saved: SavedCheckpoint) -> Checkpoint:
 
 
 async def _loaded(saved: SavedCheckpoint) -> Checkpoint:
-    return await here_or_in_thread(lambda: _with_data(saved), len(saved.data) / JSON_BYTES)
+    if len(saved.data) <= LONG * JSON_BYTES:
+        return _with_data(saved)
+    return await delaying_cancellation(in_thread(lambda: _with_data(saved)))
 
 
 async def _all_loaded(found: Sequence[SavedCheckpoint | None]) -> list[Checkpoint | None]:

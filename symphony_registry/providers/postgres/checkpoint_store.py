@@ -149,6 +149,8 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:
+        if len(ids) == 1:  # which the server plans and finds faster
+            return [*await _all_saved(await self._data.fetch(f"{_SAVED} WHERE id = $1", *ids))] or [None]
         records = await self._data.fetch(f"{_SAVED} WHERE id = ANY($1::text[])", ids)
         found = {saved.id: saved for saved in await _all_saved(records)}
         return [found.get(id) for id in ids]

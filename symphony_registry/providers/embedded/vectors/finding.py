@@ -48,7 +48,7 @@ def cost(index: VectorIndex, selection: Selection, page: Page, each: float = 1) 
         looking: float = 0
     elif selection.ids.is_all:
         looking = index.mask_cost(condition)
-        if looking <= LONG:
+        if each and looking <= LONG:  # counting needs the mask alone
             most = int(np.count_nonzero(index.mask(condition)))
             looking += min(most, _SORTED) if most <= _SORTED else len(index)
     else:
