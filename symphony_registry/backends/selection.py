@@ -117,6 +117,12 @@ def check_deletion(
     return [check_id(id) for id in collected(ids)]
 
 
+async def checked_ids(ids: object, what: str = "id") -> list[str]:
+    """Return ids, checked, on a thread where there are many."""
+    given = collected(ids)
+    return await here_or_in_thread(lambda: [check_id(id, what) for id in given], len(given) * SMALL)
+
+
 async def checked_deletion(
     ids: Iterable[str] | None,
     prefix: object,

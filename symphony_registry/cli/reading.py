@@ -34,7 +34,8 @@ def get(store: Store, id: _Id, env: Environment = None, config_dir: ConfigDir = 
     The exit status is 1 where there is none of that id.
     """
     registry = ServiceRegistry.from_config(env, config_dir)
-    item = asyncio.run(_get(registry, chosen_store(registry, store), id))
+    chosen = chosen_store(registry, store)
+    item = asyncio.run(_read(registry, chosen, lambda opened: _item(opened, chosen, id)))
     if as_json:
         print_json({key: b64encode(each).decode() if isinstance(each, bytes) else each for key, each in item.items()})
         return
@@ -52,11 +53,6 @@ def _fields(item: _Item) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{key}", each) for key, each in value.items())
         else:
             yield name, value
-
-
-async def _get(registry: ServiceRegistry, store: StoreName, id: str) -> _Item:
-    async with closing(registry):
-        return await _item(await open_to_read(registry, store), store, id)
 
 
 async def _item(opened: StorageBackend, store: StoreName, id: str) -> _Item:

@@ -37,6 +37,7 @@ from symphony_registry.backends.selection import (
     check_page,
     check_selection,
     checked_deletion,
+    checked_ids,
 )
 from symphony_registry.backends.values import JSONObject, check_bool, check_id, check_limit, checked_object, collected
 
@@ -168,9 +169,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
 
     @override
     async def get_checkpoints(self, ids: Iterable[str]) -> list[Checkpoint | None]:
-        given = collected(ids)
-        checked = await here_or_in_thread(lambda: [check_id(id, "checkpoint_id") for id in given], len(given) * SMALL)
-        return await _all_loaded(await self._get(checked))
+        return await _all_loaded(await self._get(await checked_ids(ids, "checkpoint_id")))
 
     @override
     async def get_latest_checkpoint(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
-from symphony_registry.backends.cost import ITEM, SMALL
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.knowledge_graph.base import Entity, EntityInput, Relation, RelationInput, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
@@ -22,7 +22,7 @@ from symphony_registry.backends.knowledge_graph.checks import (
 from symphony_registry.backends.knowledge_graph.hooks import KnowledgeGraphHooks
 from symphony_registry.backends.naming import naming
 from symphony_registry.backends.parts import PartLimit, Parts
-from symphony_registry.backends.selection import Selection, check_page, check_selection, checked_deletion
+from symphony_registry.backends.selection import Selection, check_page, check_selection, checked_deletion, checked_ids
 from symphony_registry.backends.values import (
     Direction,
     JSONObject,
@@ -92,9 +92,7 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
 
     @override
     async def get_entities(self, ids: Iterable[str]) -> list[Entity | None]:
-        given = collected(ids)
-        checked = await here_or_in_thread(lambda: [check_id(id, "entity_id") for id in given], len(given) * SMALL)
-        return await self._get_entities(checked)
+        return await self._get_entities(await checked_ids(ids, "entity_id"))
 
     @override
     async def update_entity(self, entity_id: str, properties: JSONObject) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
-from symphony_registry.backends.cost import ITEM, SMALL
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import Condition, parse_filter
 from symphony_registry.backends.naming import naming
@@ -24,6 +24,7 @@ from symphony_registry.backends.selection import (
     check_page,
     check_selection,
     checked_deletion,
+    checked_ids,
 )
 from symphony_registry.backends.values import (
     MAX_LIMIT,
@@ -209,7 +210,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
-        checked = await _checked_ids(ids)
+        checked = await checked_ids(ids)
         return await self._get(checked) if checked else []
 
     @override
@@ -329,8 +330,3 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
                 items.clear()  # whose memory the next batch takes
                 await turns.give()
                 self.ensure_open()
-
-
-async def _checked_ids(ids: Iterable[str]) -> list[str]:
-    given = collected(ids)
-    return await here_or_in_thread(lambda: [check_id(id) for id in given], len(given) * SMALL)

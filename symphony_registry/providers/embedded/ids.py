@@ -1,15 +1,12 @@
 """The ids of an embedded store in code-point order, kept up by each change."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from threading import Lock
 
 from sortedcontainers import SortedList
 
 from symphony_registry.backends.selection import Range
-
-# Ids that are sorted at a time: sorting keeps other threads waiting.
-_SORTED = 16_384
+from symphony_registry.providers.embedded.ordering import ordered
 
 
 class SortedIds:
@@ -28,7 +25,7 @@ class SortedIds:
         if len(ids) == 1:
             self._ids.add(ids[0])
         elif ids:
-            self._ids.update(_in_order(ids))
+            self._ids.update(ordered(list(ids)))
 
     def remove(self, id: str) -> None:
         """Remove an id that is there."""
@@ -48,10 +45,3 @@ class SortedIds:
         with self._counting:
             first = self._ids.bisect_left(low) if includes_low else self._ids.bisect_right(low)
             return max(0, (len(self._ids) if high is None else self._ids.bisect_left(high)) - first)
-
-
-def _in_order(ids: Sequence[str]) -> Sequence[str]:
-    parts = [sorted(ids[start : start + _SORTED]) for start in range(0, len(ids), _SORTED)]
-    while len(parts) > 1:
-        parts = [sorted(chain(*parts[first : first + 2])) for first in range(0, len(parts), 2)]  # which merges them
-    return parts[0]

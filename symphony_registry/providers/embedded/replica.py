@@ -33,6 +33,11 @@ Decision: TypeAlias = tuple[Sequence[Change], T]
 Touches: TypeAlias = Callable[[], Iterable[str] | None] | None
 
 
+def deletion(ids: list[str]) -> Decision[int]:
+    """Return the one change that deletes items which are there, if any, and how many they are."""
+    return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)
+
+
 class State(Protocol):
     """Data that is changed by applying changes."""
 

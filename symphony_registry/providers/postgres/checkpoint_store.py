@@ -16,8 +16,8 @@ from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.remote.packing import packed, packed_payload, unpacked, unpacked_payload
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.errors import VersionConflictError
-from symphony_registry.providers.postgres.connections import Connection, Record
-from symphony_registry.providers.postgres.database import GUARANTEES, Database, executing
+from symphony_registry.providers.postgres.connections import Record
+from symphony_registry.providers.postgres.database import GUARANTEES, Database
 from symphony_registry.providers.postgres.documents import comparable_text, texts
 from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.selection import selected
@@ -130,22 +130,14 @@ class PostgresCheckpointStore(CheckpointStoreEngine):
 
     @override
     async def _save_many(self, parts: Parts[Sequence[SavedCheckpoint]], *, if_absent: bool) -> int:
-        tables = self._data.tables
-        sql = tables.sql(_SAVE_MANY_WHERE_ABSENT if if_absent else _SAVE_MANY)
-        arguments = parts.map(lambda some: [*_columns(some), tables.key, _buckets(saved.id for saved in some)])
+        save = _SAVE_MANY_WHERE_ABSENT if if_absent else _SAVE_MANY
+        key, is_one = self._data.tables.key, len(parts) == 1
 
-        async def save(connection: Connection) -> int:
-            if len(parts) > 1:
-                await connection.execute(_TURNS.format(key="$1", buckets="$2"), tables.key, _ALL_BUCKETS)
-            return await arguments.send(executing(connection, sql))
+        def arguments(some: Sequence[SavedCheckpoint]) -> list[Any]:
+            # the first of several parts takes the turns of all
+            return [*_columns(some), key, _buckets(saved.id for saved in some) if is_one else _ALL_BUCKETS]
 
-        async def save_all(connection: Connection) -> int:
-            if len(parts) == 1:
-                return await save(connection)
-            async with connection.transaction():
-                return await save(connection)
-
-        return await self._data.run("save_checkpoints", save_all, conditional=if_absent)
+        return await self._data.execute_parts("save_checkpoints", save, parts.map(arguments), conditional=if_absent)
 
     @override
     async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:

@@ -7,32 +7,14 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.testing.contract.checkpoints import CheckpointHarness, listed_ids
 from symphony_registry.testing.expectations import assert_same, collect, refused
+from symphony_registry.testing.ranges import BOUNDS, IDS, PREFIXES
 from symphony_registry.testing.sentence import Group
 
 selecting = Group("selecting", BackendType.CHECKPOINT_STORE)
 
-# In code-point order; some begin with what looks like a pattern, or end where the code points do.
-_IDS = [
-    "%",
-    "A",
-    "a",
-    "a/1",
-    "a/10",
-    "a/2",
-    "a0",
-    "b",
-    "b_",
-    "é",
-    "\ud7ff",
-    "\ud7ffx",
-    "\ue000",
-    "\U0010ffff",
-    "\U0010ffffx",
-]
-
 
 async def _save_all(store: CheckpointStoreBackend) -> None:
-    for number, id in enumerate(reversed(_IDS)):
+    for number, id in enumerate(reversed(IDS)):
         await store.save_checkpoint(id, {"id": id}, {"even": number % 2 == 0})
 
 
@@ -45,10 +27,10 @@ async def by_id(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         assert await store.find_checkpoints() == []
         await _save_all(store)
-        assert await _found(store) == _IDS
-        assert await _found(store, reverse=True) == _IDS[::-1]
-        assert await _found(store, limit=3) == _IDS[:3]
-        assert await _found(store, limit=3, reverse=True) == _IDS[:-4:-1]
+        assert await _found(store) == IDS
+        assert await _found(store, reverse=True) == IDS[::-1]
+        assert await _found(store, limit=3) == IDS[:3]
+        assert await _found(store, limit=3, reverse=True) == IDS[:-4:-1]
         assert await _found(store, prefix="a/", limit=1, reverse=True) == ["a/2"]
 
 
@@ -56,8 +38,8 @@ async def by_id(harness: CheckpointHarness) -> None:
 async def by_prefix(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         await _save_all(store)
-        for prefix in [*_IDS, "", "a/1", "_", "x", "\ud7ffxx", "\U0010ffff" * 2]:
-            expected = [id for id in _IDS if id.startswith(prefix)]
+        for prefix in PREFIXES:
+            expected = [id for id in IDS if id.startswith(prefix)]
             assert await _found(store, prefix=prefix) == expected, f"the prefix {prefix!a}"
             assert await store.count(prefix=prefix) == len(expected), f"the prefix {prefix!a}"
 
@@ -66,10 +48,9 @@ async def by_prefix(harness: CheckpointHarness) -> None:
 async def by_bounds(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         await _save_all(store)
-        bounds = [None, *_IDS, "a/", "a/15", "z"]
-        for after in bounds:
-            for before in bounds:
-                expected = [id for id in _IDS if (after is None or id > after) and (before is None or id < before)]
+        for after in BOUNDS:
+            for before in BOUNDS:
+                expected = [id for id in IDS if (after is None or id > after) and (before is None or id < before)]
                 assert await _found(store, after=after, before=before) == expected, f"{after!a}, {before!a}"
         assert await _found(store, prefix="a/", after="a/1") == ["a/10", "a/2"]
         assert await _found(store, prefix="a/", after="a", before="a/2") == ["a/1", "a/10"]
@@ -81,8 +62,8 @@ async def by_bounds(harness: CheckpointHarness) -> None:
 async def by_both(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         await _save_all(store)
-        even = {id for number, id in enumerate(reversed(_IDS)) if number % 2 == 0}
-        expected = [id for id in _IDS if id in even]
+        even = {id for number, id in enumerate(reversed(IDS)) if number % 2 == 0}
+        expected = [id for id in IDS if id in even]
         assert await _found(store, metadata_filter={"even": True}) == expected
         assert await _found(store, metadata_filter={"even": True}, limit=2, reverse=True) == expected[:-3:-1]
         within = [id for id in expected if id.startswith("a")]
@@ -97,7 +78,7 @@ async def with_data(harness: CheckpointHarness) -> None:
     async with harness.open() as store:
         await _save_all(store)
         await store.save_checkpoint("a", {"n": 1}, payload=b"\0\xff")
-        whole = [await store.get_checkpoint(id) for id in _IDS]
+        whole = [await store.get_checkpoint(id) for id in IDS]
         assert_same(await store.find_checkpoints(include_data=True), whole, "with data")
         heads = [
             {key: value for key, value in (each or {}).items() if key not in ("data", "payload")} for each in whole

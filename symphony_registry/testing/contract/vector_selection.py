@@ -7,36 +7,15 @@ from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.testing.contract.vector_search import fill, ids_of
 from symphony_registry.testing.contract.vectors import VectorHarness
 from symphony_registry.testing.expectations import assert_same, collect, refused
+from symphony_registry.testing.ranges import BOUNDS, IDS, PREFIXES
 from symphony_registry.testing.sentence import Group
 
 finding = Group("finding", BackendType.VECTOR_STORE)
 
-# In code-point order; some begin with what looks like a pattern, or end where the code points do.
-_IDS = [
-    "%",
-    "A",
-    "a",
-    "a/1",
-    "a/10",
-    "a/2",
-    "a0",
-    "b",
-    "b_",
-    "é",
-    "\ud7ff",
-    "\ud7ffx",
-    "\ue000",
-    "\U0010ffff",
-    "\U0010ffffx",
-]
-_BOUNDS = [None, *_IDS, "a/", "a/15", "z"]
-
 
 async def _add_all(store: VectorStoreBackend) -> None:
     await store.add_many(
-        [(id, [1.0, 2.0, float(number)], {"n": number, "even": number % 2 == 0}) for number, id in enumerate(_IDS)][
-            ::-1
-        ]
+        [(id, [1.0, 2.0, float(number)], {"n": number, "even": number % 2 == 0}) for number, id in enumerate(IDS)][::-1]
     )
 
 
@@ -51,11 +30,11 @@ async def by_id(harness: VectorHarness) -> None:
         assert await store.find(prefix="a", include_vectors=False) == []
         await _add_all(store)
         found = await store.find()
-        assert [item["id"] for item in found] == _IDS
-        assert_same(found, await store.get_many(_IDS), "the items")
-        assert await _found(store, reverse=True) == _IDS[::-1]
-        assert await _found(store, limit=3) == _IDS[:3]
-        assert await _found(store, limit=3, reverse=True) == _IDS[:-4:-1]
+        assert [item["id"] for item in found] == IDS
+        assert_same(found, await store.get_many(IDS), "the items")
+        assert await _found(store, reverse=True) == IDS[::-1]
+        assert await _found(store, limit=3) == IDS[:3]
+        assert await _found(store, limit=3, reverse=True) == IDS[:-4:-1]
         assert await _found(store, prefix="a/", limit=1, reverse=True) == ["a/2"]
 
 
@@ -63,7 +42,7 @@ async def by_id(harness: VectorHarness) -> None:
 async def without_vectors(harness: VectorHarness) -> None:
     async with harness.open() as store:
         await _add_all(store)
-        expected = [{"id": id, "metadata": {"n": n, "even": n % 2 == 0}} for n, id in enumerate(_IDS)]
+        expected = [{"id": id, "metadata": {"n": n, "even": n % 2 == 0}} for n, id in enumerate(IDS)]
         assert_same(await store.find(include_vectors=False), expected, "the items")
         assert_same(await store.find(prefix="b", limit=1, include_vectors=False), expected[7:8], "the item")
 
@@ -72,8 +51,8 @@ async def without_vectors(harness: VectorHarness) -> None:
 async def by_prefix(harness: VectorHarness) -> None:
     async with harness.open() as store:
         await _add_all(store)
-        for prefix in [*_IDS, "", "a/1", "_", "x", "\ud7ffxx", "\U0010ffff" * 2]:
-            expected = [id for id in _IDS if id.startswith(prefix)]
+        for prefix in PREFIXES:
+            expected = [id for id in IDS if id.startswith(prefix)]
             assert await _found(store, prefix=prefix) == expected, f"the prefix {prefix!a}"
             assert await store.count(prefix=prefix) == len(expected), f"the prefix {prefix!a}"
             scanned = [item["id"] for item in await collect(store.scan(2, prefix=prefix))]
@@ -84,15 +63,15 @@ async def by_prefix(harness: VectorHarness) -> None:
 async def by_bounds(harness: VectorHarness) -> None:
     async with harness.open() as store:
         await _add_all(store)
-        for after in _BOUNDS:
-            for before in _BOUNDS:
-                expected = [id for id in _IDS if (after is None or id > after) and (before is None or id < before)]
+        for after in BOUNDS:
+            for before in BOUNDS:
+                expected = [id for id in IDS if (after is None or id > after) and (before is None or id < before)]
                 assert await _found(store, after=after, before=before) == expected, f"{after!a}, {before!a}"
         assert await _found(store, prefix="a/", after="a/1") == ["a/10", "a/2"]
         assert await _found(store, prefix="a/", after="a", before="a/2") == ["a/1", "a/10"]
         assert await _found(store, prefix="b", after="c") == []
         assert await store.count(after="a", before="b") == 4
-        assert [item["id"] for item in await collect(store.scan(1, after="a", before="b"))] == _IDS[3:7]
+        assert [item["id"] for item in await collect(store.scan(1, after="a", before="b"))] == IDS[3:7]
 
 
 @finding.sentence("a filter and a range of ids select together, before the limit cuts", needs="filters")
@@ -100,10 +79,10 @@ async def by_both(harness: VectorHarness) -> None:
     async with harness.open() as store:
         await _add_all(store)
         even, few = {"even": True}, {"n": {"$gte": 12}}
-        assert await _found(store, metadata_filter=even) == _IDS[::2]
-        assert await _found(store, metadata_filter=even, limit=2) == _IDS[:4:2]
-        assert await _found(store, metadata_filter=even, limit=2, reverse=True) == _IDS[:-4:-2]
-        assert await _found(store, metadata_filter=few, reverse=True) == _IDS[:-4:-1]
+        assert await _found(store, metadata_filter=even) == IDS[::2]
+        assert await _found(store, metadata_filter=even, limit=2) == IDS[:4:2]
+        assert await _found(store, metadata_filter=even, limit=2, reverse=True) == IDS[:-4:-2]
+        assert await _found(store, metadata_filter=few, reverse=True) == IDS[:-4:-1]
         assert await _found(store, prefix="a", metadata_filter=even) == ["a", "a/10", "a0"]
         assert await _found(store, after="a", metadata_filter=even, limit=1) == ["a/10"]
         assert await store.count(even, prefix="a") == 3
@@ -112,7 +91,7 @@ async def by_both(harness: VectorHarness) -> None:
             scanned = await collect(store.scan(size, prefix="a", metadata_filter=even))
             assert_same(scanned, await store.find(prefix="a", metadata_filter=even), "the items scanned")
             scanned = await collect(store.scan(size, metadata_filter=few))
-            assert_same(scanned, await store.get_many(_IDS[12:]), "the items scanned by a filter")
+            assert_same(scanned, await store.get_many(IDS[12:]), "the items scanned by a filter")
 
 
 @finding.sentence("what is written is selected at once, what is deleted not any more")
@@ -153,7 +132,7 @@ async def delete_by_filter(harness: VectorHarness) -> None:
         assert await store.delete_many(metadata_filter={"n": {"$lt": 3}}) == 3
         assert await store.delete_many(prefix="a", metadata_filter={"even": True}) == 2
         assert await store.delete_many(metadata_filter={"n": -1}) == 0
-        assert await _found(store) == ["a/1", "a/2", *_IDS[7:]]
+        assert await _found(store) == ["a/1", "a/2", *IDS[7:]]
 
 
 @finding.sentence("deletion without ids and without a selection raises, as with both, and deletes nothing")

@@ -20,7 +20,7 @@ from symphony_registry.providers.embedded.checkpoints.sequence import Checkpoint
 from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.journal import Record
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
-from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
+from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica, deletion
 
 _DELETION = 20  # steps of `LONG` for each checkpoint
 
@@ -97,9 +97,11 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
         def decide() -> "Decision[int]":
             chosen: Iterable[SavedCheckpoint] = checkpoints
             if if_absent:
-                there = self._data.state.saved
-                first = {saved.id: saved for saved in reversed(checkpoints) if saved.id not in there}
-                chosen = [saved for saved in checkpoints if first.get(saved.id) is saved]
+                absent: dict[str, SavedCheckpoint] = {}
+                for saved in checkpoints:
+                    if saved.id not in self._data.state.saved:
+                        absent.setdefault(saved.id, saved)  # of equal ids, the first is there for the others
+                chosen = absent.values()
             changes = [save_change(saved) for saved in chosen]
             return changes, len(changes)
 
@@ -124,8 +126,8 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
         def decide() -> "Decision[int]":
             state = self._data.state
             if isinstance(chosen, Selection):
-                return _deletion([saved.id for saved in state.find(chosen, Page(), "id")])
-            return _deletion([id for id in dict.fromkeys(chosen) if id in state.saved])
+                return deletion([saved.id for saved in state.find(chosen, Page(), "id")])
+            return deletion([id for id in dict.fromkeys(chosen) if id in state.saved])
 
         if isinstance(chosen, Selection):
             return await self._data.write(decide, self._cost(chosen) + self._deletions(chosen))
@@ -159,7 +161,7 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
     async def _prune(self, keep_last: int, selection: Selection) -> int:
         def decide() -> "Decision[int]":
             found = self._data.state.find(selection, Page(), "saved")
-            return _deletion([saved.id for saved in found[: max(0, len(found) - keep_last)]])
+            return deletion([saved.id for saved in found[: max(0, len(found) - keep_last)]])
 
         return await self._data.write(decide, self._cost(selection) + self._deletions(selection))
 
@@ -172,10 +174,6 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
     @override
     async def _clear(self) -> None:
         await self._data.write(lambda: ([CLEAR], None))
-
-
-def _deletion(ids: list[str]) -> "Decision[int]":
-    return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)
 
 
 class InMemoryCheckpointStore(EmbeddedCheckpointStore):

@@ -20,7 +20,7 @@ from symphony_registry.providers.embedded.graph.graph import PropertyGraph
 from symphony_registry.providers.embedded.graph.walks import Touch
 from symphony_registry.providers.embedded.journal import Record
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
-from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica
+from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica, deletion
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
     @override
     async def _delete_entities(self, ids: list[str]) -> int:
         def decide() -> "Decision[int]":
-            return _deletion([id for id in dict.fromkeys(ids) if id in self._data.state.entities])
+            return deletion([id for id in dict.fromkeys(ids) if id in self._data.state.entities])
 
         cost = len(ids) * ITEM
         if cost <= LONG:
@@ -128,7 +128,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
     @override
     async def _delete_selected(self, selection: Selection) -> int:
         cost = self._cost(selection) + self._data.state.reach(selection.ids) * ITEM
-        return await self._data.write(lambda: _deletion(self._data.state.ids(selection)), cost)
+        return await self._data.write(lambda: deletion(self._data.state.ids(selection)), cost)
 
     @override
     async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
@@ -255,7 +255,3 @@ def _put_entity(id: str, kind: str, properties: JSONObject) -> Change:
 
 def _put_relation(from_id: str, to_id: str, kind: str, properties: JSONObject) -> Change:
     return {"op": "put_relation", "from": from_id, "to": to_id, "type": kind, "properties": properties}
-
-
-def _deletion(ids: list[str]) -> "Decision[int]":
-    return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)

@@ -13,14 +13,9 @@ _INODE_AND_SIZE = 0x300
 _SIZE_OF_ANSWER = 256
 
 
-def id_of_open(descriptor: int) -> FileId:
-    """Return which file is open."""
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino
-
-
-def _by_stat(path: bytes) -> tuple[FileId, int]:
-    status = os.stat(path)  # noqa: PTH116 - bytes
+def id_and_size(file: int | bytes) -> tuple[FileId, int]:
+    """Return which file is open, or at a path, and its size."""
+    status = os.stat(file)  # noqa: PTH116 - bytes, or a descriptor
     return (status.st_dev, status.st_ino), status.st_size
 
 
@@ -34,7 +29,7 @@ def _by_statx(statx: Callable[..., int]) -> At:
     def at(path: bytes) -> tuple[FileId, int]:
         answer = (ctypes.c_uint32 * (_SIZE_OF_ANSWER // 4))()
         if statx(_FROM_WORKING_DIRECTORY, path, 0, _INODE_AND_SIZE, answer):
-            return _by_stat(path)  # which raises what is wrong, or knows a kernel without statx
+            return id_and_size(path)  # which raises what is wrong, or knows a kernel without statx
         device, inode = os.makedev(answer[34], answer[35]), answer[8] | answer[9] << 32
         return (device, inode), answer[10] | answer[11] << 32
 
@@ -44,7 +39,7 @@ def _by_statx(statx: Callable[..., int]) -> At:
 def _choose() -> At:
     statx: Any = getattr(ctypes.CDLL(None), "statx", None)
     if statx is None:
-        return _by_stat
+        return id_and_size
     statx.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
     return _by_statx(statx)
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from symphony_registry.errors import StorageError
 from symphony_registry.providers.embedded.journal.directory import Directory
-from symphony_registry.providers.embedded.journal.identity import id_and_size_at, id_of_open
+from symphony_registry.providers.embedded.journal.identity import id_and_size, id_and_size_at
 from symphony_registry.providers.embedded.journal.lock import lock_file, unlock_file
 
 # White space to JSON, which never stands raw inside a JSON text: the file stays JSON lines.
@@ -48,8 +48,7 @@ class Segment:
         self._descriptor = descriptor
         self._path = path
         self._encoded_path = os.fsencode(path)
-        self._id = id_of_open(descriptor)
-        self._size = os.fstat(descriptor).st_size
+        self._id, self._size = id_and_size(descriptor)
         self._full = full
         self.end = self._dirty = 0
         self._tail = b""  # what stands before the end

@@ -21,7 +21,7 @@ from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
 from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, promises
-from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica
+from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica, deletion
 from symphony_registry.providers.embedded.vectors import finding
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.columns import Mask
@@ -126,7 +126,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
                 ids = finding.find(state, chosen, Page())
             else:
                 ids = [id for id in chosen if id in state.rows]
-            return [{"op": "delete_many", "ids": ids}] if ids else [], len(ids)
+            return deletion(ids)
 
         if isinstance(chosen, Selection):
             return await self._data.write(decide, self._cost(chosen, Page(), ITEM))
