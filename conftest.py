@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,35 @@ from symphony_registry import ServiceRegistry, VectorStoreBackend
 from symphony_registry.backends.lookup import PROVIDERS
 from symphony_registry.backends.options import UnknownOptionWarning
 from symphony_registry.settings.loading import LayeredSettings
+
+_FRAMEWORKS = {  # by module: the folder of its integration
+    "agents": "openai_agents",
+    "dramatiq": "web",
+    "fastapi": "web",
+    "haystack": "haystack",
+    "langchain_core": "langchain",
+    "langgraph": "langgraph",
+    "litestar": "web",
+    "llama_index": "llama_index",
+    "mcp": "mcp",
+}
+_MISSING = [name for name in _FRAMEWORKS if find_spec(name) is None]
+collect_ignore = [
+    path
+    for folder in {_FRAMEWORKS[name] for name in _MISSING}
+    for path in (
+        f"tests/integrations/{folder}",
+        f"symphony_registry/integrations/{folder}",
+        f"docs/integrations/{folder.replace('_', '-')}.md",
+    )
+]
+
+
+def pytest_report_header() -> str | None:
+    """Say what is not tested."""
+    if not _MISSING:
+        return None
+    return f"integrations: left out, since not installed: {', '.join(_MISSING)} (pip install -e '.[frameworks]')"
 
 
 def start(namespace: dict[str, Any]) -> None:
