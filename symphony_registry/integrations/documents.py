@@ -1,0 +1,25 @@
+"""How documents with a text lie in a vector store: the text beside their own metadata."""
+
+from typing import Any
+
+from symphony_registry.backends.values import JSONObject
+
+TEXT = "text"
+METADATA = "metadata"
+
+
+def within(filter: JSONObject | None) -> JSONObject | None:
+    """Return a filter that asks of the document's own metadata, among what is stored, what `filter` asks.
+
+    >>> within({"year": {"$gte": 2020}, "$not": {"lang": "en"}})
+    {'metadata.year': {'$gte': 2020}, '$not': {'metadata.lang': 'en'}}
+    """
+    return None if filter is None else dict(_asked(key, asked) for key, asked in filter.items())
+
+
+def _asked(key: Any, asked: Any) -> tuple[Any, Any]:
+    if isinstance(key, str) and not key.startswith("$"):
+        return f"{METADATA}.{key}", asked
+    if isinstance(asked, list | tuple):  # what is no filter, the store refuses
+        return key, [within(each) if isinstance(each, dict) else each for each in asked]
+    return key, within(asked) if isinstance(asked, dict) else asked
