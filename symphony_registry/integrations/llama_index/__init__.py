@@ -1,0 +1,5 @@
+"""Llama-index's storage over any backend: `pip install 'symphony-registry[llama-index]'`."""
+
+from symphony_registry.integrations.llama_index.vector_store import RegistryVectorStore
+
+__all__ = ["RegistryVectorStore"]
