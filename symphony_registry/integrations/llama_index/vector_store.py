@@ -17,6 +17,8 @@ from llama_index.core.vector_stores.types import (
 from llama_index.core.vector_stores.utils import metadata_dict_to_node, node_to_metadata_dict
 from typing_extensions import override
 
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import Item, SearchResult
@@ -83,7 +85,9 @@ class RegistryVectorStore(BasePydanticVectorStore):
         if node_ids is not None and filters is None:
             return [metadata_dict_to_node(item["metadata"]) for item in await self._store.get_many(node_ids) if item]
         found = await self._store.find(metadata_filter=_condition(node_ids, None, filters), include_vectors=False)
-        return [metadata_dict_to_node(item["metadata"]) for item in found]
+        return await here_or_in_thread(
+            lambda: [metadata_dict_to_node(item["metadata"]) for item in found], len(found) * ITEM
+        )
 
     @override
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
