@@ -24,6 +24,7 @@ from llama_index.core.indices.property_graph import LLMSynonymRetriever, VectorC
 from llama_index.core.llms import MockLLM
 from llama_index.core.schema import BaseNode, TextNode, TransformComponent
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters, SimpleVectorStore, VectorStoreQuery
+from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
 from symphony_registry import ServiceRegistry
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
@@ -253,6 +254,14 @@ async def test_what_it_cannot_answer_says_what_to_do(knowledge_graph: KnowledgeG
         store.get_rel_map([])
 
 
+async def test_chunks_come_back_as_the_nodes_that_they_were(store: RegistryPropertyGraphStore) -> None:
+    node = TextNode(id_="n", text="A text.", metadata={"page": 1})
+    await store.aupsert_nodes(
+        [ChunkNode(text=node.text, id_="n", properties=node_to_metadata_dict(node, remove_text=True))]
+    )
+    assert await store.aget_llama_nodes(["none", "n"]) == [node]
+
+
 class Extracted(TransformComponent):
     """Finds "X knows Y" in a text."""
 
@@ -287,7 +296,9 @@ def test_an_index_answers_as_over_llama_indexs_own_stores(
         index.insert_nodes([TextNode(id_="new", text="ada knows ben")])
         retrievers = [
             LLMSynonymRetriever(graph, include_text=False, llm=Synonyms(max_tokens=None)),
-            VectorContextRetriever(graph, embed_model=embed_model, vector_store=vectors, similarity_top_k=3),
+            VectorContextRetriever(
+                graph, include_text=False, embed_model=embed_model, vector_store=vectors, similarity_top_k=3
+            ),
         ]
         retriever = index.as_retriever(sub_retrievers=retrievers)
         found = [retriever.retrieve(query) for query in ("ada", "dora")]
