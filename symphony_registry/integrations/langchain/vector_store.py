@@ -17,7 +17,7 @@ from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import Item, SearchResult, VectorItem
 from symphony_registry.errors import InvalidValueError, UnsupportedOperationError
 from symphony_registry.integrations.calling import Calls, Store
-from symphony_registry.integrations.documents import METADATA, TEXT, within
+from symphony_registry.integrations.langchain.filters import METADATA, TEXT, within
 
 
 class RegistryVectorStore(VectorStore):

@@ -1,4 +1,4 @@
-"""How documents with a text lie in a vector store: the text beside their own metadata."""
+"""Filters of documents: their text and their own metadata lie beside each other in what is stored."""
 
 from typing import Any
 
