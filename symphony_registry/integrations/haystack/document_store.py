@@ -248,4 +248,9 @@ def _stored(document: Document) -> JSONObject:
 
 
 def _document(metadata: JSONObject, *, embedding: list[float] | None = None, score: float | None = None) -> Document:
+    if _DOCUMENT not in metadata:
+        raise InvalidValueError(
+            "What was found was not stored as a document of haystack's. Give haystack a vector store of its own, such "
+            "as another name under vector_stores."
+        )
     return Document.from_dict(metadata[_DOCUMENT] | {"embedding": embedding, "score": score})

@@ -234,4 +234,10 @@ def _scored(found: list[SearchResult]) -> list[tuple[Document, float]]:
 
 
 def _document(stored: VectorItem | SearchResult) -> Document:
-    return Document(stored["metadata"][TEXT], metadata=stored["metadata"][METADATA], id=stored["id"])
+    metadata = stored["metadata"]
+    if not metadata.keys() >= {TEXT, METADATA}:
+        raise InvalidValueError(
+            f"The item {stored['id']!r} was not stored as a document of langchain's. Give langchain a vector store of "
+            "its own, such as another name under vector_stores."
+        )
+    return Document(metadata[TEXT], metadata=metadata[METADATA], id=stored["id"])

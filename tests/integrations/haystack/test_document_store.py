@@ -15,7 +15,7 @@ from haystack.errors import FilterError
 
 from symphony_registry import ServiceRegistry
 from symphony_registry.blocking import BlockingRegistry
-from symphony_registry.errors import BlockingCallError, UnsupportedOperationError
+from symphony_registry.errors import BlockingCallError, InvalidValueError, UnsupportedOperationError
 from symphony_registry.integrations.haystack import RegistryDocumentStore, RegistryEmbeddingRetriever
 
 DOCUMENTS = [
@@ -123,6 +123,14 @@ async def test_what_else_is_in_the_checkpoint_store_stays(
     await store.delete_all_documents_async()
     assert await store.count_documents_async() == 0
     assert await registry.checkpoint_store().count() == 1
+
+
+async def test_what_is_no_document_is_not_taken_for_one(
+    store: RegistryDocumentStore, registry: ServiceRegistry
+) -> None:
+    await registry.vector_store().add("native", [1.0, 0.0])
+    with pytest.raises(InvalidValueError, match="a vector store of its own"):
+        await store.embedding_retrieval_async([1.0, 0.0])
 
 
 async def test_bytes_and_metadata_named_as_fields_come_back(store: RegistryDocumentStore) -> None:

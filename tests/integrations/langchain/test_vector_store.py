@@ -73,6 +73,14 @@ async def test_metadata_that_are_no_json_are_refused_with_their_place(store: Reg
     assert await store.aget_by_ids(["a", "b"]) == []
 
 
+async def test_what_is_no_document_is_not_taken_for_one(
+    store: RegistryVectorStore, vector_store: VectorStoreBackend
+) -> None:
+    await vector_store.add("native", EMBEDDING.embed_query("text"), {"text": "text"})
+    with pytest.raises(InvalidValueError, match="'native'"):
+        await store.asimilarity_search("text")
+
+
 async def test_as_many_ids_and_metadata_as_texts_are_needed(store: RegistryVectorStore) -> None:
     with pytest.raises(InvalidValueError, match="2 texts, but 1 ids"):
         await store.aadd_texts(["a", "b"], ids=["a"])
