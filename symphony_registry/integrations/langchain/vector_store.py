@@ -99,7 +99,9 @@ class RegistryVectorStore(VectorStore):
 
     @override
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
-        return [document for document, _ in self.similarity_search_with_score(query, k, **kwargs)]
+        embedding = self._embedding.embed_query(query)
+        found = self._calls.waited("asimilarity_search", self._search, embedding, k, **kwargs)
+        return [_document(result) for result in found]
 
     @override
     async def asimilarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:

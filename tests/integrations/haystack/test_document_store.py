@@ -20,7 +20,7 @@ from symphony_registry.integrations.haystack import RegistryDocumentStore, Regis
 
 DOCUMENTS = [
     Document(id="a", content="one", meta={"n": 1, "deep": {"x": None}, "day": "2024-01-01"}, embedding=[1.0, 0.0]),
-    Document(id="b", content="two", meta={"n": 2, "back\\slash": 1, "day": "2025-01-01"}, embedding=[0.5, 0.5]),
+    Document(id="b", content="two", meta={"n": 2, "back\\": {"x": 1}, "day": "2025-01-01"}, embedding=[0.5, 0.5]),
     Document(id="c", content="three", meta={"n": None}),
     Document(id="d", content="four", meta={"deep": {"x": 1}}, embedding=[0.0, 1.0]),
 ]
@@ -48,7 +48,7 @@ def asks(field: str, operator: str, value: Any) -> dict[str, Any]:
         asks("meta.n", ">=", 2),
         asks("meta.deep.x", "==", 1),
         asks("meta.deep.x", "==", None),
-        asks("meta.back\\slash", "==", 1),
+        asks("meta.back\\.x", "==", 1),
         asks("meta.day", "<", "2024-06-01"),
         asks("id", "in", ["a", "c"]),
         asks("content", "==", "two"),

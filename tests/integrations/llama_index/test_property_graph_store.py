@@ -28,6 +28,7 @@ from llama_index.core.vector_stores.utils import node_to_metadata_dict
 
 from symphony_registry import ServiceRegistry
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
+from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.blocking import BlockingRegistry
 from symphony_registry.errors import (
     BlockingCallError,
@@ -222,7 +223,9 @@ async def test_what_an_application_keeps_in_the_graph_is_found(
     assert [each[2].id for each in await store.aget_rel_map([EntityNode(name="native")], 1)] == ["ada"]
 
 
-async def test_entities_are_found_by_their_vectors(store: RegistryPropertyGraphStore) -> None:
+async def test_entities_are_found_by_their_vectors(
+    store: RegistryPropertyGraphStore, vector_store: VectorStoreBackend
+) -> None:
     await store.aupsert_nodes(
         [
             EntityNode(name="near", embedding=[1.0, 0.0], properties={"kind": 1}),
@@ -241,6 +244,7 @@ async def test_entities_are_found_by_their_vectors(store: RegistryPropertyGraphS
     assert ids((await store.avector_query(asked))[0]) == ["far"]
     await store.adelete(ids=["far"])
     assert await store.avector_query(asked) == ([], [])
+    assert await vector_store.count() == 1
 
 
 async def test_what_it_cannot_answer_says_what_to_do(knowledge_graph: KnowledgeGraphBackend) -> None:
