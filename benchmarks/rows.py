@@ -17,6 +17,7 @@ from benchmarks import (
     process,
     registry,
     report,
+    savers,
     selection,
     threads,
     vectors,
@@ -46,6 +47,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         checkpoints.small,
         threads.threads,
         threads.threads_growth,
+        savers.savers,
         registry.registry,
         registry.blocking,
         growth.growth,
@@ -56,6 +58,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         postgres.postgres_graph,
         postgres.postgres_checkpoints,
         threads.postgres_threads,
+        savers.postgres_savers,
     )
 }
 
