@@ -11,6 +11,7 @@ from benchmarks import (
     durable,
     graph,
     growth,
+    langchain_stores,
     opening,
     postgres,
     postgres_search,
@@ -48,6 +49,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         threads.threads,
         threads.threads_growth,
         savers.savers,
+        langchain_stores.langchain,
         registry.registry,
         registry.blocking,
         growth.growth,
@@ -59,6 +61,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         postgres.postgres_checkpoints,
         threads.postgres_threads,
         savers.postgres_savers,
+        langchain_stores.postgres_langchain,
     )
 }
 
