@@ -16,6 +16,7 @@ from symphony_registry.cli.check import check
 from symphony_registry.cli.delete import delete
 from symphony_registry.cli.graph import graph
 from symphony_registry.cli.init import init
+from symphony_registry.cli.mcp import mcp
 from symphony_registry.cli.migrate import migrate
 from symphony_registry.cli.output import print_error
 from symphony_registry.cli.providers import providers
@@ -69,7 +70,23 @@ def _common(
             ) from error
 
 
-for command in (check, show, providers, schema, init, graph, get, find, count, search, delete, migrate, stats, export):
+for command in (
+    check,
+    show,
+    providers,
+    schema,
+    init,
+    graph,
+    get,
+    find,
+    count,
+    search,
+    delete,
+    migrate,
+    stats,
+    export,
+    mcp,
+):
     app.command()(command)
 app.command("import")(import_)
 
