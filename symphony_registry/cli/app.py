@@ -89,6 +89,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(import_)
+app.command()(mcp)
 
 
 def run(arguments: Sequence[str] | None) -> int:
