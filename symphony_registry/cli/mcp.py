@@ -2,6 +2,8 @@
 
 import asyncio
 import pkgutil
+import sys
+from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +42,7 @@ def mcp(
     try:
         from symphony_registry.integrations.mcp import Limits, serve  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        if error.name != "mcp":
+        if (error.name or "").partition(".")[0] != "mcp":
             raise
         raise ProviderImportError(
             "mcp is not installed: pip install 'symphony-registry[mcp]'", name=error.name
@@ -66,7 +68,8 @@ def _address(text: str) -> tuple[str, int]:
 
 def _function(path: str) -> Any:
     try:
-        found = pkgutil.resolve_name(path)
+        with redirect_stdout(sys.stderr):  # standard output is the protocol's
+            found = pkgutil.resolve_name(path)
     except Exception as error:
         raise ProviderImportError(
             f"--embed {path}: it could not be imported ({type(error).__name__}). Write it as package.module:function; "

@@ -1,7 +1,9 @@
 """A server of the Model Context Protocol over the stores of a registry."""
 
 import asyncio
+import os
 import signal
+import stat
 import sys
 from contextlib import closing
 from importlib.metadata import version
@@ -70,6 +72,7 @@ async def serve(
     The arguments are those of `create_server`. Nobody is asked who they are: whoever reaches the address may call.
     """
     server = create_server(registry, allow_writes=allow_writes, embed=embed, limits=limits)
+    server.settings.log_level = "INFO"  # which has where HTTP is served
     loop = asyncio.get_running_loop()
     serving = loop.create_task(
         _serve_stdio(server) if http is None else server.run_streamable_http_async(host=http[0], port=http[1])
@@ -87,14 +90,13 @@ async def serve(
 
 async def _serve_stdio(server: "MCPServer[Any]") -> None:
     """Serve as the SDK does, but read on the event loop: a thread that waits for a line could not be stopped."""
-    lines = asyncio.StreamReader(limit=_LONGEST_LINE)
-    try:
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
-        )
-    except (OSError, ValueError):  # a file, whose end comes by itself
-        await server.run_stdio_async()
+    if not sys.stdin.isatty() and not stat.S_ISFIFO(mode := os.fstat(0).st_mode) and not stat.S_ISSOCK(mode):
+        await server.run_stdio_async()  # a file, whose end comes by itself
         return
+    lines = asyncio.StreamReader(limit=_LONGEST_LINE)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    )
     with closing(transport):
         async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (requests, answers):
             lowlevel = server._lowlevel_server

@@ -1,6 +1,7 @@
 """The stores of a registry, opened when a tool first needs them."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Annotated, Literal, NotRequired, overload
 
@@ -44,7 +45,7 @@ class StoreTools:
         self._registry = registry
         self._allow_writes = allow_writes
         self._notes: dict[StorageBackend, str] = {}
-        self._turn = asyncio.Lock()  # to open: beside an application, an option changes before
+        self._turns = defaultdict[StorageBackend, asyncio.Lock](asyncio.Lock)  # opening beside takes several steps
 
     def tools(self) -> Iterator[tuple[Method, ToolAnnotations]]:
         """Yield the tools."""
@@ -84,10 +85,9 @@ class StoreTools:
         if backend is None:
             known = self._registry.list_backends(kind)
             raise NotFoundError(f"There is no {kind} {name!r}. {hint(name, known)} list_stores describes them.")
-        if backend.is_open:
-            return backend
-        async with self._turn:
+        async with self._turns[backend]:
             if self._allow_writes:
-                return await self._registry.open_backend(kind, name)
-            self._notes[backend] = await open_beside(backend, lambda: self._registry.open_backend(kind, name))
+                await self._registry.open_backend(kind, name)
+            elif not backend.is_open:
+                self._notes[backend] = await open_beside(backend, lambda: self._registry.open_backend(kind, name))
         return backend

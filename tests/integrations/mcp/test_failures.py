@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ SECRET = "hunter2"
 class LeakyStore(InMemoryVectorStore):
     """A store whose driver's errors hold a password."""
 
-    async def count(self, *_, **__):
+    async def count(self, *_: Any, **__: Any) -> int:
         raise RuntimeError(f"no route to postgresql://user:{SECRET}@host")
 
 

@@ -45,7 +45,8 @@ async def _use_graph(agent: Agent) -> None:
     for id, kind in (("ada", "person"), ("babbage", "person"), ("engine", "machine")):
         await agent.call("add_entity", id=id, entity_type=kind)
     await agent.call("add_relation", from_id="ada", to_id="babbage", relation_type="knows")
-    await agent.call("add_relation", from_id="babbage", to_id="engine", relation_type="built", properties={"year": 1837})
+    year = {"year": 1837}
+    await agent.call("add_relation", from_id="babbage", to_id="engine", relation_type="built", properties=year)
     assert await agent.call("update_entity", id="ada", properties={"born": 1815}) == {"written": 1}
     assert await _ids(agent, "find_entities", entity_type="person", filter={"born": {"$lt": 1900}}) == ["ada"]
     assert await agent.call("get_entities", ids=["engine", "x"]) == {
@@ -53,7 +54,7 @@ async def _use_graph(agent: Agent) -> None:
         "missing": ["x"],
     }
     assert await agent.call("count_entities", entity_type="person") == {"count": 2}
-    built = {"from_id": "babbage", "to_id": "engine", "type": "built", "properties": {"year": 1837}}
+    built = {"from_id": "babbage", "to_id": "engine", "type": "built", "properties": year}
     assert await agent.call("get_relations", entity_id="engine") == {"items": [built]}
     assert await _ids(agent, "follow_relations", start_id="ada", relation_types=["knows", "built"]) == ["engine"]
     near = await agent.call("get_subgraph", ids=["engine"])
@@ -83,7 +84,7 @@ async def _use_checkpoints(agent: Agent, registry: ServiceRegistry) -> None:
 
 async def _ids(agent: Agent, name: str, **arguments: Any) -> list[str]:
     found = (await agent.call(name, **arguments))["items"]
-    assert not any("vector" in each or "data" in each and "find" in name for each in found)
+    assert not any("vector" in each or ("data" in each and "find" in name) for each in found)
     return [each.get("id") or each["checkpoint_id"] for each in found]
 
 
