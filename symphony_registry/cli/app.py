@@ -85,7 +85,6 @@ for command in (
     migrate,
     stats,
     export,
-    mcp,
 ):
     app.command()(command)
 app.command("import")(import_)

@@ -26,7 +26,7 @@ def mcp(
         ),
     ] = None,
     max_items: Annotated[int, typer.Option(min=1, help="The most items of an answer.")] = 100,
-    max_bytes: Annotated[int, typer.Option(min=4000, help="The most bytes of an answer.")] = 50_000,
+    max_bytes: Annotated[int, typer.Option(min=4000, help="The most bytes of its items.")] = 50_000,
     http: Annotated[
         str | None,
         typer.Option(

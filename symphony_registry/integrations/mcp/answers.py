@@ -12,8 +12,6 @@ from symphony_registry.backends.values import JSONObject
 
 _SMALLEST = 64  # bytes of what is shown of a value
 
-LEAST_BYTES = 4000  # an id has 512, and each part of an item has its share
-
 
 class Answer(TypedDict):
     """What a tool has found."""

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from symphony_registry import ServiceRegistry
 from symphony_registry.integrations.mcp import Limits
-from symphony_registry.integrations.mcp.answers import LEAST_BYTES, shortened, size_of
+from symphony_registry.integrations.mcp.answers import shortened, size_of
 from tests.integrations.mcp.conftest import Agent, Connect
 
-LIMITS = Limits(items=7, bytes=LEAST_BYTES)
+LIMITS = Limits(items=7, bytes=4000)
 MANY = [f"i{number:02}" for number in range(40)]
 
 
