@@ -10,6 +10,7 @@ from pathlib import Path
 from litestar import Litestar, get
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from symphony_registry import VectorStoreBackend
 from symphony_registry.containers import RegistryContainer, build_container
@@ -18,7 +19,7 @@ CONFIG = Path(__file__).parent.parent / "config"
 
 
 @get("/similar/{id:str}")
-async def similar(id: str, store: NamedDependency[VectorStoreBackend]) -> list[str]:
+async def similar(id: FromPath[str], store: NamedDependency[VectorStoreBackend]) -> list[str]:
     """Find the nearest others of a document."""
     item = await store.get(id)
     if item is None:
