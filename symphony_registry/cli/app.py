@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -59,7 +60,8 @@ def _common(
     """See, check, start, read and move a deployment of symphony-registry."""
     for module in modules or ():
         try:
-            import_module(module)
+            with redirect_stdout(sys.stderr):  # standard output has what the command prints
+                import_module(module)
         except (Exception, SystemExit) as error:  # a script that ends here would end the command as if all were well
             needed = error.name if isinstance(error, ModuleNotFoundError) and error.name != module else None
             raise ProviderImportError(

@@ -47,16 +47,11 @@ def mcp(
         raise ProviderImportError(
             "mcp is not installed: pip install 'symphony-registry[mcp]'", name=error.name
         ) from error
-    registry = ServiceRegistry.from_config(env, config_dir)
-    asyncio.run(
-        serve(
-            registry,
-            allow_writes=allow_writes,
-            embed=None if embed is None else _function(embed),
-            limits=Limits(max_items, max_bytes),
-            http=address,
-        )
-    )
+    with redirect_stdout(sys.stderr):  # what modules print that are imported: standard output is the protocol's
+        registry = ServiceRegistry.from_config(env, config_dir)
+        function = None if embed is None else _function(embed)
+    limits = Limits(max_items, max_bytes)
+    asyncio.run(serve(registry, allow_writes=allow_writes, embed=function, limits=limits, http=address))
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -68,8 +63,7 @@ def _address(text: str) -> tuple[str, int]:
 
 def _function(path: str) -> Any:
     try:
-        with redirect_stdout(sys.stderr):  # standard output is the protocol's
-            found = pkgutil.resolve_name(path)
+        found = pkgutil.resolve_name(path)
     except Exception as error:
         raise ProviderImportError(
             f"--embed {path}: it could not be imported ({type(error).__name__}). Write it as package.module:function; "

@@ -54,7 +54,7 @@ class StoreTools:
     async def list_stores(self) -> Stores:
         """List the stores with their types and names, what they hold, and what is wrong with them. Begin here."""
         kinds = [(kind, name) for kind in BackendType for name in self._registry.list_backends(kind)]
-        return Stores(stores=[await self._described(kind, name) for kind, name in kinds])
+        return Stores(stores=await asyncio.gather(*(self._described(kind, name) for kind, name in kinds)))
 
     async def _described(self, kind: BackendType, name: str) -> Description:
         described = Description(type=kind, store=name)
