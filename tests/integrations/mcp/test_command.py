@@ -159,7 +159,17 @@ def test_what_modules_print_that_it_imports_is_no_message() -> None:
             f"from symphony_registry.backends.vector_store import FileVectorStore as f\nprint({name!r})\n"
         )
     Path("config/base.yaml").write_text("vector_stores: {default: {provider: 'providing:f', options: {path: data}}}")
-    command = "-m symphony_registry --import registering mcp --config-dir config --embed embedding:f".split()
+    command = [
+        "-m",
+        "symphony_registry",
+        "--import",
+        "registering",
+        "mcp",
+        "--config-dir",
+        "config",
+        "--embed",
+        "embedding:f",
+    ]
     done = subprocess.run([sys.executable, *command], check=True, input="", capture_output=True, text=True)
     assert (done.stdout, set(done.stderr.split())) == ("", {"registering", "embedding", "providing"})
 
