@@ -118,7 +118,7 @@ class Started:
 async def _started() -> AsyncIterator[Started]:
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *_command("--allow-writes"), stdin=pipe, stdout=pipe, stderr=pipe
+        sys.executable, "-Wd::ResourceWarning", *_command("--allow-writes"), stdin=pipe, stdout=pipe, stderr=pipe
     )
     try:
         yield Started(process)
@@ -139,8 +139,9 @@ async def test_however_it_ends_in_the_middle_of_a_call_its_stores_are_closed(end
         assert await server.process.wait() == (130 if end == "SIGINT" else 0)
         left = await server.stdout.read()
         assert all(json.loads(line)["jsonrpc"] == "2.0" for line in left.splitlines())
-        assert b"Traceback" not in await server.stderr.read()
-    assert Path("data/vectors/journal.jsonl").read_text().rstrip().endswith('"closed":true}')
+        printed = await server.stderr.read()
+        assert b"not closed" not in printed
+        assert b"Traceback" not in printed
     assert await _stored() == 1
 
 
