@@ -38,6 +38,7 @@ _FRAMEWORKS = {  # by module: the folder of its integration
     "llama_index": "llama_index",
     "mcp": "mcp",
 }
+os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")  # else pipelines report home
 _MISSING = [name for name in _FRAMEWORKS if find_spec(name) is None]
 collect_ignore = [
     path
