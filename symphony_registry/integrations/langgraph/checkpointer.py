@@ -26,7 +26,13 @@ from symphony_registry.integrations.langgraph.deltas import delta_history
 from symphony_registry.integrations.langgraph.forgetting import Thread, delete_runs
 from symphony_registry.integrations.langgraph.keys import Place, thread
 from symphony_registry.integrations.langgraph.reading import Listing, Reader
-from symphony_registry.integrations.langgraph.rows import checkpoint_items, copied_item, in_checkpoint, write_items
+from symphony_registry.integrations.langgraph.rows import (
+    checkpoint_items,
+    copied_item,
+    find_rows,
+    in_checkpoint,
+    write_items,
+)
 
 _STRATEGIES = ("keep_latest", "delete")
 
@@ -93,7 +99,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
             await delete_runs(self._store, run_ids)
 
     async def _copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        rows = await self._store.find_checkpoints(prefix=thread(str(source_thread_id)), include_data=True)
+        rows = await find_rows(self._store, prefix=thread(str(source_thread_id)))
         await self._store.save_checkpoints(copied_item(row, str(target_thread_id)) for row in rows)
 
     async def _prune(self, thread_ids: Sequence[str], strategy: str) -> None:

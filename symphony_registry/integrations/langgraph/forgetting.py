@@ -2,19 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from langgraph.checkpoint.serde.types import TASKS
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend, FoundCheckpoint
+from symphony_registry.backends.checkpoint_store import Checkpoint as Row
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import UnsupportedOperationError
 from symphony_registry.integrations.langgraph.keys import THREADS, Place, checkpoint_of, checkpoints_of, end
 from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
-    DELTA,
     WRITES,
     blobs_of,
+    find_rows,
     needs_sends,
     parent_of,
     place_of,
@@ -31,6 +32,7 @@ class Saved(NamedTuple):
     needs_sends: bool
     root: str | None
     """The root graph's checkpoint from which its subgraph was called."""
+    has_delta: bool
     blobs: Collection[str]
 
 
@@ -44,13 +46,13 @@ class Thread:
 
     async def keep_latest(self) -> None:
         """Delete all but the latest checkpoint of each namespace, and the subgraphs whose calls are deleted."""
-        if await self._has_deltas():
+        saved = await self._saved()
+        if _has_deltas(saved):
             raise UnsupportedOperationError(
                 f"The thread {self._thread_id!r} cannot be pruned: the value of its DeltaChannel is made of all of its "
                 'checkpoints. Keep it, or delete the whole thread: strategy="delete".'
             )
-        saved = await self._saved()
-        heads = {place.namespace: key for key, (place, *_) in saved.items()}  # the last of each, by id
+        heads = {each.place.namespace: key for key, each in saved.items()}  # the last of each, by id
         roots = {saved[key].place.checkpoint_id for key in saved if not saved[key].place.checkpoint_ns}
         root = max(filter(None, roots), default=None)
         kept: set[str] = set()
@@ -60,7 +62,7 @@ class Thread:
             if ":" in head.place.checkpoint_ns and head.root in roots and head.root != root:
                 continue
             kept.add(key)
-            if head.needs_sends and head.parent and await self._was_sent(head.parent):
+            if head.needs_sends and head.parent and head.parent.key in saved and await self._has_sends(head.parent):
                 kept.add(head.parent.key)
         for key in kept:
             parent = saved[key].parent
@@ -73,15 +75,12 @@ class Thread:
         saved = await self._saved()
         first = {saved[key].place.namespace: key for key in sorted(saved.keys() & keys, reverse=True)}
         followed = any(key > first.get(saved[key].place.namespace, key) for key in saved.keys() - keys)
-        if followed and await self._has_deltas():
+        if followed and _has_deltas(saved):
             raise UnsupportedOperationError(
                 f"The run's checkpoints in the thread {self._thread_id!r} cannot be deleted: the value of its "
                 "DeltaChannel in later checkpoints is made of them. Delete the later runs too, or the whole thread."
             )
         await self._delete(saved, saved.keys() & keys)
-
-    async def _has_deltas(self) -> bool:
-        return bool(await self._store.find_checkpoints(prefix=self._prefix, metadata_filter=DELTA, limit=1))
 
     async def _saved(self) -> dict[str, Saved]:
         return {
@@ -90,6 +89,7 @@ class Thread:
                 parent_of(row),
                 needs_sends(row),
                 (row["metadata"]["metadata"].get("parents") or {}).get(""),
+                "delta" in row["metadata"],
                 tuple(blobs_of(row).values()),
             )
             async for row in self._rows(CHECKPOINTS, include_data=True)
@@ -97,7 +97,7 @@ class Thread:
 
     async def _rows(
         self, metadata_filter: JSONObject, after: str | None = None, before: str | None = None, *, include_data: bool
-    ) -> AsyncIterator[FoundCheckpoint]:
+    ) -> AsyncIterator[Row]:
         """Yield what is selected, by id, a page at a time."""
         while rows := await self._store.find_checkpoints(
             prefix=self._prefix,
@@ -108,12 +108,12 @@ class Thread:
             include_data=include_data,
         ):
             for row in rows:
-                yield row
+                yield cast("Row", row)
             after = rows[-1]["checkpoint_id"]
 
-    async def _was_sent(self, place: Place) -> bool:
+    async def _has_sends(self, place: Place) -> bool:
         """Whether tasks were sent from this checkpoint."""
-        rows = await self._store.find_checkpoints(prefix=place.key, metadata_filter=WRITES, include_data=True)
+        rows = await find_rows(self._store, prefix=place.key, metadata_filter=WRITES)
         return any(row["data"]["channel"] == TASKS for row in rows)
 
     async def _unlink(self, key: str) -> None:
@@ -142,11 +142,13 @@ class Thread:
         await self._store.delete_checkpoints([*keys, *writes, *(dropped - referred)])
 
 
+def _has_deltas(saved: dict[str, Saved]) -> bool:
+    return any(each.has_delta for each in saved.values())
+
+
 async def delete_runs(store: CheckpointStoreBackend, run_ids: Sequence[str]) -> None:
     """Delete the checkpoints of these runs, one thread after the other."""
-    rows = await store.find_checkpoints(
-        prefix=THREADS, metadata_filter={"metadata.run_id": {"$in": list(run_ids)}}, include_data=True
-    )
+    rows = await find_rows(store, prefix=THREADS, metadata_filter={"metadata.run_id": {"$in": list(run_ids)}})
     threads: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         threads[place_of(row).thread_id].add(row["checkpoint_id"])

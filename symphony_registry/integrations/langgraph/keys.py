@@ -29,7 +29,7 @@ class Place(NamedTuple):
     @classmethod
     def of(cls, config: RunnableConfig) -> "Place":
         """Return where a configuration points."""
-        given = config["configurable"]
+        given = config.get("configurable", {})
         return cls(str(given["thread_id"]), given.get("checkpoint_ns", ""), given.get("checkpoint_id"))
 
     @property
@@ -76,7 +76,7 @@ def checkpoints_of(thread_id: str) -> str:
 
 
 def parts(id: str) -> list[str]:
-    """Return what an id is made of: the second part is the thread, the fourth the namespace, the fifth the checkpoint."""
+    """Return what an id is made of: thread, namespace and checkpoint are its second, fourth and fifth part."""
     return id.split("!")
 
 

@@ -9,7 +9,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend, FoundCheckpoint
+from symphony_registry.backends.checkpoint_store import Checkpoint as Row
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.values import JSONObject
@@ -26,6 +27,7 @@ from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
     blobs_of,
     checkpoint_tuple,
+    find_rows,
     needs_sends,
     parent_of,
 )
@@ -41,14 +43,12 @@ class Reader:
     serde: SerializerProtocol
     channels: Collection[str] | None = None
 
-    async def rows(self, place: Place) -> list[FoundCheckpoint]:
+    async def rows(self, place: Place) -> list[Row]:
         """Return a checkpoint and its writes, or nothing."""
         if place.checkpoint_id:
             return await self._at(place.key)
         before = None
-        while last := await self.store.find_checkpoints(
-            prefix=place.namespace, before=before, reverse=True, limit=1, include_data=True
-        ):
+        while last := await find_rows(self.store, prefix=place.namespace, before=before, reverse=True, limit=1):
             id = last[0]["checkpoint_id"]
             key = checkpoint_of(id)
             if id == key:
@@ -58,13 +58,11 @@ class Reader:
             before = key  # a run has saved writes before their checkpoint
         return []
 
-    async def _at(self, key: str) -> list[FoundCheckpoint]:
-        rows = await self.store.find_checkpoints(prefix=key, include_data=True)
+    async def _at(self, key: str) -> list[Row]:
+        rows = await find_rows(self.store, prefix=key)
         return rows if rows and rows[0]["checkpoint_id"] == key else []
 
-    async def tuples(
-        self, rows: list[FoundCheckpoint], writes: Mapping[str, list[FoundCheckpoint]] | None = None
-    ) -> list[CheckpointTuple]:
+    async def tuples(self, rows: list[Row], writes: Mapping[str, list[Row]] | None = None) -> list[CheckpointTuple]:
         """Return checkpoints with the values of their channels and their writes, if these are not given."""
         parents = {row["checkpoint_id"]: cast("Place", parent_of(row)).key for row in rows if needs_sends(row)}
         keys = set(parents.values()) if writes else {row["checkpoint_id"] for row in rows}.union(parents.values())
@@ -90,21 +88,21 @@ class Reader:
         cost = sum(ITEM + len(row.get("payload", b"")) / JSON_BYTES for row in read)
         return await here_or_in_thread(put_together, cost)
 
-    def _wants(self, write: FoundCheckpoint) -> bool:
+    def _wants(self, write: Row) -> bool:
         return self.channels is None or write["data"]["channel"] in self.channels
 
-    async def _writes(self, keys: Iterable[str]) -> dict[str, list[FoundCheckpoint]]:
+    async def _writes(self, keys: Iterable[str]) -> dict[str, list[Row]]:
         """Return the writes of checkpoints, by the ids of these: one range of each thread."""
         threads: dict[str, list[str]] = defaultdict(list)
         for key in sorted(keys):
             threads[parts(key)[1]].append(key)
-        found: dict[str, list[FoundCheckpoint]] = defaultdict(list)
+        found: dict[str, list[Row]] = defaultdict(list)
         for several in threads.values():
-            rows = await self.store.find_checkpoints(
+            rows = await find_rows(
+                self.store,
                 after=several[0],
                 before=end(several[-1]),
                 metadata_filter={"of": {"$in": sorted({parts(key)[4] for key in several})}},
-                include_data=True,
             )
             for row in rows:
                 found[checkpoint_of(row["checkpoint_id"])].append(row)
@@ -127,7 +125,7 @@ class Listing:
         self._thread: str | None = given.get("thread_id")
         self._ns: str | None = given.get("checkpoint_ns")
         self._id: str | None = given.get("checkpoint_id")
-        self._before: str | None = before["configurable"].get("checkpoint_id") if before else None
+        self._before: str | None = before.get("configurable", {}).get("checkpoint_id") if before else None
         self._filter: JSONObject = {**CHECKPOINTS, **_of_metadata(filter or {})}
         self._left = limit
         self._size = _FIRST if limit is None else _MOST
@@ -150,33 +148,33 @@ class Listing:
             self._left -= size
         return await self._reader.tuples(rows) if rows else []
 
-    async def _in_namespace(self, place: Place, size: int) -> list[FoundCheckpoint]:
+    async def _in_namespace(self, place: Place, size: int) -> list[Row]:
         if self._after_page is None and self._before:
             self._after_page = place._replace(checkpoint_id=self._before).key
-        rows = await self._reader.store.find_checkpoints(
+        rows = await find_rows(
+            self._reader.store,
             prefix=place.key if place.checkpoint_id else place.namespace,
             before=self._after_page,
             metadata_filter=self._filter,
             limit=size,
             reverse=True,
-            include_data=True,
         )
         if rows:
             self._after_page = rows[-1]["checkpoint_id"]
         return rows
 
-    async def _across_namespaces(self, size: int) -> list[FoundCheckpoint]:
+    async def _across_namespaces(self, size: int) -> list[Row]:
         if self._ids is None:
             infos = await self._reader.store.find_checkpoints(
                 prefix=THREADS if self._thread is None else checkpoints_of(str(self._thread)),
                 metadata_filter=self._filter,
             )
             self._ids = sorted(filter(self._chosen, (info["checkpoint_id"] for info in infos)), key=_newest_last)
-        rows: list[FoundCheckpoint] = []
+        rows: list[Row] = []
         while self._ids and len(rows) < size:
             ids = [self._ids.pop() for _ in range(min(size - len(rows), len(self._ids)))]
             found = await self._reader.store.get_checkpoints(ids)
-            rows += [cast("FoundCheckpoint", row) for row in found if row is not None]
+            rows += (row for row in found if row is not None)
         return rows
 
     def _chosen(self, id: str) -> bool:

@@ -17,7 +17,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
 
 from symphony_registry.backends.checkpoint_store import Checkpoint as Row
-from symphony_registry.backends.checkpoint_store.base import FoundCheckpoint, SavedItem
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
+from symphony_registry.backends.checkpoint_store.base import SavedItem
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.integrations.langgraph.keys import Place, part, thread
 
@@ -28,6 +29,11 @@ WRITES: JSONObject = {"of": {"$exists": True}}
 _OWN = {"metadata", "delta", "of"}  # a store adds more
 _SHORT = 200  # characters that are as well in each checkpoint as in a row of their own
 _SENDS_IN_VALUES = 4  # the version of checkpoints from which on their parents' writes do not matter
+
+
+async def find_rows(store: CheckpointStoreBackend, **selection: Any) -> list[Row]:
+    """Return what is selected, with its data."""
+    return cast("list[Row]", await store.find_checkpoints(**selection, include_data=True))
 
 
 def in_checkpoint(value: object) -> bool:
@@ -95,7 +101,7 @@ def write_items(
     return staying, replaced
 
 
-def copied_item(row: FoundCheckpoint, thread_id: str) -> SavedItem:
+def copied_item(row: Row, thread_id: str) -> SavedItem:
     """Return what was found, as an item to save in another thread."""
     id = thread(thread_id) + row["checkpoint_id"].split("!", 2)[2]
     data = row["data"]
@@ -105,23 +111,23 @@ def copied_item(row: FoundCheckpoint, thread_id: str) -> SavedItem:
     return id, data, metadata, row.get("payload")
 
 
-def place_of(row: FoundCheckpoint | Row) -> Place:
+def place_of(row: Row) -> Place:
     """Return where a checkpoint was saved."""
     return Place(*row["data"]["place"])
 
 
-def parent_of(row: FoundCheckpoint | Row) -> Place | None:
+def parent_of(row: Row) -> Place | None:
     """Return where a checkpoint's parent is."""
     parent = row["data"]["parent"]
     return place_of(row)._replace(checkpoint_id=parent) if parent else None
 
 
-def needs_sends(row: FoundCheckpoint | Row) -> bool:
+def needs_sends(row: Row) -> bool:
     """Whether what a checkpoint was sent is found among its parent's writes only."""
     return bool(row["data"]["v"] < _SENDS_IN_VALUES and row["data"]["parent"])
 
 
-def blobs_of(row: FoundCheckpoint | Row, channels: Collection[str] | None = None) -> dict[str, str]:
+def blobs_of(row: Row, channels: Collection[str] | None = None) -> dict[str, str]:
     """Return, by channel, the ids of the values that a checkpoint does not hold itself; only of `channels` if given."""
     place = place_of(row)
     return {
@@ -131,22 +137,22 @@ def blobs_of(row: FoundCheckpoint | Row, channels: Collection[str] | None = None
     }
 
 
-def value_of(serde: SerializerProtocol, row: FoundCheckpoint | Row) -> Any:
+def value_of(serde: SerializerProtocol, row: Row) -> Any:
     """Return what was serialised."""
     return serde.loads_typed((row["data"]["type"], row.get("payload", b"")))
 
 
-def in_order(writes: Sequence[FoundCheckpoint]) -> list[FoundCheckpoint]:
+def in_order(writes: Sequence[Row]) -> list[Row]:
     """Return the writes of a step in the order in which they are applied."""
     return sorted(writes, key=lambda row: (row["data"]["task_path"], row["data"]["task_id"], row["data"]["idx"]))
 
 
 def checkpoint_tuple(
     serde: SerializerProtocol,
-    row: FoundCheckpoint,
+    row: Row,
     blobs: Mapping[str, Row],
-    writes: Sequence[FoundCheckpoint],
-    parent_writes: Sequence[FoundCheckpoint],
+    writes: Sequence[Row],
+    parent_writes: Sequence[Row],
 ) -> CheckpointTuple:
     """Put a checkpoint together; `blobs` has the values of its channels, by channel."""
     checkpoint: Checkpoint = value_of(serde, row)
