@@ -3,9 +3,8 @@
 from typing import Any, Literal
 
 import pytest
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 
 from symphony_registry.integrations.langgraph import RegistrySaver
 from tests.integrations.langgraph.graphs import ANSWER, FIRST, THREAD, comparable, graph, without_ids
