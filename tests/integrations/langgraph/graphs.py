@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.graph import END, START, StateGraph, add_messages
 from langgraph.graph.state import CompiledStateGraph
@@ -53,7 +54,7 @@ def graph(checkpointer: BaseCheckpointSaver[Any]) -> CompiledStateGraph[Any, Any
     asking.add_edge(START, "ask")
     asking.add_edge("ask", END)
     builder = StateGraph(State)
-    builder.add_node("count", count)
+    builder.add_node("count", count, input_schema=Word)  # type: ignore[arg-type]
     builder.add_node("asking", asking.compile())
     builder.add_node("answer", answer)
     builder.add_conditional_edges(START, fan_out, ["count"])
@@ -63,11 +64,29 @@ def graph(checkpointer: BaseCheckpointSaver[Any]) -> CompiledStateGraph[Any, Any
     return builder.compile(checkpointer=checkpointer)
 
 
+class Log(TypedDict):
+    """What a graph keeps as changes."""
+
+    lines: Annotated[
+        list[str],
+        DeltaChannel(lambda lines, more: [*lines, *(each for one in more for each in one)], snapshot_frequency=3),
+    ]
+
+
+def logging(checkpointer: BaseCheckpointSaver[Any]) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Compile a graph of two parallel nodes whose state is saved as its changes."""
+    builder = StateGraph(Log)
+    for name in ("one", "two"):
+        builder.add_node(name, lambda log, name=name: {"lines": [f"{name} after {len(log['lines'])}"]})
+        builder.add_edge(START, name)
+    return builder.compile(checkpointer=checkpointer)
+
+
 def comparable(history: Iterable[CheckpointTuple]) -> list[Any]:
     """Return a history without what differs by run: ids by their first appearance, no times and no versions."""
     names: dict[str, str] = {}
 
-    def named(id: str | None) -> str | None:
+    def named(id: str) -> str:
         return id and names.setdefault(id, f"id-{len(names)}")
 
     def namespace(ns: str) -> list[Any]:
@@ -77,7 +96,7 @@ def comparable(history: Iterable[CheckpointTuple]) -> list[Any]:
         (
             namespace(found.config["configurable"]["checkpoint_ns"]),
             named(found.checkpoint["id"]),
-            named(found.parent_config and found.parent_config["configurable"]["checkpoint_id"]),
+            named(found.parent_config["configurable"]["checkpoint_id"] if found.parent_config else ""),
             {name: value for name, value in found.checkpoint["channel_values"].items() if not name.startswith("__")},
             sorted(found.checkpoint["channel_versions"]),
             {ns: named(id) for ns, id in sorted(found.metadata.get("parents", {}).items()) if not ns},

@@ -1,10 +1,11 @@
 """Saving steps of a thread as a graph does."""
 
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import CheckpointMetadata, empty_checkpoint
+from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
 
 from symphony_registry.integrations.langgraph import RegistrySaver
 
@@ -26,19 +27,14 @@ async def step(
 ) -> RunnableConfig:
     """Save a checkpoint after that of `config`, with new values of these channels and the old ones of the others."""
     parent = await saver.aget_tuple(config)
-    checkpoint = empty_checkpoint()
-    new = {name: saver.get_next_version(None, None) for name in values or {}}
-    checkpoint.update(v=v, id=str(uuid6()))
-    if parent:
-        checkpoint.update({key: parent.checkpoint[key] for key in ("channel_values", "channel_versions")})  # type: ignore[literal-required, misc]
-        new = {
-            name: saver.get_next_version(parent.checkpoint["channel_versions"].get(name), None)  # type: ignore[arg-type]
-            for name in new
-        }
-    checkpoint["channel_values"] |= values or {}
-    checkpoint["channel_versions"] |= new
+    checkpoint = {**empty_checkpoint(), "v": v, "id": str(uuid6())}
+    old = parent.checkpoint if parent else empty_checkpoint()
+    kept = {name: value for name, value in old["channel_values"].items() if not isinstance(value, _DeltaSnapshot)}
+    new = {name: saver.get_next_version(old["channel_versions"].get(name), None) for name in values or {}}  # type: ignore[arg-type]
+    checkpoint["channel_values"] = {**kept, **(values or {})}
+    checkpoint["channel_versions"] = {**old["channel_versions"], **new}
     described: CheckpointMetadata = {"source": "loop", "step": 0, "parents": {}, **metadata}  # type: ignore[typeddict-item]
-    return await saver.aput(parent.config if parent else config, checkpoint, described, new)  # type: ignore[arg-type]
+    return await saver.aput(parent.config if parent else config, cast("Checkpoint", checkpoint), described, {**new})
 
 
 async def steps(saver: RegistrySaver, thread_id: str, number: int, **metadata: Any) -> list[RunnableConfig]:

@@ -100,7 +100,7 @@ async def test_two_thousand_steps_are_read_in_few_calls_and_a_page_reads_no_more
 
 
 async def test_without_a_namespace_the_newest_of_all_come_first(saver: RegistrySaver) -> None:
-    ids = []
+    ids: list[str] = []
     for n in range(30):
         saved = await step(saver, at("one", f"ns:{n % 3}"), {"a": [n]})
         await saver.aput_writes(saved, [("channel", n)], "task")
@@ -148,9 +148,8 @@ async def test_a_checkpoint_that_is_named_is_the_only_one(saver: RegistrySaver) 
 )
 async def test_a_filter_means_equal_metadata_whatever_its_keys(saver: RegistrySaver, filter: dict[str, Any]) -> None:
     await step(saver, at("one"), a={"b": 1}, nested=1, step=3)
-    saved = await step(
-        saver, at("one"), **{"a.b": 1, "a\\": {"c": [1, 2]}, "$a": "$b", "nested": {"$gt": 0}, "": None, "step": 3}
-    )
+    metadata: dict[str, Any] = {"a.b": 1, "a\\": {"c": [1, 2]}, "$a": "$b", "nested": {"$gt": 0}, "": None, "step": 3}
+    saved = await step(saver, at("one"), **metadata)
     for config in (at("one"), None):
         assert await listed(saver, config, filter=filter) == [saved["configurable"]["checkpoint_id"]]
 

@@ -198,10 +198,8 @@ async def test_without_await_on_the_event_loop_it_says_what_to_await(saver: Regi
         next(saver.list(at("one")))
 
 
-def test_every_operation_works_without_await(
-    blocking_saver: RegistrySaver, blocking_registry: BlockingRegistry
-) -> None:
-    saver = blocking_saver
+def test_every_operation_works_without_await(blocking_registry: BlockingRegistry) -> None:
+    saver = RegistrySaver(blocking_registry.checkpoint_store())
     saved = asyncio.run(steps(saver, "one", 3, run_id="run"))[-1]
     saver.put_writes(saved, [("channel", 1)], "task")
     assert len(list(saver.list(at("one")))) == 3
