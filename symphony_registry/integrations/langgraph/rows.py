@@ -161,7 +161,7 @@ def checkpoint_tuple(
         sends = [value_of(serde, each) for each in in_order(parent_writes) if each["data"]["channel"] == TASKS]
         if sends:
             checkpoint["channel_values"][TASKS] = sends
-            checkpoint["channel_versions"][TASKS] = max(checkpoint["channel_versions"].values(), default=1)
+            checkpoint["channel_versions"][TASKS] = max(checkpoint["channel_versions"].values(), default=f"{1:032}")
     parent = parent_of(row)
     return CheckpointTuple(
         config=place_of(row).config,
