@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import Checkpoint
 from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store import Checkpoint, InMemoryCheckpointStore
-from symphony_registry.backends.checkpoint_store.base import FoundCheckpoint
+from symphony_registry.backends.checkpoint_store import Checkpoint as Row
+from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
+from symphony_registry.backends.checkpoint_store.base import FoundCheckpoint, SavedItem
 from symphony_registry.integrations.langgraph import RegistrySaver
 from tests.integrations.langgraph.steps import at, step, steps
 
@@ -18,21 +20,32 @@ class CountingStore(InMemoryCheckpointStore):
     """A store that counts calls and what they gave."""
 
     calls = 0
+    saved = 0
+    spanned = 0  # ids in the ranges that were asked for whole
     rows: list[str]
 
     def reset(self) -> None:
         """Count from now on."""
-        self.calls, self.rows = 0, []
+        self.calls, self.saved, self.spanned, self.rows = 0, 0, 0, []
+
+    @override
+    async def save_checkpoints(self, items: Iterable[SavedItem], *, if_absent: bool = False) -> int:
+        self.calls += 1
+        saved = await super().save_checkpoints(items, if_absent=if_absent)
+        self.saved += saved
+        return saved
 
     @override
     async def find_checkpoints(self, **selection: Any) -> list[FoundCheckpoint]:
         self.calls += 1
         found = await super().find_checkpoints(**selection)
         self.rows += [each["checkpoint_id"] for each in found]
+        if "limit" not in selection:
+            self.spanned += await self.count(**{name: selection.get(name) for name in ("after", "before")})
         return found
 
     @override
-    async def get_checkpoints(self, ids: Iterable[str]) -> list[Checkpoint | None]:
+    async def get_checkpoints(self, ids: Iterable[str]) -> list[Row | None]:
         self.calls += 1
         found = await super().get_checkpoints(ids)
         self.rows += [each["checkpoint_id"] for each in found if each]
@@ -71,6 +84,21 @@ async def test_a_checkpoint_comes_with_its_writes_in_one_call(counting: Counting
     assert (counting.calls, len(counting.rows)) == (1, 11)
 
 
+async def test_a_step_saves_by_one_call_what_is_new(counting: CountingStore) -> None:
+    saver = RegistrySaver(counting)
+    await steps(saver, "one", 5)
+    found = await saver.aget_tuple(at("one"))
+    assert found
+    checkpoint = {**found.checkpoint, "id": "later"}
+    counting.reset()
+    new = {"messages": found.checkpoint["channel_versions"]["messages"]}
+    await saver.aput(found.config, cast("Checkpoint", checkpoint), found.metadata, new)
+    assert (counting.calls, counting.saved) == (1, 2)
+    counting.reset()
+    await saver.aput_writes(found.config, [("messages", n) for n in range(5)], "task")
+    assert (counting.calls, counting.saved) == (1, 5)
+
+
 @pytest.mark.slow
 async def test_two_thousand_steps_are_read_in_few_calls_and_a_page_reads_no_more_than_it_gives(
     counting: CountingStore,
@@ -91,7 +119,7 @@ async def test_two_thousand_steps_are_read_in_few_calls_and_a_page_reads_no_more
     counting.reset()
     middle: RunnableConfig = {"configurable": {"thread_id": "one", "checkpoint_id": ids[1000]}}
     assert await listed(saver, at("one"), before=middle, limit=10) == ids[1001:1011]
-    assert (counting.calls, len(counting.rows)) == (3, 30)
+    assert (counting.calls, len(counting.rows), counting.spanned) == (3, 30, 19)
     counting.reset()
     async for found in saver.alist(at("one")):
         assert found.checkpoint["channel_values"] == {"last": [1999]}
