@@ -63,30 +63,40 @@ class Reader:
         return rows if rows and rows[0]["checkpoint_id"] == key else []
 
     async def tuples(self, rows: list[Row], writes: Mapping[str, list[Row]] | None = None) -> list[CheckpointTuple]:
-        """Return checkpoints with the values of their channels and their writes, if these are not given."""
+        """Return checkpoints with the values of their channels and their writes, if these are not given.
+
+        Those that were deleted since they were read are left out.
+        """
         parents = {row["checkpoint_id"]: cast("Place", parent_of(row)).key for row in rows if needs_sends(row)}
         keys = set(parents.values()) if writes else {row["checkpoint_id"] for row in rows}.union(parents.values())
         found = {**await self._writes(keys), **(writes or {})}
-        wanted = [blobs_of(row, self.channels) for row in rows]
-        ids = sorted({id for blobs in wanted for id in blobs.values()})
-        blobs = {blob["checkpoint_id"]: blob for blob in await self.store.get_checkpoints(ids) if blob} if ids else {}
+        wanted = {row["checkpoint_id"]: blobs_of(row, self.channels) for row in rows}
+        blobs = await self._present({id for named in wanted.values() for id in named.values()})
+        lacking = {key for key, named in wanted.items() if not blobs.keys() >= set(named.values())}
+        gone = lacking - (await self._present(lacking)).keys()
 
         def put_together() -> list[CheckpointTuple]:
             return [
                 checkpoint_tuple(
                     self.serde,
                     row,
-                    {name: blobs[id] for name, id in named.items() if id in blobs},
+                    {name: blobs[id] for name, id in wanted[row["checkpoint_id"]].items() if id in blobs},
                     [each for each in found.get(row["checkpoint_id"], []) if self._wants(each)],
                     found.get(parents.get(row["checkpoint_id"], ""), []),
                 )
-                for row, named in zip(rows, wanted, strict=True)
+                for row in rows
+                if row["checkpoint_id"] not in gone
             ]
 
-        read = [*rows, *(blobs[id] for named in wanted for id in named.values() if id in blobs)]
+        read = [*rows, *(blobs[id] for named in wanted.values() for id in named.values() if id in blobs)]
         read += [each for several in found.values() for each in several]
         cost = sum(ITEM + len(row.get("payload", b"")) / JSON_BYTES for row in read)
         return await here_or_in_thread(put_together, cost)
+
+    async def _present(self, ids: Collection[str]) -> dict[str, Row]:
+        """Return what is saved under these ids."""
+        rows = await self.store.get_checkpoints(sorted(ids)) if ids else []
+        return {row["checkpoint_id"]: row for row in rows if row is not None}
 
     def _wants(self, write: Row) -> bool:
         return self.channels is None or write["data"]["channel"] in self.channels
@@ -127,26 +137,26 @@ class Listing:
         self._id: str | None = given.get("checkpoint_id")
         self._before: str | None = before.get("configurable", {}).get("checkpoint_id") if before else None
         self._filter: JSONObject = {**CHECKPOINTS, **_of_metadata(filter or {})}
-        self._left = limit
+        self._left = None if limit is None else max(limit, 0)
         self._size = _FIRST if limit is None else _MOST
         self._ids: list[str] | None = None
         self._after_page: str | None = None
 
     async def page(self) -> list[CheckpointTuple]:
         """Return the next checkpoints; none are left if there are none."""
-        size = self._size if self._left is None else min(self._size, self._left)
-        if size <= 0:
-            return []
-        self._size = min(2 * self._size, _MOST)
-        if self._thread is None or self._ns is None:
-            rows = await self._across_namespaces(size)
-        else:
-            rows = await self._in_namespace(Place(str(self._thread), self._ns, self._id), size)
-        if len(rows) < size:
-            self._left = 0
-        elif self._left is not None:
-            self._left -= size
-        return await self._reader.tuples(rows) if rows else []
+        while size := self._size if self._left is None else min(self._size, self._left):
+            self._size = min(2 * self._size, _MOST)
+            if self._thread is None or self._ns is None:
+                rows = await self._across_namespaces(size)
+            else:
+                rows = await self._in_namespace(Place(str(self._thread), self._ns, self._id), size)
+            if len(rows) < size:
+                self._left = 0
+            elif self._left is not None:
+                self._left -= size
+            if found := await self._reader.tuples(rows):
+                return found
+        return []
 
     async def _in_namespace(self, place: Place, size: int) -> list[Row]:
         if self._after_page is None and self._before:
@@ -173,8 +183,7 @@ class Listing:
         rows: list[Row] = []
         while self._ids and len(rows) < size:
             ids = [self._ids.pop() for _ in range(min(size - len(rows), len(self._ids)))]
-            found = await self._reader.store.get_checkpoints(ids)
-            rows += (row for row in found if row is not None)
+            rows += (row for row in await self._reader.store.get_checkpoints(ids) if row is not None)
         return rows
 
     def _chosen(self, id: str) -> bool:

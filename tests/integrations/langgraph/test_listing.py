@@ -1,7 +1,7 @@
 """What a saver finds, and what finding costs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import pytest
@@ -41,7 +41,7 @@ class CountingStore(InMemoryCheckpointStore):
         found = await super().find_checkpoints(**selection)
         self.rows += [each["checkpoint_id"] for each in found]
         if "limit" not in selection:
-            self.spanned += await self.count(**{name: selection.get(name) for name in ("after", "before")})
+            self.spanned += await self.count(after=selection.get("after"), before=selection.get("before"))
         return found
 
     @override
@@ -200,3 +200,34 @@ async def test_a_history_goes_on_while_the_thread_grows_and_is_deleted(saver: Re
         if seen == 25:
             await asyncio.gather(saver.adelete_thread("one"))
     assert seen in (25, 30)
+
+
+class InterruptedStore(InMemoryCheckpointStore):
+    """A store in which something happens before values are read."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    @override
+    async def get_checkpoints(self, ids: Iterable[str]) -> list[Row | None]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            await meanwhile()
+        return await super().get_checkpoints(ids)
+
+
+async def test_what_is_deleted_while_it_is_read_is_found_whole_or_not_at_all() -> None:
+    async with InterruptedStore() as store:
+        saver = RegistrySaver(store)
+        first, *_ = await steps(saver, "one", 30)
+
+        async def prune() -> None:
+            await saver.aprune(["one"])
+
+        store.meanwhile = prune
+        assert await saver.aget_tuple(first) is None
+        await steps(saver, "one", 30)
+        store.meanwhile = prune
+        (kept,) = [each async for each in saver.alist(at("one"))]
+        assert kept.checkpoint["channel_values"] == {"setting": ["fixed"], "messages": list(range(30))}
+        store.meanwhile = lambda: saver.adelete_thread("one")
+        assert await saver.aget_tuple(at("one")) is None

@@ -35,6 +35,16 @@ async def test_a_value_is_saved_once_however_many_steps_have_it(
     assert await checkpoint_store.count() == 10 + 10 + 1  # checkpoints, messages, setting
 
 
+async def test_a_value_that_the_graph_calls_old_but_never_saved_is_left_out(saver: RegistrySaver) -> None:
+    saved = await step(saver, at("one"), {"a": [1]})
+    found = await saver.aget_tuple(saved)
+    assert found
+    await saver.aput(at("two"), found.checkpoint, found.metadata, {})
+    copied = await saver.aget_tuple(at("two"))
+    assert copied
+    assert copied.checkpoint["channel_values"] == {}
+
+
 async def test_no_thread_sees_another_whatever_their_names(
     saver: RegistrySaver, checkpoint_store: CheckpointStoreBackend
 ) -> None:
