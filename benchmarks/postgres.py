@@ -61,6 +61,21 @@ class Server:
         pool, kept = await self._stack.enter_async_context(ByHand.opened(self.dsn, self.hand, **settings))
         return {BY_HAND: pool, KEPT: kept}
 
+    async def sizes(self, *tables: str) -> list[int]:
+        """Return the bytes that each list of tables takes, with their indexes."""
+        connection = await asyncpg.connect(self.dsn)
+        sizes = [
+            sum(
+                [
+                    await connection.fetchval("SELECT pg_total_relation_size($1::regclass)", each)
+                    for each in names.split(", ")
+                ]
+            )
+            for names in tables
+        ]
+        await connection.close()
+        return sizes
+
     async def analyze(self, ours: Sequence[str], hand: Sequence[str]) -> None:
         """Let the planner know what the tables hold, as it does by itself after a while."""
         for schema, tables in ((self.ours, ours), (self.hand, hand)):

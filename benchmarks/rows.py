@@ -11,12 +11,14 @@ from benchmarks import (
     durable,
     graph,
     growth,
+    langchain_stores,
     opening,
     postgres,
     postgres_search,
     process,
     registry,
     report,
+    savers,
     selection,
     threads,
     vectors,
@@ -46,6 +48,8 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         checkpoints.small,
         threads.threads,
         threads.threads_growth,
+        savers.savers,
+        langchain_stores.langchain,
         registry.registry,
         registry.blocking,
         growth.growth,
@@ -56,6 +60,8 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         postgres.postgres_graph,
         postgres.postgres_checkpoints,
         threads.postgres_threads,
+        savers.postgres_savers,
+        langchain_stores.postgres_langchain,
     )
 }
 

@@ -133,10 +133,10 @@ async def _asked(backend: StorageBackend, found: Checked, seconds: float) -> Che
     latency = time.perf_counter() - started
     async with limited(seconds, f"{backend} did not give its version"):
         engine = await backend.version()
-    return found._replace(latency=latency, engine=engine, items=await _counted(backend, seconds))
+    return found._replace(latency=latency, engine=engine, items=await counted(backend, seconds))
 
 
-async def _counted(backend: StorageBackend, seconds: float) -> dict[str, int]:
+async def counted(backend: StorageBackend, seconds: float) -> dict[str, int]:
     """Return how many items there are, by kind; none where the provider cannot count them, or not in time."""
     try:
         async with limited(seconds, f"{backend} did not count its items"):

@@ -20,7 +20,7 @@ from typing import Any
 
 from symphony_registry.errors import RegistryError, StorageLockedError, WrongEventLoopError
 from torture import ROOT
-from torture.subjects import SUBJECTS, Subject, eager_compaction, logged
+from torture.subjects import SUBJECTS, Subject, logged, on_small_data
 from torture.tally import Tally
 
 _CONTENDERS = 3
@@ -53,7 +53,7 @@ def main() -> None:
 def run(tally: Tally, rounds: int, seed: int, subjects: Sequence[Subject] = SUBJECTS) -> None:
     """Let processes contend for `rounds` openings each, then event loops and tasks."""
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as base, logged(), eager_compaction():
+    with tempfile.TemporaryDirectory() as base, logged(), on_small_data():
         for subject in subjects:
             with tally.trying(f"{subject.name}, processes"):
                 _processes(tally, subject, Path(base, f"{subject.name} processes"), rounds, rng)

@@ -26,11 +26,11 @@ from torture.subjects import (
     Subject,
     assert_same,
     at_rest,
-    eager_compaction,
     effects,
     explain,
     gathered,
     logged,
+    on_small_data,
     read_and_write,
 )
 from torture.tally import Tally
@@ -124,7 +124,7 @@ def moved_lines(files: Files) -> Iterator[Damage]:
 def run(tally: Tally, stride: int, seed: int, subjects: Sequence[Subject] = SUBJECTS) -> None:
     """Damage each store, closed and not closed, at every `stride`-th place."""
     rng = random.Random(seed)
-    with asyncio.Runner() as runner, scratch() as base, eager_compaction():
+    with asyncio.Runner() as runner, scratch() as base, on_small_data():
         for subject in subjects:
             for closed in (True, False):
                 with logged():

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
-from torture.subjects import eager_compaction
+from torture.subjects import on_small_data
 
 SLOTS = 64
 PARTS = 5
@@ -132,7 +132,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             try:
-                with eager_compaction():
+                with on_small_data():
                     options = {"path": directory, "durability": durability}
                     asyncio.run(_write(STORES[subject], options, int(number), way))
             finally:

@@ -26,11 +26,11 @@ from torture.subjects import (
     applied,
     assert_same,
     at_rest,
-    eager_compaction,
     effects,
     explain,
     gathered,
     logged,
+    on_small_data,
     one,
     reopen,
     timeless,
@@ -92,7 +92,8 @@ class Disk:
         if name == "close":
             call()  # which lets go of the descriptor, whatever it says
         elif way == "short":
-            descriptor, data, offset = arguments
+            descriptor, given, offset = arguments
+            data = b"".join(given) if name == "pwritev" else given
             os.pwrite(descriptor, data[: len(data) // 2], offset)
         elif way == "lost":
             inode = os.fstat(arguments[0]).st_ino
@@ -194,7 +195,7 @@ def faults(calls: Sequence[str]) -> Iterator[Fault]:
 
 def run(tally: Tally, stride: int = 1, subjects: Sequence[Subject] = SUBJECTS) -> None:
     """Run each script with every `stride`-th fault, and the recovery of a store that was killed in a write."""
-    with asyncio.Runner() as runner, scratch() as base, eager_compaction(), logged():
+    with asyncio.Runner() as runner, scratch() as base, on_small_data(), logged():
         for subject in subjects:
             files = runner.run(interrupted(subject, Path(base, f"{subject.name} interrupted")))
             recovery = (one(partial(_write_first, subject)), one(reopen))

@@ -28,7 +28,7 @@ from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowled
 from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 from tests.helpers.plain import DictCheckpointStoreWithBulk, DictGraphWithListing, DictVectorStore
 from torture.disk import copy_files, scratch
-from torture.subjects import at_rest, eager_compaction, logged
+from torture.subjects import at_rest, logged, on_small_data
 from torture.tally import Tally
 
 Operation: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any]]"
@@ -217,7 +217,7 @@ class Agreement(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._stack = ExitStack()
-        self._stack.enter_context(eager_compaction())
+        self._stack.enter_context(on_small_data())
         self._stack.enter_context(logged())
         self._base = Path(self._stack.enter_context(scratch()))
         self._runner = self._stack.enter_context(asyncio.Runner())

@@ -15,7 +15,7 @@ from typing import Any
 
 from symphony_registry.errors import RegistryError, StorageError
 from torture.disk import copy_files, scratch
-from torture.subjects import SUBJECTS, Subject, assert_same, at_rest, eager_compaction, logged, timeless
+from torture.subjects import SUBJECTS, Subject, assert_same, at_rest, logged, on_small_data, timeless
 from torture.tally import Tally
 
 STEPS = 12
@@ -116,7 +116,7 @@ def run(tally: Tally, count: int, seed: int, subjects: Sequence[Subject] = SUBJE
     rng = random.Random(seed)
     home = Path.cwd()
     try:
-        with asyncio.Runner() as runner, scratch() as base, eager_compaction(), logged():
+        with asyncio.Runner() as runner, scratch() as base, on_small_data(), logged():
             for subject in subjects:
                 for number in range(count):
                     directory = Path(base, f"{subject.name} {number}")

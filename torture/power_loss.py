@@ -23,11 +23,11 @@ from torture.subjects import (
     Effect,
     Step,
     Subject,
-    eager_compaction,
     effects,
     explain,
     gathered,
     logged,
+    on_small_data,
     one,
     read_and_write,
 )
@@ -265,7 +265,7 @@ def subsets(pending: Sequence[Pending], most: int, rng: random.Random) -> Iterat
 def run(tally: Tally, each: int, again: int, seed: int, subjects: Sequence[Subject] = SUBJECTS) -> None:
     """Open up to `each` states of every moment of a run, and of each `again`-th recovery's own run four a moment."""
     rng = random.Random(seed)
-    with asyncio.Runner() as runner, scratch() as base, eager_compaction(), logged():
+    with asyncio.Runner() as runner, scratch() as base, on_small_data(), logged():
         for subject in subjects:
             root = Path(base, subject.name)
             root.mkdir()

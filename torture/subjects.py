@@ -18,6 +18,7 @@ from symphony_registry.backends.checkpoint_store import FileCheckpointStore
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
 from symphony_registry.providers.embedded import log
+from symphony_registry.providers.embedded.journal import segment
 from symphony_registry.providers.embedded.vectors import codec
 
 Content: TypeAlias = dict[tuple[str, ...], Any]
@@ -186,9 +187,14 @@ SUBJECTS = (
 
 
 @contextmanager
-def eager_compaction() -> Iterator[None]:
-    """Let a journal be compacted as soon as most of it is superseded, and have a snapshot however small it is."""
-    with patch.object(log, "_MANY_LINES", 2), patch.object(codec, "_LARGE", 0):
+def on_small_data() -> Iterator[None]:
+    """Do with little data what is done with much: compact, write snapshots, make room for large writes."""
+    with (
+        patch.object(log, "_MANY_LINES", 2),
+        patch.object(codec, "_LARGE", 0),
+        patch.object(segment, "_MOST_PADDING", 2000),
+        patch.object(segment, "_LEAST_PADDING", 1000),
+    ):
         yield
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from symphony_registry.cli.check import check
 from symphony_registry.cli.delete import delete
 from symphony_registry.cli.graph import graph
 from symphony_registry.cli.init import init
+from symphony_registry.cli.mcp import mcp
 from symphony_registry.cli.migrate import migrate
 from symphony_registry.cli.output import print_error
 from symphony_registry.cli.providers import providers
@@ -58,7 +60,8 @@ def _common(
     """See, check, start, read and move a deployment of symphony-registry."""
     for module in modules or ():
         try:
-            import_module(module)
+            with redirect_stdout(sys.stderr):  # standard output has what the command prints
+                import_module(module)
         except (Exception, SystemExit) as error:  # a script that ends here would end the command as if all were well
             needed = error.name if isinstance(error, ModuleNotFoundError) and error.name != module else None
             raise ProviderImportError(
@@ -69,9 +72,25 @@ def _common(
             ) from error
 
 
-for command in (check, show, providers, schema, init, graph, get, find, count, search, delete, migrate, stats, export):
+for command in (
+    check,
+    show,
+    providers,
+    schema,
+    init,
+    graph,
+    get,
+    find,
+    count,
+    search,
+    delete,
+    migrate,
+    stats,
+    export,
+):
     app.command()(command)
 app.command("import")(import_)
+app.command()(mcp)
 
 
 def run(arguments: Sequence[str] | None) -> int:

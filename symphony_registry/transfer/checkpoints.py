@@ -1,8 +1,8 @@
 """What a checkpoint store holds."""
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import AsyncIterator, Sequence
 
+from pybase64 import b64decode, b64encode_as_string
 from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store.base import (
@@ -80,14 +80,14 @@ class Checkpoints(Collection[CheckpointStoreBackend]):
     def line(self, item: StoredItem) -> bytes:
         if "payload" not in item:
             return super().line(item)
-        return super().line({**item, "payload": b2a_base64(item["payload"], newline=False).decode()})
+        return super().line({**item, "payload": b64encode_as_string(item["payload"])})
 
     @override
     def parsed(self, line: JSONObject) -> StoredItem:
         if "payload" not in line:
             return line
         try:
-            return {**line, "payload": a2b_base64(line["payload"], strict_mode=True)}
+            return {**line, "payload": b64decode(line["payload"], validate=True)}
         except (TypeError, ValueError) as error:
             raise InvalidValueError(f"the payload is not base64: {error}") from error
 

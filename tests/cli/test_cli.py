@@ -26,6 +26,7 @@ COMMANDS = [
     "stats",
     "export",
     "import",
+    "mcp",
 ]
 
 

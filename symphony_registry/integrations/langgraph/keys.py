@@ -2,9 +2,9 @@
 
 A checkpoint's id begins with its thread and namespace, and is the beginning of its writes' ids:
 
-    thread!<thread>!c!<namespace>!<checkpoint>!
-    thread!<thread>!c!<namespace>!<checkpoint>!<task>!<number of the write>
-    thread!<thread>!b!<namespace>!<channel>!<version>
+    langgraph/thread!<thread>!c!<namespace>!<checkpoint>!
+    langgraph/thread!<thread>!c!<namespace>!<checkpoint>!<task>!<number of the write>
+    langgraph/thread!<thread>!b!<namespace>!<channel>!<version>
 """
 
 from hashlib import sha256
@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 
 from langchain_core.runnables import RunnableConfig
 
-THREADS = "thread!"
+THREADS = "langgraph/thread!"
 _MOST = 110  # bytes of a part; four of them fit an id
 _DIGITS = 32
 # Escaped, characters keep their order, and stand before all others and after the separator.

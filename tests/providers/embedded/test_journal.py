@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,7 +30,7 @@ from symphony_registry.errors import (
     StorageFormatError,
     StorageLockedError,
 )
-from symphony_registry.providers.embedded.journal import Journal
+from symphony_registry.providers.embedded.journal import Journal, segment
 from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import closing_line, encode_group, header
 
@@ -123,7 +123,7 @@ class TestOlderVersion:
         """Make a store of version 2."""
         directory.mkdir()
         records = [{**header("checkpoint_store"), "version": 2}, *self.OLD]
-        lines = [line for number, record in enumerate(records) for line in encode_group([record], number)]
+        lines = [b"".join(parts) for number, record in enumerate(records) for parts in encode_group([record], number)]
         path = directory / "journal.jsonl"
         path.write_bytes(b"".join([*lines, closing_line(len(records))]))
         return path
@@ -184,7 +184,7 @@ class TestDirectory:
             ({**header("test"), "version": 9}, "has the format version 9; this package reads versions up to 3"),
             ({**header("test"), "format": "x"}, "is not a journal of this package"),
         ):
-            path.write_bytes(content := b"".join(encode_group([other], 0)))
+            path.write_bytes(content := b"".join(next(encode_group([other], 0))))
             with pytest.raises(StorageFormatError, match=message):
                 read(directory)
             assert path.read_bytes() == content
@@ -312,6 +312,24 @@ class TestDamage:
             journal.path.write_bytes(state)
             assert read(directory) == [first]
 
+    def test_a_large_write_makes_room_for_more_that_is_left_blank(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(segment, "_MOST_PADDING", 1000)
+        journal = opened(directory)
+        sizes, records = [], [{"n": number, "text": "x" * 2000} for number in range(8)]
+        for record in records:
+            journal.append([record])
+            sizes.append(journal.path.stat().st_size)
+        assert len(set(sizes)) == 2
+        assert journal.path.read_bytes()[journal.end :].strip(b"\0") == b""
+        journal.append([small := {"n": 8}])
+        assert journal.path.stat().st_size == sizes[-1]
+        assert journal.path.read_bytes()[journal.end + 1 :].startswith(b"\t" * 900)
+        journal.close()
+        assert journal.path.stat().st_size < journal.end + 200
+        assert read(directory) == [*records, small]
+
     def test_a_file_that_was_cut_is_an_error_wherever_it_was_cut(self, directory: Path) -> None:
         path, content, ends = self.written(directory)
         closed = path.read_bytes()
@@ -402,7 +420,7 @@ def full(*_: Any, **__: Any) -> int:
 
 
 class TestFailingDisk:
-    @pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
+    @pytest.mark.parametrize("call", ["pwritev", "fdatasync"])
     async def test_a_write_that_fails_is_an_error_and_nothing_is_changed(
         self, call: str, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -422,8 +440,7 @@ class TestFailingDisk:
             assert [item["id"] async for item in store.scan()] == ["a", "c"]
 
     async def test_a_short_write_is_continued(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = os.pwrite
-        monkeypatch.setattr(os, "pwrite", lambda descriptor, data, offset: real(descriptor, data[:7], offset))
+        monkeypatch.setattr(os, "pwritev", lambda descriptor, parts, at: os.pwrite(descriptor, b"".join(parts)[:7], at))
         async with FileVectorStore({"path": directory}) as store:
             await store.add("a", [1.0])
         async with store:
@@ -433,14 +450,13 @@ class TestFailingDisk:
         self, directory: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         room = 1_000_000  # bytes that the journal may have
-        real = os.pwrite
 
-        def limited(descriptor: int, data: bytes, offset: int) -> int:
+        def limited(descriptor: int, parts: Sequence[bytes], offset: int) -> int:
             if offset >= room:
                 full()
-            return real(descriptor, data[: room - offset], offset)
+            return os.pwrite(descriptor, b"".join(parts)[: room - offset], offset)
 
-        monkeypatch.setattr(os, "pwrite", limited)
+        monkeypatch.setattr(os, "pwritev", limited)
         async with FileCheckpointStore({"path": directory}) as store:
             for number in range(7):
                 await store.save_checkpoint(f"large {number}", {"text": "x" * 100_000})
@@ -460,7 +476,7 @@ class TestFailingDisk:
         await store.connect()
         await store.save_checkpoint("a", {})
         with monkeypatch.context() as disk:
-            disk.setattr(os, "pwrite", full)
+            disk.setattr(os, "pwritev", full)
             await store.disconnect()
         assert "closed without its last line, since the disk is full; nothing is lost" in caplog.text
         async with store:

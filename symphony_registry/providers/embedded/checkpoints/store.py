@@ -1,11 +1,11 @@
 """The embedded checkpoint stores: `memory`, and `file` with a journal."""
 
 import math
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 import orjson
+from pybase64 import b64decode, b64encode
 from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
@@ -18,7 +18,7 @@ from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.errors import VersionConflictError
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence, save_change
 from symphony_registry.providers.embedded.committed import file_log
-from symphony_registry.providers.embedded.journal import Record
+from symphony_registry.providers.embedded.journal import LARGE, Record
 from symphony_registry.providers.embedded.log import ON_DISK, Codec, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Change, Decision, Log, Replica, deletion
 
@@ -43,11 +43,11 @@ class CheckpointCodec(Codec):
     def encode(self, change: Change) -> Iterable[Record]:
         if change["op"] != "save":
             return (change,)
-        record = {**change, "data": orjson.Fragment(change["data"])}
-        if "payload" in change:
-            text = b2a_base64(change["payload"], newline=False)
-            record["payload"] = orjson.Fragment(b"".join((b'"', text, b'"')))  # in half the time of formatting
-        return (record,)
+        record = {**change}
+        large = [b',"data":', record.pop("data")]
+        if "payload" in record:
+            large += b',"payload":"', b64encode(record.pop("payload")), b'"'
+        return ({**record, LARGE: large},)
 
     @override
     def _changes(self, records: list[Record]) -> Iterable[Change]:
@@ -55,7 +55,7 @@ class CheckpointCodec(Codec):
             if record["op"] == "save":
                 record["data"] = orjson.dumps(record["data"])
                 if "payload" in record:
-                    record["payload"] = a2b_base64(record["payload"], strict_mode=True)
+                    record["payload"] = b64decode(record["payload"], validate=True)
         return records
 
 

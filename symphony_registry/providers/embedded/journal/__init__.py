@@ -2,11 +2,12 @@
 
 from symphony_registry.providers.embedded.journal.damaged import Loss, read_damaged, read_header
 from symphony_registry.providers.embedded.journal.journal import Durability, Journal
-from symphony_registry.providers.embedded.journal.lines import Record
+from symphony_registry.providers.embedded.journal.lines import LARGE, Record
 from symphony_registry.providers.embedded.journal.replay import committed
 from symphony_registry.providers.embedded.journal.snapshot import Snapshot, read_snapshot, write_snapshot
 
 __all__ = [
+    "LARGE",
     "Durability",
     "Journal",
     "Loss",

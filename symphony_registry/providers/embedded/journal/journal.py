@@ -154,11 +154,11 @@ class Journal:
             assert self._replayed
             assert not self.is_old
             lines = list(encode_group(group, self.lines))
-            data = lines[0] if len(lines) == 1 else b"".join(lines)  # one may be large
+            parts = lines[0] if len(lines) == 1 else (b"".join(chain.from_iterable(lines)),)  # one may be large
             if self._renamed:
                 self._sync_rename()
             self._closed = False
-            self._segment.append(data)
+            self._segment.append(parts)
             self.end = self._segment.end
             self.lines += len(lines)
 
@@ -201,7 +201,7 @@ class Journal:
         lines = 0
         with self._home.create(self._new, self._home.stat(self._name)) as file:
             for line in encode_group(chain([header(self._kind)], records), 0):
-                file.write(line)
+                file.writelines(line)
                 lines += 1
             end = file.tell()
             file.write(PAD * (SECTOR - end % SECTOR))

@@ -12,14 +12,14 @@ group, which counts as a whole or not at all: `part` is a line's place in it, an
 the base. `closed` ends a journal that nobody has open.
 """
 
-import zlib
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
+from pybase64 import b64decode, b64encode_as_string
+from zlib_ng.zlib_ng import crc32
 
 Record = dict[str, Any]
 Float32s = npt.NDArray[np.float32]
@@ -27,6 +27,9 @@ Float32s = npt.NDArray[np.float32]
 FORMAT = "symphony-registry-journal"
 VERSION = 3
 OLD_VERSIONS = (2,)  # which are read, and rewritten before the first write
+
+LARGE = ""
+"""The key in a record of JSON text as it is to end the line, in parts: `(b',"data":', data)`."""
 
 _CLOSING: Record = {"closed": True}
 _PREFIX = b'{"crc":"'
@@ -63,11 +66,11 @@ def header(kind: str) -> Record:
 
 def closing_line(sequence: int) -> bytes:
     """Return the line that ends a journal."""
-    return next(encode_group([_CLOSING], sequence))
+    return b"".join(next(encode_group([_CLOSING], sequence)))
 
 
-def encode_group(records: Iterable[Record], sequence: int) -> Iterator[bytes]:
-    """Yield the lines of one group; the first gets the number `sequence`."""
+def encode_group(records: Iterable[Record], sequence: int) -> Iterator[tuple[bytes, ...]]:
+    """Yield the lines of one group, in parts: what may be large is not copied. The first gets the number `sequence`."""
     waiting = enumerate(records)
     following = next(waiting, None)
     while following is not None:
@@ -79,14 +82,20 @@ def encode_group(records: Iterable[Record], sequence: int) -> Iterator[bytes]:
         if following is not None:
             numbered["more"] = True
         numbered.update(record)
-        body = memoryview(orjson.dumps(numbered, option=orjson.OPT_APPEND_NEWLINE))[1:]  # may be large: not copied
-        yield b"".join((b'%s%08x",' % (_PREFIX, zlib.crc32(body[:-1])), body))
+        large = numbered.pop(LARGE, None)
+        body: tuple[bytes, ...] = (orjson.dumps(numbered)[1:],)
+        if large:
+            body = (body[0][:-1], *large, b"}")
+        checksum = 0
+        for text in body:
+            checksum = crc32(text, checksum)
+        yield b'%s%08x",' % (_PREFIX, checksum), *body, b"\n"
 
 
 def decode_line(line: bytes) -> Line:
     """Return what a line holds; raises `DamagedLineError`."""
     body = line[_BODY:].removesuffix(b"\n")
-    if line[: len(_PREFIX)] != _PREFIX or line[len(_PREFIX) : _BODY] != b'%08x",' % zlib.crc32(body):
+    if line[: len(_PREFIX)] != _PREFIX or line[len(_PREFIX) : _BODY] != b'%08x",' % crc32(body):
         raise DamagedLineError("its checksum does not match")
     try:
         record: Record = orjson.loads(b"{" + body)
@@ -100,9 +109,9 @@ def decode_line(line: bytes) -> Line:
 
 def encode_vector(vector: Float32s) -> str:
     """Return a vector as base64 of little-endian float32."""
-    return b2a_base64(vector.astype("<f4", copy=False).tobytes(), newline=False).decode()
+    return b64encode_as_string(vector.astype("<f4", copy=False).tobytes())
 
 
 def decode_vector(text: str) -> Float32s:
     """Return the vector that `encode_vector` wrote."""
-    return np.frombuffer(a2b_base64(text, strict_mode=True), "<f4").astype(np.float32, copy=False)
+    return np.frombuffer(b64decode(text, validate=True), "<f4").astype(np.float32, copy=False)

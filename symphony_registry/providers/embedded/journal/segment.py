@@ -3,6 +3,8 @@
 import errno
 import logging
 import os
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +22,8 @@ SECTOR = 512  # bytes that a disk writes whole or not at all
 
 # Padding is added in the file's own length, but within these bounds.
 _LEAST_PADDING, _MOST_PADDING = 1 << 16, 1 << 20
+# A write of more than the most padding makes room for some like it, which is left unwritten, up to this.
+_MOST_ROOM = 1 << 24
 _CHUNK = 1 << 20
 # The size of a file that could not be made longer or shorter: the next write tries again.
 _UNCERTAIN = 0
@@ -35,12 +39,17 @@ def was_closed(size: int) -> bool:
     return size % SECTOR != 0
 
 
+def _whole(size: int) -> int:
+    return size + -size % SECTOR
+
+
 class Segment:
     """The data of an open file up to `end`, and the padding after it.
 
     Overwriting padding changes neither the size of the file nor where it lies on
-    the disk, so that a sync costs one write instead of two. At least one byte of
-    padding always follows the data: a file without it was truncated.
+    the disk, so that a sync costs one write instead of two. For large writes the
+    file is only made longer. At least one blank byte always follows the data: a
+    file without it was truncated.
     """
 
     def __init__(self, descriptor: int, path: Path, *, full: bool) -> None:
@@ -50,7 +59,7 @@ class Segment:
         self._encoded_path = os.fsencode(path)
         self._id, self._size = id_and_size(descriptor)
         self._full = full
-        self.end = self._dirty = 0
+        self.end = self._dirty = self._padded = 0
         self._tail = b""  # what stands before the end
 
     def lock(self, directory: Directory) -> None:
@@ -59,26 +68,28 @@ class Segment:
 
     def resume(self, end: int, dirty: int) -> None:
         """Take the data for what stands up to `end`, and nothing up to `dirty` for data."""
-        self.end, self._dirty = end, max(end, dirty)
+        self.end = end
+        self._dirty = self._padded = max(end, dirty)
         self._tail = os.pread(self._descriptor, min(end, _TAIL), max(end - _TAIL, 0))
 
     def reading(self) -> BinaryIO:
         """Return the file for reading; it stays open when that is closed."""
         return open(self._descriptor, "rb", closefd=False)
 
-    def append(self, data: bytes) -> None:
-        """Write `data` at the end and make it durable, where the next opening finds it.
+    def append(self, parts: Sequence[bytes]) -> None:
+        """Write `parts` at the end and make them durable, where the next opening finds them.
 
         After an `OSError` it does not count.
         """
         if not self._is_intact():
             raise self._lost()
-        self._extend(len(data))
+        length = sum(map(len, parts))
+        self._extend(length)
         self._clean()
-        self._extend(len(data))  # again, where cleaning had to make it shorter
-        self._dirty = self.end + len(data)
+        self._extend(length)  # again, where cleaning had to make it shorter
+        self._dirty = self.end + length
         try:
-            self._write(data, self.end)
+            self._write(parts, self.end)
             if self._full:
                 _sync_data(self._descriptor)
             if not self._is_at_its_path():
@@ -88,7 +99,7 @@ class Segment:
                 self._clean()
             raise
         self.end = self._dirty
-        self._tail = (self._tail + data[-_TAIL:])[-_TAIL:]
+        self._tail = b"".join((self._tail, *(part[-_TAIL:] for part in parts)))[-_TAIL:]
 
     def is_found(self) -> bool:
         """Say whether the next opening finds this file, as it was written."""
@@ -140,7 +151,7 @@ class Segment:
             self.abandon()
 
     def _finish(self, closing: bytes) -> None:
-        self.append(closing)
+        self.append([closing])
         if not self._full:
             _sync_data(self._descriptor)  # what was closed is never taken for a crash, so it must not look so
         os.ftruncate(self._descriptor, self.end if was_closed(self.end) else self.end + 1)
@@ -152,26 +163,29 @@ class Segment:
             os.close(descriptor)
 
     def _extend(self, length: int) -> None:
-        """Make the file longer if so many bytes and some padding do not fit."""
+        """Make the file longer if so many bytes do not fit, and pad it for a small write."""
         needed = max(self._dirty, self.end + length) + 1
-        if needed > self._size:
-            large = length > _MOST_PADDING  # so large a write gains nothing from padding
-            padding = _LEAST_PADDING if large else min(max(needed, _LEAST_PADDING), _MOST_PADDING)
-            try:
-                self._resize(needed, needed + padding)
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                self._resize(needed, needed)  # the write itself may still fit
+        if length > _MOST_PADDING:
+            padded, size = needed, needed + min(4 * length, _MOST_ROOM)
+        else:
+            padded = size = _whole(needed + min(max(needed, _LEAST_PADDING), _MOST_PADDING))
+        if needed <= (self._size if padded == needed else self._padded):
+            return
+        try:
+            self._resize(needed, padded, max(size, self._size))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._resize(needed, needed, needed)  # the write itself may still fit
 
-    def _resize(self, needed: int, size: int) -> None:
-        """Make the file so long, in whole sectors; the bytes before `needed` are about to be written."""
-        size += -size % SECTOR
-        self._size = _UNCERTAIN
+    def _resize(self, needed: int, padded: int, size: int) -> None:
+        """Make the file `size` bytes long, in whole sectors, with padding from `needed`, where a write will end, on."""
+        size = _whole(size)
+        self._size, self._padded = _UNCERTAIN, 0
         os.ftruncate(self._descriptor, size)
-        self._pad(needed, size)
+        self._pad(needed, padded)
         self._sync()
-        self._size = size
+        self._size, self._padded = size, padded
 
     def _clean(self) -> None:
         """Overwrite what does not count with padding."""
@@ -181,21 +195,31 @@ class Segment:
             except OSError as error:
                 if error.errno not in _FULL:
                     raise
-                self._resize(self.end, self.end + 1)  # cut off what the disk has no room for
+                self._resize(self.end, _whole(self.end + 1), self.end + 1)  # cut off what the disk has no room for
             self._sync()
             self._dirty = self.end
 
     def _pad(self, start: int, stop: int) -> None:
         for position in range(start, stop, _CHUNK):
-            self._write(PAD * min(_CHUNK, stop - position), position)
+            self._write([PAD * min(_CHUNK, stop - position)], position)
 
-    def _write(self, data: bytes, position: int) -> None:
-        view = memoryview(data)
-        while view:
+    def _write(self, parts: Sequence[bytes], position: int) -> None:
+        """Write `parts` one behind the other; none ends in a sector that is written without the next."""
+        left = deque([memoryview(part) for part in parts])
+        while left:
             # much at once, from the middle of a page, takes Linux several times as long
-            written = os.pwrite(self._descriptor, view[: _CHUNK - position % _CHUNK], position)
-            view = view[written:]
+            room, taken = _CHUNK - position % _CHUNK, list[memoryview]()
+            for part in left:
+                taken.append(part[:room])
+                room -= len(taken[-1])
+                if not room:
+                    break
+            written = os.pwritev(self._descriptor, taken, position)
             position += written
+            while left and written >= len(left[0]):
+                written -= len(left.popleft())
+            if written:
+                left[0] = left[0][written:]
 
     def _sync(self) -> None:
         if self._full:

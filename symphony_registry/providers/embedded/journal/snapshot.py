@@ -10,7 +10,6 @@ import logging
 import math
 import mmap
 import os
-import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from zlib_ng.zlib_ng import crc32
 
 from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import DamagedLineError, Record, decode_line, encode_group
@@ -67,7 +67,7 @@ def write_snapshot(directory: Directory, journal: BinaryIO, snapshot: Snapshot) 
     new = SNAPSHOT_NAME + NEW
     try:
         with directory.create(new, os.fstat(journal.fileno())) as file:
-            file.writelines(encode_group([header], 0))
+            file.writelines(next(encode_group([header], 0)))
             assert file.tell() <= _PAGE
             for array, offset in zip(snapshot.arrays.values(), offsets, strict=False):
                 file.seek(offset)
@@ -148,4 +148,4 @@ def _checksum(windows: Iterable[npt.NDArray[np.uint8]]) -> int:
         by_block.append(words.sum(axis=1).tobytes())
         by_place += words.sum(axis=0)
         rest = data[whole:].tobytes()
-    return zlib.crc32(rest, zlib.crc32(by_place.tobytes(), zlib.crc32(b"".join(by_block))))
+    return crc32(rest, crc32(by_place.tobytes(), crc32(b"".join(by_block))))

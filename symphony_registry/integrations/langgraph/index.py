@@ -1,0 +1,108 @@
+"""Search by meaning: an item's texts as vectors, each of which knows the revision of the item that it was made from."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from langgraph.store.base import IndexConfig, PutOp, SearchOp, ensure_embeddings, get_text_at_path
+
+from symphony_registry.backends.checkpoint_store import Checkpoint, CheckpointStoreBackend
+from symphony_registry.backends.vector_store import SearchResult, VectorStoreBackend
+from symphony_registry.errors import InvalidValueError
+from symphony_registry.integrations.langgraph.items import Record, is_alive, item_id, now, record_of
+from symphony_registry.integrations.langgraph.matching import has_shape, labels_filter, metadata_filter
+
+_ABANDONED = 3600.0  # seconds after which the item of a vector is not awaited any more
+
+
+class Scored(NamedTuple):
+    """An item's checkpoint, and the similarity of its most similar text."""
+
+    checkpoint: Checkpoint
+    score: float
+
+
+class VectorIndex:
+    """The vectors of a store's items.
+
+    They are written before the item and removed after it. One of a revision that no
+    item has belongs to a write that is under way, or that never ended: it is not
+    found, and the first search that meets it an hour later removes it.
+    """
+
+    def __init__(self, items: CheckpointStoreBackend, vectors: VectorStoreBackend, config: IndexConfig) -> None:
+        if "embed" not in config:
+            raise InvalidValueError('index has no "embed", a function that makes vectors of texts.')
+        self._items = items
+        self._vectors = vectors
+        self._embeddings = ensure_embeddings(config["embed"])
+        self._fields = config.get("fields") or ["$"]
+
+    def texts(self, put: PutOp) -> list[str]:
+        """Return the texts of an item that are to be found."""
+        if put.index is False:
+            return []
+        paths = self._fields if put.index is None else put.index
+        return [text for path in paths for text in get_text_at_path(put.value, path)]
+
+    async def add(self, texts: Iterable[tuple[Record, list[str]]]) -> None:
+        """Store the vectors of items' texts."""
+        pairs = [(record, place, text) for record, own in texts for place, text in enumerate(own)]
+        distinct = list(dict.fromkeys(text for _, _, text in pairs))
+        if not distinct:
+            return
+        vectors = dict(zip(distinct, await self._embeddings.aembed_documents(distinct), strict=True))
+        await self._vectors.add_many(
+            (
+                _vector_id(record, place),
+                vectors[text],
+                {
+                    "namespace": {str(place): label for place, label in enumerate(record["namespace"])},
+                    "item": item_id(tuple(record["namespace"]), record["key"]),
+                    "revision": record["revision"],
+                    "value": record["value"],
+                    "written": now(),
+                },
+            )
+            for record, place, text in pairs
+        )
+
+    async def remove(self, records: Iterable[Record]) -> None:
+        """Delete the vectors of revisions that are no more."""
+        if ids := [_vector_id(record, place) for record in records for place in range(record["vectors"])]:
+            await self._vectors.delete_many(ids)
+
+    async def search(self, op: SearchOp, text: str) -> list[Scored]:
+        """Return the current items that are most similar, `offset + limit` of them if there are so many."""
+        query = await self._embeddings.aembed_query(text)
+        selected = metadata_filter(op.filter, *labels_filter(op.namespace_prefix))
+        wanted = count = op.offset + op.limit
+        while True:
+            found = await self._vectors.search(query, count, selected, include_vectors=False)
+            scored = await self._current(found, op.filter)
+            if len(scored) >= wanted or len(found) < count:
+                return scored
+            count *= 4  # several were of one item, or of none
+
+    async def _current(self, found: list[SearchResult], wanted: Mapping[str, object] | None) -> list[Scored]:
+        best: dict[str, float] = {}
+        ids = list(dict.fromkeys(result["metadata"]["item"] for result in found))
+        checkpoints = {id: each for id, each in zip(ids, await self._items.get_checkpoints(ids), strict=True) if each}
+        abandoned = []
+        for result in found:
+            id, revision = result["metadata"]["item"], result["metadata"]["revision"]
+            if id in checkpoints and checkpoints[id]["metadata"]["revision"] == revision:
+                best.setdefault(id, result["similarity"])
+            elif result["metadata"]["written"] < now() - _ABANDONED:
+                abandoned.append(result["id"])
+        if abandoned:
+            await self._vectors.delete_many(abandoned)
+        current = [Scored(checkpoints[id], score) for id, score in best.items()]
+        return [each for each in current if _is_wanted(record_of(each.checkpoint), wanted)]
+
+
+def _is_wanted(record: Record, wanted: Mapping[str, object] | None) -> bool:
+    return is_alive(record) and has_shape(record["value"], wanted)
+
+
+def _vector_id(record: Record, place: int) -> str:
+    return f"{item_id(tuple(record['namespace']), record['key'])}~{record['revision']}{place}"

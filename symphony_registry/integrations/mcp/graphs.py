@@ -1,0 +1,168 @@
+"""The tools for knowledge graphs."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
+from symphony_registry.backends.storage import BackendType
+from symphony_registry.backends.values import Direction
+from symphony_registry.integrations.mcp.answers import Answer, Counted, Deleted, Limits, Subgraph, Written
+from symphony_registry.integrations.mcp.stores import StoreTools
+from symphony_registry.integrations.mcp.tools import READ, WRITE, After, Filter, Limit, Method, Prefix, Skip, Store
+
+_Ids = Annotated[list[str], Field(min_length=1, description="The ids of entities.")]
+_Type = Annotated[str, Field(description="Only entities of this type.")]
+_Types = Annotated[list[str] | None, Field(description="Only along relations of these types.")]
+_Properties = Annotated[dict[str, Any] | None, Field(description="A JSON object.")]
+
+
+class GraphTools:
+    """What a model does with knowledge graphs."""
+
+    def __init__(self, stores: StoreTools, limits: Limits) -> None:
+        self._stores = stores
+        self._limits = limits
+
+    def tools(self) -> Iterator[tuple[Method, ToolAnnotations]]:
+        """Yield the tools."""
+        yield self.find_entities, READ
+        yield self.get_entities, READ
+        yield self.count_entities, READ
+        yield self.get_relations, READ
+        yield self.follow_relations, READ
+        yield self.get_subgraph, READ
+        yield self.find_shortest_path, READ
+        yield self.add_entity, WRITE
+        yield self.update_entity, WRITE
+        yield self.add_relation, WRITE
+        yield self.delete_entities, WRITE
+        yield self.delete_relation, WRITE
+
+    async def find_entities(
+        self,
+        store: Store = "default",
+        entity_type: _Type = "",
+        prefix: Prefix = "",
+        after: After = "",
+        filter: Filter = None,
+        limit: Limit = 20,
+    ) -> Answer:
+        """List entities of a knowledge graph by id, with types and properties; the filter is about properties."""
+        opened = await self._opened(store)
+        most = self._limits.to_read(limit)
+        found = await opened.find_entities(entity_type or None, filter, most, prefix=prefix, after=after or None)
+        return self._limits.answer(found, limit, lambda shown: {"after": shown[-1]["id"]})
+
+    async def get_entities(self, ids: _Ids, store: Store = "default") -> Answer:
+        """Get the entities of a knowledge graph that have these ids, with types and properties."""
+        return await self._limits.under(ids, (await self._opened(store)).get_entities)
+
+    async def count_entities(
+        self, store: Store = "default", entity_type: _Type = "", prefix: Prefix = "", filter: Filter = None
+    ) -> Counted:
+        """Count the entities of a knowledge graph, all or those that match."""
+        opened = await self._opened(store)
+        return Counted(count=await opened.count_entities(entity_type or None, property_filter=filter, prefix=prefix))
+
+    async def get_relations(
+        self,
+        entity_id: str,
+        store: Store = "default",
+        relation_type: Annotated[str, Field(description="Only relations of this type.")] = "",
+        direction: Direction = "both",
+        after: Annotated[
+            list[str] | None, Field(min_length=3, max_length=3, description="After [from_id, to_id, type].")
+        ] = None,
+        limit: Limit = 20,
+    ) -> Answer:
+        """Get the relations from and to an entity, by (from_id, to_id, type)."""
+        found = await (await self._opened(store)).get_relations(entity_id, relation_type or None, direction)
+        later = [each for each in found if after is None or _key(each) > after]
+        return self._limits.answer(later, limit, lambda shown: {"after": _key(shown[-1])})
+
+    async def follow_relations(
+        self,
+        start_id: str,
+        relation_types: Annotated[list[str], Field(description="The path: the type of each step in turn.")],
+        store: Store = "default",
+        limit: Limit = 20,
+        skip: Skip = 0,
+    ) -> Answer:
+        """Walk from an entity along outgoing relations, and get the entities at the end of the path, by id."""
+        opened = await self._opened(store)
+        found = await opened.query(start_id, relation_types, skip + self._limits.to_read(limit))
+        return self._limits.answer(found[skip:], limit, lambda shown: {"skip": skip + len(shown)})
+
+    async def get_subgraph(
+        self,
+        ids: _Ids,
+        store: Store = "default",
+        depth: Annotated[int, Field(ge=0, description="So many steps; 0: only what is among these entities.")] = 1,
+        relation_types: _Types = None,
+        direction: Direction = "both",
+        limit: Limit = 50,
+    ) -> Subgraph:
+        """Get the entities within some steps of these, the nearest first, and the relations among them."""
+        opened = await self._opened(store)
+        most = self._limits.to_read(limit)
+        found = await opened.subgraph(ids, depth, relation_types=relation_types, direction=direction, limit=most)
+        return self._limits.subgraph(found["entities"], found["relations"], most - 1)
+
+    async def find_shortest_path(
+        self,
+        from_id: str,
+        to_id: str,
+        store: Store = "default",
+        relation_types: _Types = None,
+        max_depth: Annotated[int, Field(ge=0, description="At most so many steps.")] = 6,
+    ) -> Answer:
+        """Find the shortest way from one entity to another along outgoing relations; no items if there is none."""
+        found = await (await self._opened(store)).shortest_path(from_id, to_id, relation_types, max_depth)
+        return self._limits.answer(found or [], len(found or [1]), lambda shown: {"from_id": shown[-1]["id"]})
+
+    async def add_entity(
+        self, id: str, entity_type: str, store: Store = "default", properties: _Properties = None
+    ) -> Written:
+        """Store an entity. Type and properties that it had are replaced, its relations stay."""
+        await (await self._opened(store)).add_entity(id, entity_type, properties)
+        return Written(written=1)
+
+    async def update_entity(self, id: str, properties: dict[str, Any], store: Store = "default") -> Written:
+        """Change these properties of an entity, and keep the others; `written` is 0 without the entity."""
+        return Written(written=int(await (await self._opened(store)).update_entity(id, properties)))
+
+    async def add_relation(
+        self, from_id: str, to_id: str, relation_type: str, store: Store = "default", properties: _Properties = None
+    ) -> Written:
+        """Store a relation between two entities that are there; properties that it had are replaced."""
+        await (await self._opened(store)).add_relation(from_id, to_id, relation_type, properties)
+        return Written(written=1)
+
+    async def delete_entities(
+        self,
+        store: Store = "default",
+        ids: Annotated[list[str] | None, Field(description="Either these, or what the others select.")] = None,
+        entity_type: _Type = "",
+        prefix: Prefix = "",
+        filter: Filter = None,
+    ) -> Deleted:
+        """Delete entities and all their relations, for ever: those with these ids, or all that the others select."""
+        opened = await self._opened(store)
+        deleted = await opened.delete_entities(
+            ids, entity_type=entity_type or None, property_filter=filter, prefix=prefix
+        )
+        return Deleted(deleted=deleted)
+
+    async def delete_relation(self, from_id: str, to_id: str, relation_type: str, store: Store = "default") -> Deleted:
+        """Delete a relation, for ever; the entities stay."""
+        return Deleted(deleted=int(await (await self._opened(store)).delete_relation(from_id, to_id, relation_type)))
+
+    async def _opened(self, store: str) -> KnowledgeGraphBackend:
+        return await self._stores.opened(BackendType.KNOWLEDGE_GRAPH, store)
+
+
+def _key(relation: Any) -> list[str]:
+    return [relation["from_id"], relation["to_id"], relation["type"]]

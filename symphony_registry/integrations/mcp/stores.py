@@ -1,0 +1,93 @@
+"""The stores of a registry, opened when a tool first needs them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Annotated, Literal, NotRequired, overload
+
+from mcp.types import ToolAnnotations
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
+from symphony_registry.backends.storage import BackendType, StorageBackend
+from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.checking import counted, open_beside
+from symphony_registry.errors import NotFoundError, RegistryError, hint, public_errors, public_text
+from symphony_registry.integrations.mcp.tools import READ, Method
+from symphony_registry.registry import ServiceRegistry
+
+
+class Description(TypedDict):
+    """A store, and what it holds."""
+
+    type: str
+    store: Annotated[str, Field(description="The name that tools take as the argument `store`.")]
+    items: NotRequired[Annotated[dict[str, int], Field(description="How many there are, by kind.")]]
+    survives: NotRequired[Annotated[str, Field(description="What a write survives: nothing, crash or power loss.")]]
+    dimension: NotRequired[int | None]
+    metric: NotRequired[str]
+    note: NotRequired[str]
+    problem: NotRequired[Annotated[str, Field(description="Why it cannot be used now.")]]
+
+
+class Stores(TypedDict):
+    """All stores."""
+
+    stores: list[Description]
+
+
+class StoreTools:
+    """Gives the other tools their stores, and describes them."""
+
+    def __init__(self, registry: ServiceRegistry, *, allow_writes: bool) -> None:
+        self._registry = registry
+        self._allow_writes = allow_writes
+        self._notes: dict[StorageBackend, str] = {}
+        self._turns = defaultdict[StorageBackend, asyncio.Lock](asyncio.Lock)  # opening beside takes several steps
+
+    def tools(self) -> Iterator[tuple[Method, ToolAnnotations]]:
+        """Yield the tools."""
+        yield self.list_stores, READ
+
+    async def list_stores(self) -> Stores:
+        """List the stores with their types and names, what they hold, and what is wrong with them. Begin here."""
+        kinds = [(kind, name) for kind in BackendType for name in self._registry.list_backends(kind)]
+        return Stores(stores=await asyncio.gather(*(self._described(kind, name) for kind, name in kinds)))
+
+    async def _described(self, kind: BackendType, name: str) -> Description:
+        described = Description(type=kind, store=name)
+        try:
+            with public_errors(f"{kind}/{name} could not be read"):
+                backend = await self.opened(kind, name)
+                items = await counted(backend, self._registry._timeouts.health)
+                described["items"], described["survives"] = items, backend.guarantees.survives
+                if isinstance(backend, VectorStoreBackend):
+                    described["dimension"], described["metric"] = await backend.dimension(), backend.metric
+                if note := self._notes.get(backend):
+                    described["note"] = note
+        except RegistryError as error:
+            described["problem"] = public_text(error)
+        return described
+
+    @overload
+    async def opened(self, kind: Literal[BackendType.VECTOR_STORE], name: str) -> VectorStoreBackend: ...
+    @overload
+    async def opened(self, kind: Literal[BackendType.KNOWLEDGE_GRAPH], name: str) -> KnowledgeGraphBackend: ...
+    @overload
+    async def opened(self, kind: Literal[BackendType.CHECKPOINT_STORE], name: str) -> CheckpointStoreBackend: ...
+    @overload
+    async def opened(self, kind: BackendType, name: str) -> StorageBackend: ...
+    async def opened(self, kind: BackendType, name: str) -> StorageBackend:
+        """Return a store, open; where nothing is written, beside an application that has it locked."""
+        backend = self._registry._registrations.find(kind, name)
+        if backend is None:
+            known = self._registry.list_backends(kind)
+            raise NotFoundError(f"There is no {kind} {name!r}. {hint(name, known)} list_stores describes them.")
+        async with self._turns[backend]:
+            if self._allow_writes:
+                await self._registry.open_backend(kind, name)
+            elif not backend.is_open:
+                self._notes[backend] = await open_beside(backend, lambda: self._registry.open_backend(kind, name))
+        return backend

@@ -1,0 +1,103 @@
+"""A conversation's history over a checkpoint store."""
+
+import hashlib
+from typing import Any, cast
+from urllib.parse import quote
+
+from agents import TResponseInputItem
+from agents.memory import SessionABC, SessionSettings
+from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
+
+from symphony_registry.backends.checkpoint_store import Checkpoint, CheckpointStoreBackend
+from symphony_registry.errors import VersionConflictError
+from symphony_registry.integrations.calling import Calls, Store
+
+_LONGEST = 400  # characters of a session's id that are kept readable
+
+
+class RegistrySession(SessionABC):
+    """The history of one conversation, which any number of processes may have open.
+
+    What one `add_items` adds is one checkpoint, so that it is added whole, and
+    never between what another adds. Checkpoints are numbered: who finds the next
+    number taken takes the one after.
+    """
+
+    session_settings: SessionSettings | None
+
+    def __init__(
+        self,
+        store: Store[CheckpointStoreBackend],
+        session_id: str,
+        *,
+        session_settings: SessionSettings | dict[str, Any] | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self.session_settings = coerce_session_settings(session_settings or {})
+        self._calls = Calls(store)
+        self._store = self._calls.backend
+        self._prefix = f"openai-agents/session/{_readable(session_id)}/"
+
+    async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
+        """Return the latest `limit` items, or all, the oldest first; without `limit`, the settings' counts."""
+        return await self._calls.awaited(self._get, resolve_session_limit(limit, self.session_settings))
+
+    async def add_items(self, items: list[TResponseInputItem]) -> None:
+        """Add items at the end, all or none."""
+        if items:
+            await self._calls.awaited(self._add, items)
+
+    async def pop_item(self) -> TResponseInputItem | None:
+        """Remove the latest item, and return it; `None` where none is."""
+        return await self._calls.awaited(self._pop)
+
+    async def clear_session(self) -> None:
+        """Delete all items."""
+        await self._calls.awaited(self._store.delete_checkpoints, prefix=self._prefix)
+
+    async def _get(self, limit: int | None) -> list[TResponseInputItem]:
+        if limit == 0:
+            return []
+        if limit is None or limit < 0:  # as SQLiteSession takes it
+            return _items(await self._find())
+        return _items((await self._find(limit, reverse=True))[::-1])[-limit:]
+
+    async def _add(self, items: list[TResponseInputItem]) -> None:
+        while True:
+            latest = await self._store.find_checkpoints(prefix=self._prefix, reverse=True, limit=1)
+            number = int(latest[0]["checkpoint_id"].removeprefix(self._prefix)) + 1 if latest else 0
+            try:
+                await self._save(f"{self._prefix}{number:016}", items, 0)
+            except VersionConflictError:  # somebody was faster
+                continue
+            return
+
+    async def _pop(self) -> TResponseInputItem | None:
+        while latest := await self._find(1, reverse=True):
+            id, version = latest[0]["checkpoint_id"], latest[0]["version"]
+            *left, popped = _items(latest)
+            try:
+                if left:
+                    await self._save(id, left, version)
+                else:
+                    await self._store.delete_checkpoint(id, if_version=version)
+            except VersionConflictError:  # somebody was faster
+                continue
+            return popped
+        return None
+
+    async def _find(self, limit: int | None = None, *, reverse: bool = False) -> list[Checkpoint]:
+        found = self._store.find_checkpoints(prefix=self._prefix, limit=limit, reverse=reverse, include_data=True)
+        return cast("list[Checkpoint]", await found)
+
+    async def _save(self, id: str, items: list[TResponseInputItem], version: int) -> None:
+        await self._store.save_checkpoint(id, {"items": items}, if_version=version)
+
+
+def _items(checkpoints: list[Checkpoint]) -> list[TResponseInputItem]:
+    return [item for checkpoint in checkpoints for item in checkpoint["data"]["items"]]
+
+
+def _readable(session_id: str) -> str:
+    quoted = quote(session_id, safe="", errors="surrogatepass")
+    return quoted if len(quoted) <= _LONGEST else f"#{hashlib.sha256(quoted.encode()).hexdigest()}"

@@ -1,0 +1,113 @@
+"""What a model is told of a failure, and what it is not."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symphony_registry import BackendType, ServiceRegistry
+from symphony_registry.backends.vector_store import InMemoryVectorStore
+from tests.integrations.mcp.conftest import Connect
+
+SECRET = "hunter2"
+
+
+class LeakyStore(InMemoryVectorStore):
+    """A store whose driver's errors hold a password."""
+
+    async def count(self, *_: Any, **__: Any) -> int:
+        raise RuntimeError(f"no route to postgresql://user:{SECRET}@host")
+
+
+async def test_an_error_names_what_there_is_and_what_to_do(registry: ServiceRegistry, connect: Connect) -> None:
+    await registry.vector_store().add("a", [1.0, 2.0])
+    async with connect(registry, allow_writes=True) as agent:
+        assert "'defualt'. Did you mean \"default\"?" in await agent.failed("find_vectors", store="defualt")
+        assert "nothing under the id 'x'. find_vectors lists" in await agent.failed("search_by_id", id="x")
+        assert "dimension 1, but the store takes dimension 2" in await agent.failed("search_by_vector", vector=[1])
+        assert "$gte" in await agent.failed("find_vectors", filter={"year": {"gte": 2020}})
+        assert "does not exist" in await agent.failed("add_relation", from_id="a", to_id="b", relation_type="r")
+        assert "Read it again" in await agent.failed("save_checkpoint", id="a", data={}, if_version=3)
+
+
+async def test_a_deletion_needs_ids_or_a_selection(registry: ServiceRegistry, connect: Connect) -> None:
+    await registry.vector_store().add("a", [1.0])
+    async with connect(registry, allow_writes=True) as agent:
+        for name in ("delete_vectors", "delete_entities", "delete_checkpoints"):
+            assert "is_error" not in await agent.failed(name)
+            await agent.failed(name, ids=["a"], prefix="a")
+        await agent.failed("delete_vectors", prefix="a", metadata_filter={"b": 1})  # misspelt: it is `filter`
+        assert await registry.vector_store().count() == 1
+
+
+async def test_an_unexpected_error_is_hidden_and_logged_without_its_text(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = ServiceRegistry()
+    registry.container.vector_store.override(LeakyStore())
+    with caplog.at_level(logging.INFO):
+        async with connect(registry) as agent:
+            told = await agent.failed("count_vectors")
+            listed = str(await agent.call("list_stores"))
+    assert "the server's log" in told
+    assert "in count_vectors" in caplog.text
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in told + listed + caplog.text
+    await registry.shutdown()
+
+
+async def test_a_store_that_cannot_be_opened_leaves_the_others_usable(tmp_path: Path, connect: Connect) -> None:
+    (tmp_path / "occupied").write_text("a file where a directory should be")
+    (tmp_path / "base.yaml").write_text(
+        f"vector_stores: {{good: {{provider: memory}}, "
+        f"bad: {{provider: file, options: {{path: '{tmp_path}/occupied'}}}}}}"
+    )
+    registry = ServiceRegistry.from_config(config_dir=tmp_path)
+    async with connect(registry) as agent:
+        bad, good = (await agent.call("list_stores"))["stores"]
+        assert "occupied" in bad["problem"]
+        assert good["items"] == {"vectors": 0}
+        assert "occupied" in await agent.failed("count_vectors", store="bad")
+        assert await agent.call("count_vectors", store="good") == {"count": 0}
+    await registry.shutdown()
+
+
+async def test_beside_an_application_a_reading_server_reads_and_a_writing_one_is_refused(
+    tmp_path: Path, connect: Connect
+) -> None:
+    options = {"path": str(tmp_path / "data")}
+    (tmp_path / "base.yaml").write_text(f"vector_stores: {{default: {{provider: file, options: {options}}}}}")
+    application = ServiceRegistry()
+    store = await application.register_backend(BackendType.VECTOR_STORE, "file", config=options)
+    await store.add("a", [1.0])
+    for allow_writes in (False, True):
+        registry = ServiceRegistry.from_config(config_dir=tmp_path)
+        async with connect(registry, allow_writes=allow_writes) as agent:
+            if allow_writes:
+                assert "in use" in await agent.failed("add_vector", id="b", vector=[1])
+            else:
+                both = await asyncio.gather(agent.call("count_vectors"), agent.call("list_stores"))
+                assert both[0] == {"count": 1}
+                assert "An application has it open" in both[1]["stores"][0]["note"]
+        await registry.shutdown()
+    await application.shutdown()
+
+
+async def test_a_call_that_is_cancelled_leaves_the_server_usable(connect: Connect) -> None:
+    started, registry = asyncio.Event(), ServiceRegistry()
+
+    async def embed(_: str) -> list[float]:
+        started.set()
+        await asyncio.Event().wait()
+        return [1.0]
+
+    async with connect(registry, embed=embed) as agent:
+        call = asyncio.create_task(agent.call("search_by_text", text="a"))
+        await started.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await agent.call("count_vectors") == {"count": 0}
+    await registry.shutdown()

@@ -1,0 +1,145 @@
+"""An agent calls every tool, over every engine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symphony_registry import ServiceRegistry
+from tests.integrations.mcp.conftest import Agent, Connect, embed
+
+
+async def test_an_agent_lists_and_calls_every_tool(registry: ServiceRegistry, connect: Connect) -> None:
+    async with connect(registry, allow_writes=True, embed=embed) as agent:
+        await _use_vectors(agent)
+        await _use_graph(agent)
+        await _use_checkpoints(agent, registry)
+        listed = await agent.call("list_stores")
+        assert [(each["type"], each["store"], each["items"]) for each in listed["stores"]] == [
+            ("vector_store", "default", {"vectors": 1}),
+            ("knowledge_graph", "default", {"entities": 2, "relations": 0}),
+            ("checkpoint_store", "default", {"checkpoints": 1}),
+        ]
+        assert (listed["stores"][0]["dimension"], listed["stores"][0]["metric"]) == (2, "cosine")
+        assert agent.called == await agent.names()
+
+
+async def _use_vectors(agent: Agent) -> None:
+    await agent.call("add_text", id="t1", text="aaaa", metadata={"lang": "en"})
+    await agent.call("add_text", id="t2", text="aabb", metadata={"lang": "de"})
+    await agent.call("add_vector", id="v", vector=[0.0, 1.0])
+    assert await _ids(agent, "search_by_text", text="bbbbbb", limit=2) == ["v", "t2"]
+    assert await _ids(agent, "search_by_id", id="t1") == ["t1", "t2", "v"]
+    assert await _ids(agent, "search_by_vector", vector=[1, 0], filter={"lang": "de"}) == ["t2"]
+    assert await _ids(agent, "find_vectors", prefix="t") == ["t1", "t2"]
+    assert await agent.call("get_vectors", ids=["v", "x"]) == {"items": [{"id": "v", "metadata": {}}], "missing": ["x"]}
+    with_vector = await agent.call("get_vectors", ids=["v"], include_vectors=True)
+    assert with_vector["items"] == [{"id": "v", "metadata": {}, "vector": [0.0, 1.0]}]
+    assert await agent.call("count_vectors", filter={"lang": "en"}) == {"count": 1}
+    assert await agent.call("update_vector_metadata", id="t1", metadata={"lang": "fr"}) == {"written": 1}
+    assert (await agent.call("get_vectors", ids=["t1"]))["items"][0]["metadata"] == {"lang": "fr", "text": "aaaa"}
+    assert await agent.call("delete_vectors", prefix="t") == {"deleted": 2}
+
+
+async def _use_graph(agent: Agent) -> None:
+    for id, kind in (("ada", "person"), ("babbage", "person"), ("engine", "machine")):
+        await agent.call("add_entity", id=id, entity_type=kind)
+    await agent.call("add_relation", from_id="ada", to_id="babbage", relation_type="knows")
+    year = {"year": 1837}
+    await agent.call("add_relation", from_id="babbage", to_id="engine", relation_type="built", properties=year)
+    assert await agent.call("update_entity", id="ada", properties={"born": 1815}) == {"written": 1}
+    assert await _ids(agent, "find_entities", entity_type="person", filter={"born": {"$lt": 1900}}) == ["ada"]
+    assert await agent.call("get_entities", ids=["engine", "x"]) == {
+        "items": [{"id": "engine", "type": "machine", "properties": {}}],
+        "missing": ["x"],
+    }
+    assert await agent.call("count_entities", entity_type="person") == {"count": 2}
+    built = {"from_id": "babbage", "to_id": "engine", "type": "built", "properties": year}
+    assert await agent.call("get_relations", entity_id="engine") == {"items": [built]}
+    assert await _ids(agent, "follow_relations", start_id="ada", relation_types=["knows", "built"]) == ["engine"]
+    near = await agent.call("get_subgraph", ids=["engine"])
+    assert ([each["id"] for each in near["entities"]], near["relations"]) == (["engine", "babbage"], [built])
+    assert await _ids(agent, "find_shortest_path", from_id="ada", to_id="engine") == ["ada", "babbage", "engine"]
+    assert await _ids(agent, "find_shortest_path", from_id="engine", to_id="ada") == []
+    relation = {"from_id": "ada", "to_id": "babbage", "relation_type": "knows"}
+    assert await agent.call("delete_relation", **relation) == {"deleted": 1}
+    assert await agent.call("delete_entities", ids=["engine"]) == {"deleted": 1}
+
+
+async def _use_checkpoints(agent: Agent, registry: ServiceRegistry) -> None:
+    first = await agent.call("save_checkpoint", id="t/1", data={"step": 1}, metadata={"by": "me"}, if_version=0)
+    await agent.call("save_checkpoint", id="t/2", data={"step": 2})
+    await registry.checkpoint_store().save_checkpoint("a", {}, payload=b"12345")
+    assert await _ids(agent, "find_checkpoints", prefix="t/", reverse=True) == ["t/2", "t/1"]
+    (got,) = (await agent.call("get_checkpoints", ids=["t/1"]))["items"]
+    assert (got["data"], got["metadata"]["by"], got["version"]) == ({"step": 1}, "me", first["version"])
+    (latest,) = (await agent.call("get_latest_checkpoint"))["items"]
+    assert (latest["checkpoint_id"], latest["payload_bytes"]) == ("a", 5)
+    assert "payload" not in latest
+    assert await _ids(agent, "get_latest_checkpoint", prefix="t/") == ["t/2"]
+    assert await _ids(agent, "get_latest_checkpoint", prefix="none") == []
+    assert await agent.call("count_checkpoints", filter={"by": "me"}) == {"count": 1}
+    assert await agent.call("delete_checkpoints", prefix="t/") == {"deleted": 2}
+
+
+async def _ids(agent: Agent, name: str, **arguments: Any) -> list[str]:
+    found = (await agent.call(name, **arguments))["items"]
+    assert not any("vector" in each or ("data" in each and "find" in name) for each in found)
+    return [each.get("id") or each["checkpoint_id"] for each in found]
+
+
+async def test_without_allow_writes_no_tool_writes(connect: Connect) -> None:
+    async with connect(ServiceRegistry(), embed=embed) as agent:
+        reading = (await agent.client.list_tools()).tools
+        assert all(each.annotations and each.annotations.read_only_hint for each in reading)
+        assert "Unknown tool" in await agent.failed("add_vector", id="a", vector=[1])
+    async with connect(ServiceRegistry(), embed=embed, allow_writes=True) as agent:
+        writing = {each.name: each for each in (await agent.client.list_tools()).tools if each not in reading}
+    assert {name.partition("_")[0] for name in writing} == {"add", "update", "delete", "save"}
+    assert all(each.annotations and each.annotations.destructive_hint for each in writing.values())
+
+
+async def test_a_tool_tells_all_that_a_model_needs(connect: Connect) -> None:
+    async with connect(ServiceRegistry(), embed=embed, allow_writes=True) as agent:
+        for tool in (await agent.client.list_tools()).tools:
+            assert tool.description
+            assert "\n " not in tool.description
+            assert tool.output_schema
+            assert tool.input_schema["additionalProperties"] is False
+            assert tool.annotations
+            assert tool.annotations.open_world_hint is False
+
+
+async def test_texts_are_searched_only_with_a_function_that_embeds(connect: Connect) -> None:
+    async with connect(ServiceRegistry(), allow_writes=True) as agent:
+        assert not {"search_by_text", "add_text"} & await agent.names()
+
+
+async def test_an_async_function_embeds_too(connect: Connect) -> None:
+    async def embed(text: str) -> list[float]:
+        return [float(len(text)), 1.0]
+
+    registry = ServiceRegistry()
+    async with connect(registry, allow_writes=True, embed=embed) as agent:
+        await agent.call("add_text", id="a", text="abc")
+        assert await _ids(agent, "search_by_text", text="x") == ["a"]
+    await registry.shutdown()
+
+
+async def test_a_registry_without_a_type_has_no_tools_for_it(tmp_path: Path, connect: Connect) -> None:
+    (tmp_path / "base.yaml").write_text("knowledge_graphs: {default: {provider: memory}}")
+    async with connect(ServiceRegistry.from_config(config_dir=tmp_path)) as agent:
+        names = await agent.names()
+    assert "get_subgraph" in names
+    assert not any("vector" in name or "checkpoint" in name for name in names)
+
+
+@pytest.mark.parametrize("id", ["null", "true", '["a"]', '{"a": 1}', "1"])
+async def test_an_id_that_looks_like_json_stays_a_text(id: str, connect: Connect) -> None:
+    registry = ServiceRegistry()
+    async with connect(registry, allow_writes=True) as agent:
+        await agent.call("add_vector", id=id, vector=[1])
+        await agent.call("add_vector", id=f"{id}+", vector=[1])
+        assert await _ids(agent, "find_vectors", prefix=id, after=id) == [f"{id}+"]
+        assert await _ids(agent, "search_by_id", id=id, limit=1) == [id]
+    await registry.shutdown()
