@@ -27,19 +27,27 @@ from symphony_registry.backends.lookup import PROVIDERS
 from symphony_registry.backends.options import UnknownOptionWarning
 from symphony_registry.settings.loading import LayeredSettings
 
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # nor is its parent
+        return False
+
+
 _FRAMEWORKS = {  # by module: the folder of its integration
     "agents": "openai_agents",
     "dramatiq": "web",
     "fastapi": "web",
     "haystack": "haystack",
     "langchain_core": "langchain",
-    "langgraph": "langgraph",
+    "langgraph.graph": "langgraph",
     "litestar": "web",
     "llama_index": "llama_index",
     "mcp": "mcp",
 }
 os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")  # else pipelines report home
-_MISSING = [name for name in _FRAMEWORKS if find_spec(name) is None]
+_MISSING = [name for name in _FRAMEWORKS if not _is_installed(name)]
 collect_ignore = [
     path
     for folder in {_FRAMEWORKS[name] for name in _MISSING}
