@@ -186,9 +186,13 @@ class StorageError(RegistryError, OSError):
 
 
 class StorageLockedError(StorageError):
-    """The directory is in use by another backend or process."""
+    """The directory is in use by another backend or process; `held` says so, without the advice that follows."""
 
     transient = True
+
+    def __init__(self, held: str, path: Path, advice: str = "") -> None:
+        self.held = held
+        super().__init__(f"{held} {advice}".rstrip(), path)
 
 
 class StorageFormatError(StorageError):

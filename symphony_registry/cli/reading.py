@@ -14,7 +14,7 @@ from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBacken
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
-from symphony_registry.cli.options import ConfigDir, Environment, Json, Store
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Misuse, Store
 from symphony_registry.cli.output import FAINT, print_json, print_lines, print_table
 from symphony_registry.cli.selecting import Filter, Prefix, Type, chosen_by, read_filter
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
@@ -130,7 +130,7 @@ def search(
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
     if chosen.backend_type is not BackendType.VECTOR_STORE:
-        raise typer.BadParameter(f"{chosen} cannot be searched: name a vector_store.")
+        raise Misuse(f"{chosen} cannot be searched: name a vector_store.")
     _print(asyncio.run(_search(registry, chosen, id, read_filter(where), limit)), as_json=as_json)
 
 

@@ -14,6 +14,7 @@ from symphony_registry.backends.selection import check_range
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.cli.options import Misuse
 from symphony_registry.cli.selection import StoreName
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.transfer.handwritten import once_each
@@ -64,7 +65,7 @@ class Chosen:
         return parse_filter(self.where) is ANYTHING and not (self.prefix or self.type_name)
 
     async def find(self, opened: StorageBackend, limit: int | None) -> list[dict[str, Any]]:
-        """Return items: vectors and entities by id, checkpoints in the order saved, without vectors and data."""
+        """Return items by id, without vectors and data."""
         match opened:
             case VectorStoreBackend():
                 found = await opened.find(
@@ -75,9 +76,14 @@ class Chosen:
                 entities = await opened.find_entities(self.type_name, self.where, limit, prefix=self.prefix)
                 return [{**each} for each in entities]
             case CheckpointStoreBackend():
-                listed = await opened.list_checkpoints(prefix=self.prefix, metadata_filter=self.where, limit=limit)
+                listed = await opened.find_checkpoints(prefix=self.prefix, metadata_filter=self.where, limit=limit)
                 return [{**each} for each in listed]
         raise TypeError(opened)
+
+    async def ids(self, opened: StorageBackend) -> list[str]:
+        """Return the ids of the items."""
+        found = await self.find(opened, None)
+        return [each["checkpoint_id"] if "checkpoint_id" in each else each["id"] for each in found]
 
     async def count(self, opened: StorageBackend) -> int:
         """Return how many items there are."""
@@ -117,15 +123,15 @@ def read_filter(given: list[str] | None) -> JSONObject | None:
         orjson.loads(text)  # which takes nothing that is not JSON
         found: Any = json.loads(text, object_pairs_hook=once_each)
     except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"{text} is not JSON: {error}. {_QUOTED}") from None
+        raise Misuse(f"{text} is not JSON: {error}. {_QUOTED}") from None
     except InvalidValueError as error:
-        raise typer.BadParameter(f"{error}: only the last would count.") from None
+        raise Misuse(f"{error}: only the last would count.") from None
     if not isinstance(found, dict):
-        raise typer.BadParameter(f"{text} is not a JSON object. {_QUOTED}")
+        raise Misuse(f"{text} is not a JSON object. {_QUOTED}")
     try:
         parse_filter(found)
     except (InvalidTypeError, InvalidValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Misuse(str(error)) from None
     return found
 
 
@@ -134,9 +140,9 @@ def chosen_by(
 ) -> Chosen:
     """Return what the options select in a store; those that do not fit it are a mistake of usage."""
     if type_name and store.backend_type is not BackendType.KNOWLEDGE_GRAPH:
-        raise typer.BadParameter(f"{store} has no types: leave --type out.")
+        raise Misuse(f"{store} has no types: leave --type out.")
     try:
         check_range(prefix[0] if prefix else "")
     except InvalidValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Misuse(str(error)) from None
     return Chosen(read_filter(where), prefix[0] if prefix else "", type_name[0] if type_name else None)
