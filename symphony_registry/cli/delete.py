@@ -10,7 +10,7 @@ from rich.text import Text
 from symphony_registry.cli.asking import ask
 from symphony_registry.cli.options import ConfigDir, Environment, Json, Misuse, Store
 from symphony_registry.cli.output import FAINT, print_json, print_lines
-from symphony_registry.cli.selecting import Chosen, Filter, Prefix, Type, chosen_by
+from symphony_registry.cli.selecting import After, Before, Chosen, Filter, Prefix, Type, chosen_by
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_change
 from symphony_registry.errors import public_errors
 from symphony_registry.registry import ServiceRegistry
@@ -24,6 +24,8 @@ def delete(
     where: Filter = None,
     prefix: Prefix = None,
     type_name: Type = None,
+    after: After = None,
+    before: Before = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", show_default=False)] = False,
     env: Environment = None,
     config_dir: ConfigDir = None,
@@ -36,9 +38,9 @@ def delete(
     """
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
-    selected = chosen_by(chosen, where, prefix, type_name)
+    selected = chosen_by(chosen, where, prefix, type_name, after, before)
     if selected.is_everything:
-        raise Misuse("Say what to delete, by --prefix, --filter or --type.")
+        raise Misuse("Say what to delete, by --prefix, --after, --before, --filter or --type.")
     if not (yes or sys.stdin.isatty()):
         raise Misuse("There is nobody to ask: look at what `find` lists, and pass --yes.")
     shown = None if yes else asyncio.run(_find(registry, chosen, selected))

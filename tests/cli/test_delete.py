@@ -58,6 +58,39 @@ def test_find_takes_a_prefix(capsys: pytest.CaptureFixture[str]) -> None:
     assert [each["checkpoint_id"] for each in json.loads(capsys.readouterr().out)] == ["t1/00", "t1/01", "t1/02"]
 
 
+@pytest.mark.parametrize(
+    ("store", "after", "between", "before", "last"),
+    [
+        ("vector_store", "v1", ["v2", "v3"], "v4", "v4"),
+        ("checkpoint_store/default", "t1/11", ["t1/12", "t1/13"], "t1/14", "t1/14"),
+        ("knowledge_graph", "ada", ["engine"], "z", "engine"),
+    ],
+)
+def test_what_lies_between_two_ids_is_found_from_either_end_counted_and_deleted(
+    store: str, after: str, between: list[str], before: str, last: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = ["--after", after, "--before", before]
+
+    def found(*options: str) -> list[str]:
+        assert main(["find", store, "--json", *options]) == 0
+        return [each.get("checkpoint_id") or each["id"] for each in json.loads(capsys.readouterr().out)]
+
+    assert found(*bounds) == between
+    assert found("--reverse", *bounds) == between[::-1]
+    assert found("--reverse", "--limit", "1") == [last]
+    assert counted(capsys, store, *bounds) == len(between)
+    assert main(["count", store, *bounds, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"count": len(between)}
+    assert main(["delete", store, *bounds, "--yes"]) == 0
+    assert capsys.readouterr().out == f"{len(between)} deleted.\n"
+    assert found(*bounds) == []
+
+
+def test_checkpoints_are_found_by_id_and_not_in_the_order_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", "checkpoint_store/default", "--limit", "2", "--json"]) == 0
+    assert [each["checkpoint_id"] for each in json.loads(capsys.readouterr().out)] == ["bytes", "t0/00"]
+
+
 def test_a_payload_is_shown_as_its_size_and_printed_as_base64_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["get", "checkpoint_store/default", "bytes"]) == 0
     assert "1,234 bytes" in capsys.readouterr().out
