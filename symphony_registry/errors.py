@@ -125,7 +125,11 @@ class AlreadyRegisteredError(RegistryError, ValueError):
 
 
 class BackendNotOpenError(RegistryError, RuntimeError):
-    """An operation before `connect` or after `disconnect`."""
+    """An operation before `connect` or after `disconnect`; `failure` says so, without the advice that follows."""
+
+    def __init__(self, failure: str, advice: str = "") -> None:
+        self.failure = failure
+        super().__init__(f"{failure} {advice}".rstrip())
 
 
 class WrongEventLoopError(BackendNotOpenError):

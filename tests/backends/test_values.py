@@ -146,9 +146,7 @@ def test_an_id_is_a_str(id: object) -> None:
 
 
 def test_an_item_of_the_wrong_shape_hears_of_every_right_one() -> None:
-    with pytest.raises(
-        InvalidValueError, match=r"^items\[0\] must be \(id, data\) or \(\.\.\., payload\), not "
-    ):
+    with pytest.raises(InvalidValueError, match=r"^items\[0\] must be \(id, data\) or \(\.\.\., payload\), not "):
         check_items([("a",)], ("id", "data", "payload"), lambda *parts: parts, optional=1)
     with pytest.raises(InvalidValueError, match=r"^items\[0\] must be \(id, data\), not "):
         check_items([("a",)], ("id", "data"), lambda *parts: parts)

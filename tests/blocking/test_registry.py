@@ -235,13 +235,20 @@ class TestErrors:
 
     def test_before_and_after_the_with_block_an_operation_says_how_to_open(self) -> None:
         registry = ServiceRegistry().in_thread()
-        with pytest.raises(BackendNotOpenError, match="without `async` and `await`"):
+        how = r'^The vector_store "default".* is not open\. Open it with `with registry:` or `registry\.open\(\)`\.$'
+        with pytest.raises(BackendNotOpenError, match=how):
             registry.vector_store()
+        with pytest.raises(BackendNotOpenError, match=how):
+            registry.get_backend(VECTOR)
         with registry:
             store = registry.vector_store()
         assert threads() == []
-        with pytest.raises(BackendNotOpenError, match=r'^The vector_store "default".*call its open\(\)'):
+        with pytest.raises(BackendNotOpenError, match=how):
             store.count()
+        registry.open_backend(BackendType.KNOWLEDGE_GRAPH)  # which begins the loop, and leaves that store closed
+        with pytest.raises(BackendNotOpenError, match=how):
+            store.count()
+        registry.close()
         with registry:
             assert registry.vector_store().count() == 0
 
