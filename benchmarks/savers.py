@@ -59,6 +59,7 @@ class Saver:
         versions = {"messages": f"{step + 1:032}.0", "document": f"{1:032}.0"}
         checkpoint = {
             **self._empty(),
+            "v": 4,
             "id": self._id(step),
             "channel_values": {"messages": self._message, "document": self._document, "step": step},
             "channel_versions": {**versions, "step": versions["messages"]},

@@ -50,13 +50,13 @@ class SavedCheckpoint(NamedTuple):
 
 
 # Parts of a value above which it is checked on a thread.
-_LARGE_VALUE = 2_000
+LARGE_VALUE = 2_000
 
 
 async def checked_text(data: JSONObject) -> bytes:
     """Return checked data as JSON text."""
     check_dict(data, "data")
-    if not is_large(data, _LARGE_VALUE):
+    if not is_large(data, LARGE_VALUE):
         return orjson.dumps(checked_object(data, "data"))
     try:
         text, snapshot = serialized(data)  # at once: the caller may change the data while a thread checks them

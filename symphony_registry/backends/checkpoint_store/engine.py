@@ -20,6 +20,7 @@ from symphony_registry.backends.checkpoint_store.base import (
     check_version,
 )
 from symphony_registry.backends.checkpoint_store.checks import (
+    LARGE_VALUE,
     SavedCheckpoint,
     check_restored,
     check_saved,
@@ -39,7 +40,15 @@ from symphony_registry.backends.selection import (
     checked_deletion,
     checked_ids,
 )
-from symphony_registry.backends.values import JSONObject, check_bool, check_id, check_limit, checked_object, collected
+from symphony_registry.backends.values import (
+    JSONObject,
+    check_bool,
+    check_id,
+    check_limit,
+    checked_object,
+    collected,
+    is_large,
+)
 
 
 class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
@@ -158,8 +167,7 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
             repeated = 0 if if_absent else len(checked) - len(once)
             return Parts.of(list(self._part.split(list(once.values()), lambda item: item.size)), cost)
 
-        # on a thread however few they are: each may be large
-        parts = await delaying_cancellation(in_thread(split))
+        parts = await delaying_cancellation(in_thread(split)) if is_large(given, LARGE_VALUE) else split()
         return await self._save_many(parts, if_absent=if_absent) + repeated
 
     @override

@@ -1,9 +1,9 @@
 """A langgraph checkpointer over a checkpoint store."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from random import random
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -18,8 +18,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
-from symphony_registry.backends.concurrency import here_or_in_thread
-from symphony_registry.backends.cost import ITEM, LONG
+from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
 from symphony_registry.integrations.langgraph.deltas import delta_history
@@ -30,9 +29,11 @@ from symphony_registry.integrations.langgraph.rows import (
     checkpoint_items,
     copied_item,
     find_rows,
-    in_checkpoint,
+    is_small,
     write_items,
 )
+
+T = TypeVar("T")
 
 _STRATEGIES = ("keep_latest", "delete")
 
@@ -69,7 +70,8 @@ class RegistrySaver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         work = partial(checkpoint_items, self.serde, config, checkpoint, metadata, new_versions)
-        items = await here_or_in_thread(work, _cost(checkpoint["channel_values"].values()))
+        values = checkpoint["channel_values"]
+        items = await _serialised(work, [value for name, value in values.items() if name in new_versions])
         await self._store.save_checkpoints(items)
         return Place.of(config)._replace(checkpoint_id=checkpoint["id"]).config
 
@@ -77,7 +79,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
     ) -> None:
         work = partial(write_items, self.serde, Place.of(config), writes, task_id, task_path)
-        staying, replaced = await here_or_in_thread(work, _cost(value for _, value in writes))
+        staying, replaced = await _serialised(work, [value for _, value in writes])
         if staying:
             await self._store.save_checkpoints(staying, if_absent=True)
         if replaced:
@@ -233,6 +235,6 @@ class RegistrySaver(BaseCheckpointSaver[str]):
         return self._calls.waited("aget_delta_channel_history", self._delta_history, config, channels)
 
 
-def _cost(values: Iterable[object]) -> int:
-    """Estimate what serialising costs: nobody knows how much there is in a value that is not short."""
-    return ITEM if all(in_checkpoint(value) for value in values) else LONG + 1
+async def _serialised(work: Callable[[], T], values: Collection[object]) -> T:
+    """Return `work()`, which serialises values, from a thread unless they are known to be small."""
+    return work() if is_small(values) else await delaying_cancellation(in_thread(work))

@@ -7,6 +7,7 @@ A checkpoint's id begins with its thread and namespace, and is the beginning of 
     langgraph/thread!<thread>!b!<namespace>!<channel>!<version>
 """
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, cast
 
@@ -35,7 +36,14 @@ class Place(NamedTuple):
     @property
     def config(self) -> RunnableConfig:
         """The configuration that points here."""
-        return {"configurable": self._asdict()}
+        thread_id, checkpoint_ns, checkpoint_id = self
+        return {
+            "configurable": {
+                "thread_id": thread_id,
+                "checkpoint_ns": checkpoint_ns,
+                "checkpoint_id": checkpoint_id,
+            }
+        }
 
     @property
     def namespace(self) -> str:
@@ -52,6 +60,7 @@ class Place(NamedTuple):
         return f"{thread(self.thread_id)}b!{part(self.checkpoint_ns)}!{part(channel)}!{part(str(version))}"
 
 
+@lru_cache(1024)  # threads, namespaces and channels come again and again
 def part(text: str) -> str:
     """Return a text as it stands in an id: without separators, no text like another, in the order of the texts.
 

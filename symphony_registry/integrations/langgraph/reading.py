@@ -33,6 +33,7 @@ from symphony_registry.integrations.langgraph.rows import (
 )
 
 _FIRST, _MOST = 10, 160  # checkpoints that are read at once
+_FEW = 3  # rows: a checkpoint and the writes of a small step
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ class Reader:
         if place.checkpoint_id:
             return await self._at(place.key)
         before = None
-        while last := await find_rows(self.store, prefix=place.namespace, before=before, reverse=True, limit=1):
-            id = last[0]["checkpoint_id"]
-            key = checkpoint_of(id)
-            if id == key:
-                return last  # the last of all ids: it has no writes
+        while last := await find_rows(self.store, prefix=place.namespace, before=before, reverse=True, limit=_FEW):
+            ids = [row["checkpoint_id"] for row in last]
+            key = checkpoint_of(ids[0])
+            if key in ids:
+                return last[ids.index(key) :: -1]
             if rows := await self._at(key):
                 return rows
             before = key  # a run has saved writes before their checkpoint

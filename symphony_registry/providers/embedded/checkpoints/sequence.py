@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Literal
 
+from symphony_registry.backends.checkpoint_store.base import described
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.selection import Page, Selection
@@ -92,7 +93,8 @@ class CheckpointSequence:
     def _matching(chosen: Iterable[SavedCheckpoint], selection: Selection) -> Iterable[SavedCheckpoint]:
         if selection.condition is ANYTHING:
             return chosen
-        return (saved for saved in chosen if selection.condition.matches(saved.described()))
+        matches = selection.condition.matches
+        return (saved for saved in chosen if matches(described(saved.metadata, saved.timestamp, saved.id)))
 
 
 def save_change(saved: SavedCheckpoint) -> Change:
