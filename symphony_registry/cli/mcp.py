@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from symphony_registry.cli.options import ConfigDir, Environment
+from symphony_registry.cli.options import ConfigDir, Environment, Misuse
 from symphony_registry.errors import ProviderImportError
 from symphony_registry.registry import ServiceRegistry
 
@@ -57,7 +57,7 @@ def mcp(
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdecimal():
-        raise typer.BadParameter(f"--http {text}: name a port, as 127.0.0.1:8000.")
+        raise Misuse(f"--http {text}: name a port, as 127.0.0.1:8000.")
     return host or "127.0.0.1", int(port)
 
 
@@ -70,5 +70,5 @@ def _function(path: str) -> Any:
             "the working directory is looked in, too."
         ) from error
     if not callable(found):
-        raise typer.BadParameter(f"--embed {path}: it is no function, but {type(found).__name__}.")
+        raise Misuse(f"--embed {path}: it is no function, but {type(found).__name__}.")
     return found
