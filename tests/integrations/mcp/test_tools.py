@@ -30,12 +30,12 @@ async def _use_vectors(agent: Agent) -> None:
     await agent.call("add_vector", id="v", vector=[0.0, 1.0])
     assert await _ids(agent, "search_by_text", text="bbbbbb", limit=2) == ["v", "t2"]
     assert await _ids(agent, "search_by_id", id="t1") == ["t1", "t2", "v"]
-    assert await _ids(agent, "search_by_vector", vector=[1, 0], filter={"lang": "de"}) == ["t2"]
+    assert await _ids(agent, "search_by_vector", vector=[1, 0], metadata_filter={"lang": "de"}) == ["t2"]
     assert await _ids(agent, "find_vectors", prefix="t") == ["t1", "t2"]
     assert await agent.call("get_vectors", ids=["v", "x"]) == {"items": [{"id": "v", "metadata": {}}], "missing": ["x"]}
     with_vector = await agent.call("get_vectors", ids=["v"], include_vectors=True)
     assert with_vector["items"] == [{"id": "v", "metadata": {}, "vector": [0.0, 1.0]}]
-    assert await agent.call("count_vectors", filter={"lang": "en"}) == {"count": 1}
+    assert await agent.call("count_vectors", metadata_filter={"lang": "en"}) == {"count": 1}
     assert await agent.call("update_vector_metadata", id="t1", metadata={"lang": "fr"}) == {"written": 1}
     assert (await agent.call("get_vectors", ids=["t1"]))["items"][0]["metadata"] == {"lang": "fr", "text": "aaaa"}
     assert await agent.call("delete_vectors", prefix="t") == {"deleted": 2}
@@ -48,15 +48,15 @@ async def _use_graph(agent: Agent) -> None:
     year = {"year": 1837}
     await agent.call("add_relation", from_id="babbage", to_id="engine", relation_type="built", properties=year)
     assert await agent.call("update_entity", id="ada", properties={"born": 1815}) == {"written": 1}
-    assert await _ids(agent, "find_entities", entity_type="person", filter={"born": {"$lt": 1900}}) == ["ada"]
+    assert await _ids(agent, "find_entities", entity_type="person", property_filter={"born": {"$lt": 1900}}) == ["ada"]
     assert await agent.call("get_entities", ids=["engine", "x"]) == {
         "items": [{"id": "engine", "type": "machine", "properties": {}}],
         "missing": ["x"],
     }
     assert await agent.call("count_entities", entity_type="person") == {"count": 2}
     built = {"from_id": "babbage", "to_id": "engine", "type": "built", "properties": year}
-    assert await agent.call("get_relations", entity_id="engine") == {"items": [built]}
-    assert await _ids(agent, "follow_relations", start_id="ada", relation_types=["knows", "built"]) == ["engine"]
+    assert await agent.call("get_relations", id="engine") == {"items": [built]}
+    assert await _ids(agent, "follow_relations", id="ada", relation_types=["knows", "built"]) == ["engine"]
     near = await agent.call("get_subgraph", ids=["engine"])
     assert ([each["id"] for each in near["entities"]], near["relations"]) == (["engine", "babbage"], [built])
     assert await _ids(agent, "find_shortest_path", from_id="ada", to_id="engine") == ["ada", "babbage", "engine"]
@@ -67,8 +67,10 @@ async def _use_graph(agent: Agent) -> None:
 
 
 async def _use_checkpoints(agent: Agent, registry: ServiceRegistry) -> None:
-    first = await agent.call("save_checkpoint", id="t/1", data={"step": 1}, metadata={"by": "me"}, if_version=0)
-    await agent.call("save_checkpoint", id="t/2", data={"step": 2})
+    first = await agent.call(
+        "save_checkpoint", checkpoint_id="t/1", data={"step": 1}, metadata={"by": "me"}, if_version=0
+    )
+    await agent.call("save_checkpoint", checkpoint_id="t/2", data={"step": 2})
     await registry.checkpoint_store().save_checkpoint("a", {}, payload=b"12345")
     assert await _ids(agent, "find_checkpoints", prefix="t/", reverse=True) == ["t/2", "t/1"]
     (got,) = (await agent.call("get_checkpoints", ids=["t/1"]))["items"]
@@ -78,7 +80,7 @@ async def _use_checkpoints(agent: Agent, registry: ServiceRegistry) -> None:
     assert "payload" not in latest
     assert await _ids(agent, "get_latest_checkpoint", prefix="t/") == ["t/2"]
     assert await _ids(agent, "get_latest_checkpoint", prefix="none") == []
-    assert await agent.call("count_checkpoints", filter={"by": "me"}) == {"count": 1}
+    assert await agent.call("count_checkpoints", metadata_filter={"by": "me"}) == {"count": 1}
     assert await agent.call("delete_checkpoints", prefix="t/") == {"deleted": 2}
 
 
