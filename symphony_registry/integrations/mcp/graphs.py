@@ -1,7 +1,7 @@
 """The tools for knowledge graphs."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from mcp.types import ToolAnnotations
 from pydantic import Field
@@ -26,6 +26,7 @@ from symphony_registry.integrations.mcp.tools import (
     check_chosen,
 )
 
+_Answer = TypeVar("_Answer", Answer, Subgraph)
 _Ids = Annotated[list[Id], Field(min_length=1, description="The ids of entities.")]
 _Type = Annotated[Bound, Field(description="Only entities of this type.")]
 _Types = Annotated[list[Id] | None, Field(description="Only along relations of these types.")]
@@ -96,9 +97,11 @@ class GraphTools:
         limit: Limit = 20,
     ) -> Answer:
         """Get the relations from and to an entity, by (from_id, to_id, type)."""
-        found = await (await self._opened(store)).get_relations(id, relation_type or None, direction)
+        opened = await self._opened(store)
+        found = await opened.get_relations(id, relation_type or None, direction)
         later = [each for each in found if after is None or _key(each) > after]
-        return self._limits.answer(later, limit, lambda shown: {"after": _key(shown[-1])})
+        answer = self._limits.answer(later, limit, lambda shown: {"after": _key(shown[-1])})
+        return answer if found else await _with_missing(answer, opened, [id])
 
     async def follow_relations(
         self,
@@ -111,7 +114,8 @@ class GraphTools:
         """Walk from an entity along outgoing relations, and get the entities at the end of the path, by id."""
         opened = await self._opened(store)
         found = await opened.query(id, relation_types, skip + self._limits.to_read(limit))
-        return self._limits.answer(found[skip:], limit, lambda shown: {"skip": skip + len(shown)})
+        answer = self._limits.answer(found[skip:], limit, lambda shown: {"skip": skip + len(shown)})
+        return answer if found else await _with_missing(answer, opened, [id])
 
     async def get_subgraph(
         self,
@@ -126,7 +130,9 @@ class GraphTools:
         opened = await self._opened(store)
         most = self._limits.to_read(limit)
         found = await opened.subgraph(ids, depth, relation_types=relation_types, direction=direction, limit=most)
-        return self._limits.subgraph(found["entities"], found["relations"], most - 1)
+        answer = self._limits.subgraph(found["entities"], found["relations"], most - 1)
+        there = {each["id"] for each in found["entities"]}
+        return await _with_missing(answer, opened, [id for id in dict.fromkeys(ids) if id not in there])
 
     async def find_shortest_path(
         self,
@@ -137,8 +143,11 @@ class GraphTools:
         max_depth: Annotated[int, Field(ge=0, description="At most so many steps.")] = 6,
     ) -> Answer:
         """Find the shortest way from one entity to another along outgoing relations; no items if there is none."""
-        found = await (await self._opened(store)).shortest_path(from_id, to_id, relation_types, max_depth)
-        return self._limits.answer(found or [], len(found or [1]), lambda shown: {"from_id": shown[-1]["id"]})
+        opened = await self._opened(store)
+        found = await opened.shortest_path(from_id, to_id, relation_types, max_depth)
+        if found is None:
+            return await _with_missing(Answer(items=[]), opened, list(dict.fromkeys([from_id, to_id])))
+        return self._limits.answer(found, len(found), lambda shown: {"from_id": shown[-1]["id"]})
 
     async def add_entity(
         self, id: Id, entity_type: Id, store: Store = "default", properties: _Properties = None
@@ -180,6 +189,13 @@ class GraphTools:
 
     async def _opened(self, store: str) -> KnowledgeGraphBackend:
         return await self._stores.opened(BackendType.KNOWLEDGE_GRAPH, store)
+
+
+async def _with_missing(answer: _Answer, opened: KnowledgeGraphBackend, ids: list[str]) -> _Answer:
+    """Return an answer that tells which of the entities that it is about are not there."""
+    if missing := [id for id, found in zip(ids, await opened.get_entities(ids), strict=True) if found is None]:
+        answer["missing"] = missing
+    return answer
 
 
 def _key(relation: Any) -> list[str]:

@@ -66,6 +66,20 @@ async def _use_graph(agent: Agent) -> None:
     assert await agent.call("delete_entities", ids=["engine"]) == {"deleted": 1}
 
 
+async def test_an_entity_that_is_not_there_is_told_from_one_without_relations(
+    registry: ServiceRegistry, connect: Connect
+) -> None:
+    await registry.knowledge_graph().add_entities((id, "t", None) for id in "ab")
+    async with connect(registry) as agent:
+        for id, missing in (("x", {"missing": ["x"]}), ("a", {})):
+            assert await agent.call("get_relations", id=id) == {"items": []} | missing
+            assert await agent.call("follow_relations", id=id, relation_types=["r"]) == {"items": []} | missing
+            assert await agent.call("find_shortest_path", from_id="b", to_id=id) == {"items": []} | missing
+            assert await agent.call("find_shortest_path", from_id=id, to_id="b") == {"items": []} | missing
+        near = await agent.call("get_subgraph", ids=["x", "b", "y", "x", "a"], limit=1)
+    assert (near["missing"], len(near["entities"])) == (["x", "y"], 1)
+
+
 async def _use_checkpoints(agent: Agent, registry: ServiceRegistry) -> None:
     first = await agent.call(
         "save_checkpoint", checkpoint_id="t/1", data={"step": 1}, metadata={"by": "me"}, if_version=0
