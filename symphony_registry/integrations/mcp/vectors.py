@@ -10,7 +10,7 @@ from pydantic import Field
 
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store.base import Vector, VectorStoreBackend
-from symphony_registry.errors import NotFoundError
+from symphony_registry.errors import NotFoundError, RegistryError
 from symphony_registry.integrations.mcp.answers import Answer, Counted, Deleted, Limits, Written
 from symphony_registry.integrations.mcp.stores import StoreTools
 from symphony_registry.integrations.mcp.tools import (
@@ -25,6 +25,7 @@ from symphony_registry.integrations.mcp.tools import (
     Skip,
     Store,
     check_chosen,
+    log_unexpected,
 )
 
 Embed: TypeAlias = Callable[[str], "Vector | Awaitable[Vector]"]
@@ -169,5 +170,12 @@ class VectorTools:
 
     async def _embedded(self, text: str) -> Vector:
         assert self._embed is not None
-        vector = await asyncio.to_thread(self._embed, text)
-        return await vector if inspect.isawaitable(vector) else vector
+        try:
+            vector = await asyncio.to_thread(self._embed, text)
+            return await vector if inspect.isawaitable(vector) else vector
+        except Exception as error:
+            log_unexpected("The text could not be embedded", error)
+            raise RegistryError(
+                "The text could not be embedded: the server's log has why. find_vectors, and search_by_id for what is "
+                "like an item, work without that."
+            ) from error

@@ -109,6 +109,29 @@ async def test_an_unexpected_error_is_hidden_and_logged_without_its_text(
     await registry.shutdown()
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_text_that_cannot_be_embedded_is_told_with_what_works_without_that(
+    is_async: bool, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: str) -> list[float]:
+        raise RuntimeError(f"no model at https://key:{SECRET}@host")
+
+    async def broken_later(text: str) -> list[float]:
+        return broken(text)
+
+    async with connect(ServiceRegistry(), allow_writes=True, embed=broken_later if is_async else broken) as agent:
+        for told in (
+            await agent.failed("search_by_text", text="a"),
+            await agent.failed("add_text", id="a", text="a"),
+        ):
+            assert "could not be embedded" in told
+            assert "find_vectors, and search_by_id" in told
+            assert SECRET not in told
+    assert "in broken" in caplog.text
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
+
+
 async def test_a_store_that_cannot_be_opened_leaves_the_others_usable(tmp_path: Path, connect: Connect) -> None:
     (tmp_path / "occupied").write_text("a file where a directory should be")
     (tmp_path / "base.yaml").write_text(
