@@ -27,7 +27,7 @@ async def test_an_error_names_what_there_is_and_what_to_do(registry: ServiceRegi
     async with connect(registry, allow_writes=True) as agent:
         assert "'defualt'. Did you mean \"default\"?" in await agent.failed("find_vectors", store="defualt")
         assert "nothing under the id 'x'. find_vectors lists" in await agent.failed("search_by_id", id="x")
-        assert "dimension 1, but the store takes dimension 2" in await agent.failed("search_by_vector", vector=[1])
+        assert "dimension 1, but the store takes only dimension 2" in await agent.failed("search_by_vector", vector=[1])
         assert "$gte" in await agent.failed("find_vectors", metadata_filter={"year": {"gte": 2020}})
         assert "does not exist" in await agent.failed("add_relation", from_id="a", to_id="b", relation_type="r")
         assert "Read it again" in await agent.failed("save_checkpoint", checkpoint_id="a", data={}, if_version=3)
