@@ -58,7 +58,7 @@ class CheckpointTools:
         reverse: Annotated[bool, Field(description="From the last id back; `after` then is where to go on.")] = False,
         limit: Limit = 20,
     ) -> Answer:
-        """List checkpoints by id, with metadata, time and version, without their data."""
+        """List checkpoints by id without their data; `timestamp` in metadata is in seconds since 1970 (UTC)."""
         opened = await self._opened(store)
         found = await opened.find_checkpoints(
             prefix=prefix,
@@ -75,7 +75,10 @@ class CheckpointTools:
         ids: Annotated[list[Id], Field(min_length=1, description="The ids of checkpoints.")],
         store: Store = "default",
     ) -> Answer:
-        """Get checkpoints with their data, which may be large; of a binary payload, only the size is told."""
+        """Get checkpoints with their data, which may be large; of a binary payload, only the size is told.
+
+        `timestamp` is when it was saved, in seconds since 1970 (UTC).
+        """
         opened = await self._opened(store)
 
         async def read(ids: list[str]) -> list[JSONObject | None]:
@@ -86,7 +89,10 @@ class CheckpointTools:
     async def get_latest_checkpoint(
         self, store: Store = "default", prefix: Prefix = "", metadata_filter: Filter = None
     ) -> Answer:
-        """Get the checkpoint saved last of those selected, with its data; no items if there is none."""
+        """Get the checkpoint saved last of those selected, with its data; no items if there is none.
+
+        `timestamp` is when it was saved, in seconds since 1970 (UTC).
+        """
         found = await (await self._opened(store)).get_latest_checkpoint(prefix=prefix, metadata_filter=metadata_filter)
         return self._limits.answer([] if found is None else [_without_bytes(found)], 1, lambda _: {})
 

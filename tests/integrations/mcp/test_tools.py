@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from symphony_registry import ServiceRegistry
+from symphony_registry.integrations.mcp import Limits
 from tests.integrations.mcp.conftest import Agent, Connect, embed
 
 
@@ -21,7 +22,41 @@ async def test_an_agent_lists_and_calls_every_tool(registry: ServiceRegistry, co
             ("checkpoint_store", "default", {"checkpoints": 1}),
         ]
         assert (listed["stores"][0]["dimension"], listed["stores"][0]["metric"]) == (2, "cosine")
+        for each in listed["stores"]:
+            assert (await agent.call("describe_store", type=each["type"]))["sampled"] == sum(each["items"].values())
         assert agent.called == await agent.names()
+
+
+async def test_a_store_is_described_by_its_first_items(registry: ServiceRegistry, connect: Connect) -> None:
+    documents: list[dict[str, Any]] = [{"lang": None, "n": 1}, {"lang": "en", "author": {"name": "Ada"}, "a.b": [True]}]
+    keys = {"lang": "string", "n": "number", "author.name": "string", "a\\.b": "array"}
+    graph = registry.knowledge_graph()
+    await registry.vector_store().add_many((str(n), [1.0], each) for n, each in enumerate(documents))
+    await registry.checkpoint_store().save_checkpoints((str(n), {}, each) for n, each in enumerate(documents))
+    await graph.add_entities((str(n), f"type{n}", each) for n, each in enumerate(documents))
+    await graph.add_relations(("0", "1", kind, None) for kind in ("likes", "knows"))
+    async with connect(registry) as agent:
+        assert await agent.call("describe_store", type="vector_store") == {"sampled": 2, "keys": keys}
+        described = await agent.call("describe_store", type="checkpoint_store")
+        assert described["keys"] == keys | {"checkpoint_id": "string", "timestamp": "number"}
+        described = await agent.call("describe_store", type="knowledge_graph")
+        assert described == {
+            "sampled": 2,
+            "keys": keys,
+            "entity_types": ["type0", "type1"],
+            "relation_types": ["knows", "likes"],
+        }
+        found = await agent.call("count_vectors", metadata_filter={"a\\.b": {"$contains": True}})
+        assert found == {"count": 1}
+
+
+async def test_a_large_store_is_described_by_a_sample_that_fits(registry: ServiceRegistry, connect: Connect) -> None:
+    await registry.vector_store().add_many((f"{n:03}", [1.0], {f"key{n}": "x" * 90}) for n in range(101))
+    async with connect(registry, limits=Limits(bytes=500)) as agent:
+        described = await agent.call("describe_store", type="vector_store")
+    assert described["sampled"] == 100
+    assert described["keys"]["key0"] == "string"
+    assert described["keys"]["…"].endswith(" more keys")
 
 
 async def _use_vectors(agent: Agent) -> None:
@@ -124,6 +159,13 @@ async def test_a_tool_tells_all_that_a_model_needs(connect: Connect) -> None:
             assert tool.input_schema["additionalProperties"] is False
             assert tool.annotations
             assert tool.annotations.open_world_hint is False
+
+
+async def test_the_unit_of_a_timestamp_is_told(connect: Connect) -> None:
+    async with connect(ServiceRegistry()) as agent:
+        described = {tool.name: tool.description or "" for tool in (await agent.client.list_tools()).tools}
+    for name in ("find_checkpoints", "get_checkpoints", "get_latest_checkpoint"):
+        assert "seconds since 1970 (UTC)" in described[name]
 
 
 async def test_texts_are_searched_only_with_a_function_that_embeds(connect: Connect) -> None:
