@@ -1,7 +1,6 @@
 """What the first items of a store look like, so that an agent knows what it can ask for."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import aclosing
 from typing import Annotated, Any, NotRequired, cast
 
 from pydantic import Field
@@ -11,6 +10,7 @@ from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBack
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
+from symphony_registry.transfer.scanning import left_early
 
 _MOST = 100  # items that are looked at
 _TYPES = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
@@ -68,7 +68,7 @@ def _keys(document: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, 
 async def _relation_types(graph: KnowledgeGraphBackend) -> set[str]:
     found: set[str] = set()
     seen = 0
-    async with aclosing(graph.scan_relations()) as relations:
+    async with left_early(graph.scan_relations()) as relations:
         async for relation in relations:
             found.add(relation["type"])
             seen += 1
