@@ -125,7 +125,11 @@ class AlreadyRegisteredError(RegistryError, ValueError):
 
 
 class BackendNotOpenError(RegistryError, RuntimeError):
-    """An operation before `connect` or after `disconnect`."""
+    """An operation before `connect` or after `disconnect`; `failure` says so, without the advice that follows."""
+
+    def __init__(self, failure: str, advice: str = "") -> None:
+        self.failure = failure
+        super().__init__(f"{failure} {advice}".rstrip())
 
 
 class WrongEventLoopError(BackendNotOpenError):
@@ -186,9 +190,13 @@ class StorageError(RegistryError, OSError):
 
 
 class StorageLockedError(StorageError):
-    """The directory is in use by another backend or process."""
+    """The directory is in use by another backend or process; `held` says so, without the advice that follows."""
 
     transient = True
+
+    def __init__(self, held: str, path: Path, advice: str = "") -> None:
+        self.held = held
+        super().__init__(f"{held} {advice}".rstrip(), path)
 
 
 class StorageFormatError(StorageError):

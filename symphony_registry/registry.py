@@ -188,9 +188,9 @@ class ServiceRegistry:
         if found.is_open:
             return found
         raise BackendNotOpenError(
-            f"{found} is not open. Open everything with `async with registry:` or `await registry.open()`, "
-            f"or just this with `await registry.open_backend(BackendType.{backend_type.name}, {backend_name!r})`; "
-            "after `in_thread()`, without `async` and `await`."
+            f"{found} is not open.",
+            "Open everything with `async with registry:` or `await registry.open()`, "
+            f"or just this with `await registry.open_backend(BackendType.{backend_type.name}, {backend_name!r})`.",
         )
 
     def _not_found(self, backend_type: BackendType, name: str) -> BackendNotFoundError:

@@ -136,7 +136,19 @@ def _parse_entry(key: str, value: Any, place: str) -> Condition:
         return ANYTHING if any(part is ANYTHING for part in parts) else AnyOf(tuple(parts))
     if key.startswith("$"):
         raise InvalidValueError(f"{place}: there is no operator {key} here. {hint(key, _LOGICAL)}")
+    if f"${key}" in _LOGICAL and _is_meant(key, value):
+        raise InvalidValueError(
+            f"{place}: operators begin with a dollar: write ${key}. To find what has this key, write "
+            f'{{"{key}": {{"$eq": ...}}}}.'
+        )
     return _parse_field(_steps(key), value, place)
+
+
+def _is_meant(key: str, value: Any) -> bool:
+    """Say whether a value is what `$and`, `$or` or `$not` take: objects in a list, or an object without operators."""
+    if key == "not":
+        return type(value) is dict and bool(value) and not any(name.startswith("$") for name in value)
+    return type(value) is list and bool(value) and all(type(part) is dict for part in value)
 
 
 def _steps(key: str) -> tuple[str, ...]:

@@ -73,11 +73,11 @@ class Page(NamedTuple):
 
 
 def check_range(prefix: object, after: object = None, before: object = None) -> Range:
-    """Return a range of ids, checked: bounds are text as ids are, which may be empty."""
+    """Return a range of ids, checked: bounds are text as ids are, or empty, as no id is: nothing is left out then."""
     return Range(
         check_bound(prefix, "prefix"),
-        None if after is None else check_bound(after, "after"),
-        None if before is None else check_bound(before, "before"),
+        None if after is None else check_bound(after, "argument after") or None,
+        None if before is None else check_bound(before, "argument before"),
     )
 
 

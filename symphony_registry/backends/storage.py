@@ -126,8 +126,9 @@ class StorageBackend(ABC):
         """Raise `BackendNotOpenError` unless connected, on the running event loop."""
         if self._loop is None:
             raise BackendNotOpenError(
-                f"{self} is not open. Await its connect(), or open it through the registry: "
-                "`async with registry:` or `await registry.open()`."
+                f"{self} is not open.",
+                "Await its connect(), or open it through the registry: "
+                "`async with registry:` or `await registry.open()`.",
             )
         if self._loop is not asyncio.get_running_loop():
             advice = (

@@ -96,7 +96,8 @@ def check_items(
     result: list[T] = []
     for item in items:
         if not isinstance(item, tuple | list) or not len(parts) - optional <= len(item) <= len(parts):
-            raise InvalidValueError(f"items[{len(result)}] must be ({', '.join(parts)}), not {reprlib.repr(item)}.")
+            shapes = f"({', '.join(parts[: len(parts) - optional])})" + (f" or (..., {parts[-1]})" if optional else "")
+            raise InvalidValueError(f"items[{len(result)}] must be {shapes}, not {reprlib.repr(item)}.")
         try:
             result.append(check(*item))
         except (InvalidValueError, InvalidTypeError) as error:

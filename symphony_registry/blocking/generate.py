@@ -118,6 +118,8 @@ def _body(original: ast.FunctionDef | ast.AsyncFunctionDef, decorators: list[str
         call = f"self._iterate({', '.join([target, *arguments])})"
     elif isinstance(original, ast.AsyncFunctionDef):
         call = f"self._call({', '.join([target, *arguments])})"
+    elif given == "BlockingBackend" or given in _BLOCKING.values():
+        call = f"self._opened({', '.join([target, *arguments])})"
     else:
         call = f"{target}({', '.join(arguments)})"
     if given == "BlockingBackend":

@@ -14,6 +14,7 @@ from symphony_registry.errors import BackendNotOpenError, BackendUnavailableErro
 P = ParamSpec("P")
 T = TypeVar("T")
 
+HOW_TO_OPEN = "Open it with `with registry:` or `registry.open()`."
 _PAGE = 0.001  # seconds of reading ahead: some twenty times what a call costs, and little memory
 
 
@@ -107,7 +108,7 @@ class BackgroundLoop:
         try:
             with self._lock:
                 if self._running is None:
-                    raise BackendNotOpenError("Its registry is not open: enter it by `with`, or call its open().")
+                    raise BackendNotOpenError("Its registry is not open.", HOW_TO_OPEN)
                 self._running.call_soon_threadsafe(call.begin)
             call.ended.acquire()
         except BaseException:
@@ -121,6 +122,8 @@ class BackgroundLoop:
                 raise BackendUnavailableError(
                     "The call was cancelled, since its registry was closed meanwhile. Open it again: `registry.open()`."
                 ) from None
+            if type(error) is BackendNotOpenError:  # which says to await what is called here
+                error = BackendNotOpenError(error.failure, HOW_TO_OPEN)
             raise error
         finally:
             del error  # whose traceback has this frame

@@ -1,10 +1,12 @@
 """`BlockingRegistry`: a registry for code without `await`, and the owner of the event loop that it needs."""
 
 from collections.abc import Callable, Coroutine
+from inspect import isawaitable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from symphony_registry.blocking.generated.registry import RegistryOperations
+from symphony_registry.errors import InvalidTypeError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -13,8 +15,9 @@ T = TypeVar("T")
 class BlockingRegistry(RegistryOperations):
     """A `ServiceRegistry` without `await`; `ServiceRegistry.in_thread()` makes it.
 
-    Its event loop is on a thread of its own, from `open` (or the first call) to
-    `close`. Any number of threads may call at once.
+    Its event loop is on a thread of its own, from `open` (or the first call of
+    `open_backend`, `register_backend` or the like) to `close`. Any number of
+    threads may call at once.
 
     ```python
     from symphony_registry import ServiceRegistry
@@ -26,7 +29,17 @@ class BlockingRegistry(RegistryOperations):
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
         """Return what an async function gives, awaited on the event loop that has the backends open."""
-        return self._call(function, *args, **options)
+
+        async def awaited() -> T:
+            given = function(*args, **options)
+            if not isawaitable(given):
+                raise InvalidTypeError(
+                    f"call takes an async function; {function!r} gave {type(given).__name__}, which cannot be awaited. "
+                    "Call it without the registry."
+                )
+            return await given
+
+        return self._call(awaited)
 
     def open(self) -> None:
         """Open every backend there is, at once, on the event loop, which begins with it; all or none.

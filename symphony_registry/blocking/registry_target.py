@@ -8,7 +8,8 @@ from symphony_registry.blocking.generated.backend import BlockingBackend
 from symphony_registry.blocking.generated.checkpoint_store import BlockingCheckpointStore
 from symphony_registry.blocking.generated.knowledge_graph import BlockingKnowledgeGraph
 from symphony_registry.blocking.generated.vector_store import BlockingVectorStore
-from symphony_registry.blocking.loop import BackgroundLoop
+from symphony_registry.blocking.loop import HOW_TO_OPEN, BackgroundLoop
+from symphony_registry.errors import BackendNotOpenError
 
 if TYPE_CHECKING:
     from symphony_registry.registry import ServiceRegistry
@@ -33,6 +34,12 @@ class RegistryTarget:
     def _call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
         self._loop.start()
         return self._loop.call(function, *args, **options)
+
+    def _opened(self, find: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        try:
+            return find(*args, **options)
+        except BackendNotOpenError as error:
+            raise BackendNotOpenError(error.failure, HOW_TO_OPEN) from None
 
     def _blocking(self, backend: StorageBackend) -> BlockingBackend:
         return _CLASSES[backend.backend_type](backend, self._loop)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.cli.options import common_providers
+from symphony_registry.cli.asking import ask
+from symphony_registry.cli.options import Misuse, common_providers
 from symphony_registry.cli.output import print_error, print_lines, writing
 from symphony_registry.cli.schema import schema_text
 from symphony_registry.errors import hint
@@ -44,9 +45,13 @@ def init(
     known = common_providers()
     chosen = provider or "file"
     if provider is None and sys.stdin.isatty() and sys.stdout.isatty():
-        chosen = typer.prompt(f"What keeps the data in production? ({', '.join(known)})", default="file")
+        answer = ask(f"What keeps the data in production? ({', '.join(known)}) [file]:")
+        if answer is None:
+            print_error("Nothing was written.")
+            raise typer.Exit(1)
+        chosen = answer or chosen
     if chosen not in known:
-        raise typer.BadParameter(f'there is no provider "{chosen}" for all three types. {hint(chosen, known)}')
+        raise Misuse(f'there is no provider "{chosen}" for all three types. {hint(chosen, known)}')
     files = {name: (SHIPPED / name).read_text("utf-8") for name in ("base.yaml", "development.yaml", "test.yaml")}
     blocks = [yaml_block(provider_named(backend_type, chosen)) for backend_type in BackendType]
     files["production.yaml"] = "\n".join([_EDITORS + _PRODUCTION, *blocks])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from symphony_registry.cli.options import ConfigDir, Environment
+from symphony_registry.cli.options import ConfigDir, Environment, Misuse
 from symphony_registry.cli.output import BAD, print_lines
 from symphony_registry.errors import ProviderImportError
 from symphony_registry.registry import ServiceRegistry
@@ -70,7 +70,7 @@ def _unconfigured() -> str:
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdecimal():
-        raise typer.BadParameter(f"--http {text}: name a port, as 127.0.0.1:8000.")
+        raise Misuse(f"--http {text}: name a port, as 127.0.0.1:8000.")
     return host or "127.0.0.1", int(port)
 
 
@@ -83,5 +83,5 @@ def _function(path: str) -> Any:
             "the working directory is looked in, too."
         ) from error
     if not callable(found):
-        raise typer.BadParameter(f"--embed {path}: it is no function, but {type(found).__name__}.")
+        raise Misuse(f"--embed {path}: it is no function, but {type(found).__name__}.")
     return found

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from symphony_registry.cli.moves import Merge, Move, Replace, existing_of, interruptible, noted
-from symphony_registry.cli.options import ConfigDir, Json, environment_names, store_names
+from symphony_registry.cli.options import ConfigDir, Json, Misuse, environment_names, store_names
 from symphony_registry.cli.output import BAD, GOOD, MISSING, Cell, print_json, print_lines, print_table
 from symphony_registry.cli.selection import (
     StoreName,
@@ -73,7 +73,7 @@ def migrate(
     status is 1 where anything failed or differs.
     """
     if source == target:
-        raise typer.BadParameter(f"--from and --to are both {source!r}.")
+        raise Misuse(f"--from and --to are both {source!r}.")
     existing = existing_of(merge=merge, replace=replace)
     ends = {environment: ServiceRegistry.from_config(environment, config_dir) for environment in (source, target)}
     left_out = chosen_stores(ends[source], excluded) if excluded else []

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from symphony_registry.cli.options import Misuse
 from symphony_registry.cli.output import BAD, FAINT, GOOD, parts_of, print_lines
 from symphony_registry.cli.progress import progress_bar
 from symphony_registry.cli.selection import StoreName
@@ -156,5 +157,5 @@ def interruptible(left: str) -> Iterator[None]:
 def existing_of(*, merge: bool, replace: bool) -> Existing:
     """Return what the two options say together."""
     if merge and replace:
-        raise typer.BadParameter("--merge keeps what --replace deletes: choose one.")
+        raise Misuse("--merge keeps what --replace deletes: choose one.")
     return Existing.MERGE if merge else Existing.REPLACE if replace else Existing.REFUSE

@@ -14,6 +14,14 @@ from symphony_registry.settings.tree import Branch
 from symphony_registry.settings.variables import CONFIG_DIR, ENVIRONMENT
 
 
+class Misuse(typer.BadParameter):
+    """The command was misused in a way that its message says alone, whatever the value of an option is."""
+
+    def format_message(self) -> str:
+        """Return the message as it is."""
+        return self.message
+
+
 def environment_names(ctx: typer.Context) -> list[str]:
     """Return the environments of the directory that is chosen so far, for completion."""
     try:

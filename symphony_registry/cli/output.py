@@ -1,6 +1,7 @@
 """What commands print: for people in a terminal, plain lines in a pipe, JSON for programs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,12 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console that prints text as it is."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
-        stderr=stderr, width=None if stream.isatty() else _UNLIMITED, markup=False, emoji=False, highlight=False
+        stderr=stderr,
+        width=None if stream.isatty() else _UNLIMITED,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",  # bold and faint are left out, too
+        markup=False,
+        emoji=False,
+        highlight=False,
     )
 
 

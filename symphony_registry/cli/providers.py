@@ -12,7 +12,7 @@ from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.cli.check import print_problems
-from symphony_registry.cli.options import ConfigDir, Environment, Json, backend_type_names, provider_names
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Misuse, backend_type_names, provider_names
 from symphony_registry.cli.output import (
     BAD,
     FAINT,
@@ -92,7 +92,7 @@ def _print_block(provider: ProviderInfo, *, as_json: bool) -> None:
         if ":" not in provider.name and provider.name not in StorageBackendFactory.list_providers(
             provider.backend_type
         ):
-            raise typer.BadParameter(provider.problem)
+            raise Misuse(provider.problem)
         raise ProviderNotFoundError(provider.problem)
     if as_json:
         print_json(_as_json(provider))

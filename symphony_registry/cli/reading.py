@@ -14,9 +14,9 @@ from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBacken
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
-from symphony_registry.cli.options import ConfigDir, Environment, Json, Store
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Misuse, Store
 from symphony_registry.cli.output import FAINT, print_json, print_lines, print_table
-from symphony_registry.cli.selecting import Filter, Prefix, Type, chosen_by, read_filter
+from symphony_registry.cli.selecting import After, Before, Filter, Prefix, Type, chosen_by, read_filter
 from symphony_registry.cli.selection import StoreName, chosen_store, closing, open_to_read
 from symphony_registry.errors import NotFoundError, public_errors
 from symphony_registry.registry import ServiceRegistry
@@ -79,16 +79,19 @@ def find(
     where: Filter = None,
     prefix: Prefix = None,
     type_name: Type = None,
+    after: After = None,
+    before: Before = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="From the last id back.", show_default=False)] = False,
     limit: _Limit = 20,
     env: Environment = None,
     config_dir: ConfigDir = None,
     as_json: Json = False,
 ) -> None:
-    """List the items that match: vectors and entities by id, checkpoints in the order saved."""
+    """List the items that match, by id."""
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
-    selected = chosen_by(chosen, where, prefix, type_name)
-    found = asyncio.run(_read(registry, chosen, lambda opened: selected.find(opened, limit + 1)))
+    selected = chosen_by(chosen, where, prefix, type_name, after, before)
+    found = asyncio.run(_read(registry, chosen, lambda opened: selected.find(opened, limit + 1, reverse=reverse)))
     _print(found[:limit], as_json=as_json)
     if not found:
         print_lines(Text("Nothing matches.", FAINT), stderr=True)
@@ -101,13 +104,21 @@ def count(
     where: Filter = None,
     prefix: Prefix = None,
     type_name: Type = None,
+    after: After = None,
+    before: Before = None,
     env: Environment = None,
     config_dir: ConfigDir = None,
+    as_json: Json = False,
 ) -> None:
     """Print how many items match: vectors, entities or checkpoints."""
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
-    print_lines(f"{asyncio.run(_read(registry, chosen, chosen_by(chosen, where, prefix, type_name).count))}")
+    selected = chosen_by(chosen, where, prefix, type_name, after, before)
+    count = asyncio.run(_read(registry, chosen, selected.count))
+    if as_json:
+        print_json({"count": count})
+    else:
+        print_lines(f"{count}")
 
 
 async def _read(registry: ServiceRegistry, store: StoreName, work: Callable[[StorageBackend], Awaitable[T]]) -> T:
@@ -130,7 +141,7 @@ def search(
     registry = ServiceRegistry.from_config(env, config_dir)
     chosen = chosen_store(registry, store)
     if chosen.backend_type is not BackendType.VECTOR_STORE:
-        raise typer.BadParameter(f"{chosen} cannot be searched: name a vector_store.")
+        raise Misuse(f"{chosen} cannot be searched: name a vector_store.")
     _print(asyncio.run(_search(registry, chosen, id, read_filter(where), limit)), as_json=as_json)
 
 

@@ -5,13 +5,20 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
 from rich.text import Text
 
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.checking import open_beside
+from symphony_registry.cli.options import Misuse
 from symphony_registry.cli.output import FAINT, MISSING, print_lines
-from symphony_registry.errors import BackendErrorGroup, NotFoundError, TransferError, hint, public_errors
+from symphony_registry.errors import (
+    BackendErrorGroup,
+    NotFoundError,
+    StorageLockedError,
+    TransferError,
+    hint,
+    public_errors,
+)
 from symphony_registry.registrations import Registrations
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.settings import BackendSettings
@@ -38,7 +45,7 @@ def backend_type_of(word: str) -> BackendType:
     try:
         return BackendType(word)
     except NotFoundError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Misuse(str(error)) from None
 
 
 def chosen_stores(registry: ServiceRegistry, words: Sequence[str]) -> list[StoreName]:
@@ -50,7 +57,7 @@ def chosen_stores(registry: ServiceRegistry, words: Sequence[str]) -> list[Store
         backend_type = backend_type_of(kind)
         named = [each for each in known if each.backend_type is backend_type and (not slash or each.name == name)]
         if slash and not named:
-            raise typer.BadParameter(f"There is no {backend_type} {name!r}. {hint(word, map(str, known))}")
+            raise Misuse(f"There is no {backend_type} {name!r}. {hint(word, map(str, known))}")
         found += named
     return [each for each in known if each in found] if words else known
 
@@ -60,7 +67,7 @@ def chosen_store(registry: ServiceRegistry, word: str) -> StoreName:
     found = chosen_stores(registry, [word])
     if len(found) != 1:
         known = ", ".join(map(str, stores_of(registry)))
-        raise typer.BadParameter(f"Name one store, as TYPE/NAME. Known: {known or 'none'}.")
+        raise Misuse(f"Name one store, as TYPE/NAME. Known: {known or 'none'}.")
     return found[0]
 
 
@@ -94,29 +101,53 @@ async def open_store(registry: ServiceRegistry, store: StoreName) -> StorageBack
 
 
 async def open_to_read(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
-    """Open a store as it is; what to know of it, if anything, is said on stderr."""
+    """Open a store that is there; what to know of it, if anything, is said on stderr."""
     opened = await _open_beside(registry, store)
     if not opened.guarantees.persists:
         print_lines(Text(_without_data(opened), FAINT), stderr=True)
     return opened
 
 
+async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
+    """Open a store to copy from; raises `TransferError` for one that does not outlive this command."""
+    return _contents(await _open_beside(registry, store))
+
+
 async def _open_beside(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
-    """Open a store, if need be beside an application that has it open, which is said on stderr."""
+    """Open a store that is there, if need be beside an application that has it open, which is said on stderr."""
     with public_errors(f"{store} could not be opened"):
-        backend = Registrations(registry.container).find(*store)
-        if backend is not None and (note := await open_beside(backend, lambda: registry.open_backend(*store))):
+        if (backend := await _found(registry, store)) is not None and (
+            note := await open_beside(backend, lambda: registry.open_backend(*store))
+        ):
             print_lines(Text(f"{store}: {note}", FAINT), stderr=True)
     return await open_store(registry, store)
 
 
-def _without_data(opened: StorageBackend) -> str:
-    return f"{opened} does not persist: it is empty now, and gone when this command ends. Choose another environment."
+async def _found(registry: ServiceRegistry, store: StoreName) -> StorageBackend | None:
+    """Return the backend of a store; raises `TransferError` where opening would make what it keeps."""
+    backend = Registrations(registry.container).find(*store)
+    if backend is not None and not await backend.exists():
+        raise TransferError(
+            f"{backend} is not there: nothing was ever stored in it. Check the environment, and the working directory "
+            f"({Path.cwd()}), where relative paths start."
+        )
+    return backend
 
 
 async def open_to_fill(registry: ServiceRegistry, store: StoreName) -> StoreContents:
     """Open a store to copy to; raises `TransferError` for one that does not outlive this command."""
-    return _contents(await open_store(registry, store))
+    try:
+        return _contents(await open_store(registry, store))
+    except StorageLockedError as error:  # whose advice is for reading, too
+        raise TransferError(f"{store} cannot be changed now. {error.held} Stop or close that one first.") from error
+
+
+async def open_to_change(registry: ServiceRegistry, store: StoreName) -> StorageBackend:
+    """Open a store that is there, to change what it holds; raises as `open_to_fill` does."""
+    with public_errors(f"{store} could not be opened"):
+        await _found(registry, store)
+    opened: StorageBackend = (await open_to_fill(registry, store)).store
+    return opened
 
 
 def _contents(opened: StorageBackend) -> StoreContents:
@@ -125,14 +156,5 @@ def _contents(opened: StorageBackend) -> StoreContents:
     return StoreContents(opened)
 
 
-async def open_source(registry: ServiceRegistry, store: StoreName) -> StoreContents:
-    """Open a store to copy from, beside an application too; raises `TransferError` where opening would make it."""
-    with public_errors(f"{store} could not be opened"):
-        backend = Registrations(registry.container).find(*store)
-        is_there = backend is None or await backend.exists()
-    if not is_there:
-        raise TransferError(
-            f"{backend} is not there: nothing was ever stored in it. Check the environment, and the working directory "
-            f"({Path.cwd()}), where relative paths start."
-        )
-    return _contents(await _open_beside(registry, store))
+def _without_data(opened: StorageBackend) -> str:
+    return f"{opened} does not persist: it is empty now, and gone when this command ends. Choose another environment."

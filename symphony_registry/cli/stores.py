@@ -17,7 +17,7 @@ from rich.text import Text
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.cli.moves import FromSymphony, Merge, Move, Replace, existing_of, interruptible, noted
-from symphony_registry.cli.options import ConfigDir, Environment, Json, Output, Store, store_names
+from symphony_registry.cli.options import ConfigDir, Environment, Json, Misuse, Output, Store, store_names
 from symphony_registry.cli.output import (
     BAD,
     FAINT,
@@ -232,7 +232,7 @@ def import_(
     existing = existing_of(merge=merge, replace=replace)
     origin = file or from_symphony
     if origin is None or (file and from_symphony):
-        raise typer.BadParameter("Name either a FILE, or a directory with --from-symphony DIR.")
+        raise Misuse("Name either a FILE, or a directory with --from-symphony DIR.")
     registry = ServiceRegistry.from_config(env, config_dir)
     move = Move(chosen_store(registry, store))
     left = "What was imported stays; rerun the command to resume."

@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
-from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.blocking.backend_target import BackendTarget
-from symphony_registry.errors import BackendNotOpenError, BackendUnavailableError, BlockingCallError
+from symphony_registry.errors import BackendNotOpenError, BackendUnavailableError, BlockingCallError, InvalidTypeError
 
 B = TypeVar("B", bound=StorageBackend)
 P = ParamSpec("P")
@@ -23,8 +23,13 @@ _LOOK = 1.0  # seconds between looks whether the event loop that is waited for s
 class Calls(Generic[B]):
     """Runs async functions on the event loop that has a backend open, from wherever a framework calls."""
 
-    def __init__(self, store: Store[B]) -> None:
+    def __init__(self, store: Store[B], kind: BackendType) -> None:
+        """Take a store of this kind; raises `InvalidTypeError` for anything else."""
         self.backend: B = store._target if isinstance(store, BackendTarget) else store
+        found: object = self.backend
+        if not isinstance(found, StorageBackend) or found.backend_type != kind:
+            given = found if isinstance(found, StorageBackend) else f"a {type(found).__name__}"
+            raise InvalidTypeError(f"A {kind} belongs here, as `registry.{kind}()` gives one, not {given}.")
 
     async def awaited(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
         """Return what `function(...)` gives; on another event loop than the backend's, it is awaited there."""
@@ -91,5 +96,5 @@ def _ensure_may_wait(owner: asyncio.AbstractEventLoop | None, instead: str) -> N
     if current is owner or not hasattr(sys, "ps1"):  # a person who waits for a cell of a notebook is nobody's server
         raise BlockingCallError(
             f"This would stop the event loop that runs in this thread{', for ever' * (current is owner)}. "
-            f"Await {instead}() instead."
+            f"Await {instead}() instead, or what calls it: ainvoke() for invoke(), and so on."
         )

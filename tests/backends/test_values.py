@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from symphony_registry.backends.selection import check_range
 from symphony_registry.backends.values import (
     MAX_DEPTH,
     MAX_LIMIT,
     check_id,
+    check_items,
     check_limit,
     checked_object,
     checked_value,
@@ -141,6 +143,19 @@ def test_a_bad_id_is_refused(id: str) -> None:
 def test_an_id_is_a_str(id: object) -> None:
     with pytest.raises(InvalidTypeError, match="The entity_id must be a str, not "):
         check_id(id, "entity_id")
+
+
+def test_an_item_of_the_wrong_shape_hears_of_every_right_one() -> None:
+    with pytest.raises(InvalidValueError, match=r"^items\[0\] must be \(id, data\) or \(\.\.\., payload\), not "):
+        check_items([("a",)], ("id", "data", "payload"), lambda *parts: parts, optional=1)
+    with pytest.raises(InvalidValueError, match=r"^items\[0\] must be \(id, data\), not "):
+        check_items([("a",)], ("id", "data"), lambda *parts: parts)
+
+
+@pytest.mark.parametrize("bound", ["after", "before"])
+def test_a_bound_that_is_no_text_is_named_as_the_argument_that_it_is(bound: str) -> None:
+    with pytest.raises(InvalidTypeError, match=f"^The argument {bound} must be a str, not int"):
+        check_range("", **{bound: 3})
 
 
 @pytest.mark.parametrize("limit", [True, 1.0, "1", None])

@@ -116,6 +116,17 @@ class TestUsing:
         with async_registry.in_thread() as registry:
             assert registry.call(add_two, "a", second="b") == 2
 
+    def test_what_cannot_be_awaited_is_told_from_an_async_function(self) -> None:
+        with ServiceRegistry().in_thread() as registry, pytest.raises(InvalidTypeError, match="call takes an async"):
+            registry.call(lambda: 3)  # type: ignore[arg-type, return-value]
+
+    def test_the_first_block_that_ends_closes_it_as_it_does_the_async_registry(self) -> None:
+        with ServiceRegistry().in_thread() as registry:
+            with registry:
+                store = registry.vector_store()
+            with pytest.raises(BackendNotOpenError):
+                store.count()
+
     def test_an_operation_sees_the_context_variables_of_its_caller(self) -> None:
         request = contextvars.ContextVar[str]("request")
 
@@ -224,13 +235,20 @@ class TestErrors:
 
     def test_before_and_after_the_with_block_an_operation_says_how_to_open(self) -> None:
         registry = ServiceRegistry().in_thread()
-        with pytest.raises(BackendNotOpenError, match="without `async` and `await`"):
+        how = r'^The vector_store "default".* is not open\. Open it with `with registry:` or `registry\.open\(\)`\.$'
+        with pytest.raises(BackendNotOpenError, match=how):
             registry.vector_store()
+        with pytest.raises(BackendNotOpenError, match=how):
+            registry.get_backend(VECTOR)
         with registry:
             store = registry.vector_store()
         assert threads() == []
-        with pytest.raises(BackendNotOpenError, match=r'^The vector_store "default".*call its open\(\)'):
+        with pytest.raises(BackendNotOpenError, match=how):
             store.count()
+        registry.open_backend(BackendType.KNOWLEDGE_GRAPH)  # which begins the loop, and leaves that store closed
+        with pytest.raises(BackendNotOpenError, match=how):
+            store.count()
+        registry.close()
         with registry:
             assert registry.vector_store().count() == 0
 

@@ -52,10 +52,18 @@ def test_check_says_so_below_the_row(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.usefixtures("used")
-def test_what_writes_is_refused_with_the_lock_as_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["import {} lines --merge", "delete {} --prefix a --yes"])
+def test_what_writes_is_refused_and_says_which_store_is_locked_by_whom(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["export", "vector_store/default", "--config-dir", "config", "-o", "lines"]) == 0
-    assert main(["import", "vector_store/default", "lines", "--config-dir", "config", "--merge"]) == 1
-    assert "To write, stop or close that one" in capsys.readouterr().err
+    capsys.readouterr()
+    assert main([*command.format("vector_store/default").split(), "--config-dir", "config"]) == 1
+    printed = capsys.readouterr().err
+    assert "vector_store/default cannot be changed now. The directory" in printed
+    assert "is in use by another backend of this process (pid" in printed
+    assert "Stop or close that one first." in printed
+    assert "read_only" not in printed
 
 
 @pytest.mark.usefixtures("used")

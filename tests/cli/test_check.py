@@ -332,3 +332,17 @@ def test_two_file_stores_in_one_directory_are_wrong_offline_too(
     status, rows = checked(capsys, "--offline")
     assert (status, rows["a"]["status"], rows["b"]["status"]) == (1, "valid", "invalid")
     assert "each needs a place of its own" in rows["b"]["problems"][0]["message"]
+
+
+def test_no_color_means_no_escape_sequence_at_all(
+    directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(directory, "vector_stores: {default: {provider: memory}}")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert main(["check", "--config-dir", "config"]) == 0
+    assert "\x1b[" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(["check", "--config-dir", "config"]) == 0
+    assert "\x1b[" not in capsys.readouterr().out

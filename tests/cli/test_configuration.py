@@ -245,6 +245,18 @@ class TestInit:
         assert 'Did you mean "file"?' in capsys.readouterr().err
         assert not Path("config").exists()
 
+    @pytest.mark.parametrize(("answer", "status"), [("memory", 0), ("", 0), (None, 1)])
+    def test_in_a_terminal_it_asks_and_writes_nothing_without_an_answer(
+        self, answer: str | None, status: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setattr("symphony_registry.cli.init.ask", lambda _: answer)
+        assert main(["init"]) == status
+        written = Path("config/production.yaml")
+        assert written.exists() == (status == 0)
+        assert status or f"provider: {answer or 'file'}" in written.read_text()
+
     def test_its_next_step_can_be_pasted(self, capsys: pytest.CaptureFixture[str]) -> None:
         lines = printed(capsys, "init", "my config").splitlines()
         assert lines[-1] == "Next: symphony-registry check --env development --config-dir 'my config'"

@@ -286,6 +286,7 @@ def test_the_json_of_stats_has_every_number(run):
 
 
 def test_stats_of_an_empty_store_and_of_one_store(run):
+    run("check", "--env", "new")  # which makes the stores
     assert run("stats", "checkpoint_store/default", "--env", "new")[1].splitlines()[1:] == [
         "checkpoint_store  default  file          0",
         "    oldest: -",
@@ -483,7 +484,7 @@ def test_a_backup_is_not_overwritten_by_what_is_not_the_store_that_was_meant(run
 
 def test_an_empty_store_takes_no_file_s_place(run, config):
     file = config / "backup.jsonl"
-    run("stats", "--env", "new")  # which makes the stores
+    run("check", "--env", "new")  # which makes the stores
     assert run("export", "vector_store", "--env", "new", "-o", str(file))[0] == 0
     status, _, errors = run("export", "vector_store", "--env", "new", "-o", str(file))
     assert (status, f"is empty: {file} is kept" in errors) == (1, True)
@@ -493,7 +494,7 @@ def test_nothing_is_replaced_by_a_source_that_was_never_there_or_is_empty(run, c
     status, output, _ = run("migrate", "--from", "new", "--to", "old", "--replace")
     assert (status, output.count("is not there: nothing was ever stored in it")) == (1, 3)
     assert not (config / "new").exists()
-    run("stats", "--env", "new")
+    run("check", "--env", "new")
     status, output, _ = run("migrate", "--from", "new", "--to", "old", "--replace")
     assert (status, output.count("The source is empty")) == (1, 3)
     assert len(held(config, "old", VECTORS)) == COUNTS[VECTORS]

@@ -126,7 +126,7 @@ def test_search_finds_the_nearest_others(capsys: pytest.CaptureFixture[str]) -> 
         (["find", "vector_store", "--filter", "lang=en"], """Write it as --filter '{"lang": "en"}'."""),
         (["search", "vector_store", "v1", "--filter", "[1]"], "[1] is not a JSON object. Write it as --filter"),
         (["find", "checkpoint_store", "--filter", "null"], "null is not a JSON object"),
-        (["find", "knowledge_graph", "--filter", '{"n": {"$in": 3}}'], "$in must be a list"),
+        (["find", "knowledge_graph", "--filter", '{"n": {"$in": 3}}'], "Error: --filter.n.$in must be a list"),
         (["find", "vector_store", "--filter", '{"$nor": 1}'], "there is no operator $nor here"),
         (["find", "vector_store", "--type", "T"], "vector_store/default has no types"),
         (["search", "knowledge_graph", "ada"], "name a vector_store"),

@@ -101,9 +101,10 @@ class CheckpointStoreBackend(StorageBackend):
         """
 
     async def save_checkpoints(self, items: Iterable[SavedItem], *, if_absent: bool = False) -> int:  # noqa: ARG002
-        """Save `(checkpoint_id, data, metadata)` or `(..., payload)` items one after the other, all or none.
+        """Save `(checkpoint_id, data, metadata)` or `(..., payload)` items one after the other, whole or not at all.
 
-        With `if_absent`, those whose ids are there are left out. Return how many were saved.
+        With `if_absent`, what is there stays, and the others are saved. Return how
+        many were saved. For `if_version`, save one alone.
         """
         self.ensure_open()
         raise UnsupportedOperationError(

@@ -57,7 +57,7 @@ class BlockingCheckpointStore(BlockingBackend[CheckpointStoreBackend]):
         )
 
     def save_checkpoints(self, items: Iterable[SavedItem], *, if_absent: bool = False) -> int:
-        """Save `(checkpoint_id, data, metadata)` or `(..., payload)` items one after the other, all or none."""
+        """Save `(checkpoint_id, data, metadata)` or `(..., payload)` items one after the other, whole or not at all."""
         return self._call(self._target.save_checkpoints, self._collected(items), if_absent=if_absent)
 
     def restore_checkpoints(self, items: Iterable[RestoredCheckpoint]) -> None:

@@ -84,19 +84,19 @@ class RegistryOperations(RegistryTarget):
 
     def get_backend(self, backend_type: BackendType, backend_name: str = "default") -> BlockingBackend:
         """Return an open backend."""
-        return self._blocking(self._target.get_backend(backend_type, backend_name))
+        return self._blocking(self._opened(self._target.get_backend, backend_type, backend_name))
 
     def vector_store(self, name: str = "default") -> BlockingVectorStore:
         """Return an open vector store; raises as `get_backend` does."""
-        return BlockingVectorStore(self._target.vector_store(name), self._loop)
+        return BlockingVectorStore(self._opened(self._target.vector_store, name), self._loop)
 
     def knowledge_graph(self, name: str = "default") -> BlockingKnowledgeGraph:
         """Return an open knowledge graph; raises as `get_backend` does."""
-        return BlockingKnowledgeGraph(self._target.knowledge_graph(name), self._loop)
+        return BlockingKnowledgeGraph(self._opened(self._target.knowledge_graph, name), self._loop)
 
     def checkpoint_store(self, name: str = "default") -> BlockingCheckpointStore:
         """Return an open checkpoint store; raises as `get_backend` does."""
-        return BlockingCheckpointStore(self._target.checkpoint_store(name), self._loop)
+        return BlockingCheckpointStore(self._opened(self._target.checkpoint_store, name), self._loop)
 
     def list_backends(self, backend_type: BackendType) -> list[str]:
         """Return the sorted names of the backends of a type, open or not."""

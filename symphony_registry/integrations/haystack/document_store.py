@@ -10,6 +10,7 @@ from haystack.document_stores.types import DuplicatePolicy
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.checkpoint_store.base import SavedItem
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import InvalidValueError, UnsupportedOperationError
@@ -32,7 +33,7 @@ class RegistryDocumentStore:
         checkpoint_store: Store[CheckpointStoreBackend],
         prefix: str = "documents/",
     ) -> None:
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.VECTOR_STORE)
         self._vectors = self._calls.backend
         self._others = _Unembedded(checkpoint_store, prefix)
 
@@ -208,7 +209,7 @@ class _Unembedded:
     """The documents without an embedding, as the metadata of checkpoints."""
 
     def __init__(self, store: Store[CheckpointStoreBackend], prefix: str) -> None:
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
         self._store = self._calls.backend
         self._prefix = prefix
 

@@ -6,6 +6,7 @@ from langchain_core.stores import ByteStore
 from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.integrations.calling import Calls, Store
 
 _PAGE = 1000
@@ -15,7 +16,7 @@ class RegistryByteStore(ByteStore):
     """Keeps bytes under keys, which are ids of checkpoints after a prefix of this store's own."""
 
     def __init__(self, store: Store[CheckpointStoreBackend], prefix: str = "") -> None:
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
         self._store = self._calls.backend
         self._prefix = prefix
 

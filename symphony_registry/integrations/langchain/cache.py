@@ -11,6 +11,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.integrations.calling import Calls, Store
 
@@ -23,7 +24,7 @@ class RegistryCache(BaseCache):
     """
 
     def __init__(self, store: Store[CheckpointStoreBackend], prefix: str = "cache/") -> None:
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
         self._store = self._calls.backend
         self._prefix = prefix
 

@@ -12,6 +12,7 @@ from langchain_core.vectorstores import VectorStore
 from langchain_core.vectorstores.utils import maximal_marginal_relevance
 from typing_extensions import override
 
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import Item, SearchResult, VectorItem
@@ -28,7 +29,7 @@ class RegistryVectorStore(VectorStore):
     """
 
     def __init__(self, store: Store[VectorStoreBackend], embedding: Embeddings) -> None:
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.VECTOR_STORE)
         self._store = self._calls.backend
         self._embedding = embedding
 

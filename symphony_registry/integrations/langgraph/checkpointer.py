@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
 from symphony_registry.integrations.langgraph.deltas import delta_history
@@ -48,7 +49,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
 
     def __init__(self, store: Store[CheckpointStoreBackend], *, serde: SerializerProtocol | None = None) -> None:
         super().__init__(serde=serde)
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
         self._store = self._calls.backend
 
     @override

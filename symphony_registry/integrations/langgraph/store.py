@@ -18,6 +18,7 @@ from langgraph.store.base import (
 )
 
 from symphony_registry.backends.checkpoint_store import CheckpointInfo, CheckpointStoreBackend
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
@@ -69,9 +70,13 @@ class RegistryStore(BaseStore):
                 "A search by meaning needs both `vectors`, a vector store, and `index`, which has the embedding: "
                 'RegistryStore(store, vectors, index={"embed": ..., "dims": ...}).'
             )
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
         self._items = self._calls.backend
-        self._index = VectorIndex(self._items, Calls(vectors).backend, index) if vectors and index else None
+        self._index = (
+            VectorIndex(self._items, Calls(vectors, BackendType.VECTOR_STORE).backend, index)
+            if vectors and index
+            else None
+        )
         self._batches = Batches(self._run)
         self.ttl_config = ttl
         self._expiry = Expiry(self._items, self._index)

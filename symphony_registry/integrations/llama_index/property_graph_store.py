@@ -20,6 +20,7 @@ from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.knowledge_graph.base import Relation as StoredRelation
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import UnsupportedOperationError
@@ -41,7 +42,7 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
     def __init__(
         self, store: Store[KnowledgeGraphBackend], vector_store: Store[VectorStoreBackend] | None = None
     ) -> None:
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.KNOWLEDGE_GRAPH)
         self._graph = self._calls.backend
         self._vectors = None if vector_store is None else RegistryVectorStore(vector_store)
         self.supports_vector_queries = vector_store is not None

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import Item, SearchResult
@@ -41,7 +42,7 @@ class RegistryVectorStore(BasePydanticVectorStore):
 
     def __init__(self, store: Store[VectorStoreBackend]) -> None:
         super().__init__(stores_text=True)
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.VECTOR_STORE)
         self._store = self._calls.backend
 
     @classmethod

@@ -88,7 +88,7 @@ def _said(error: ValidationError, known: Iterable[str]) -> str:
         elif each["type"] == "missing":
             said.append(f"{where} is missing.")
         elif each["type"] == "value_error":
-            said.append(f"{where}: {each['ctx']['error']}")
+            said.append(f"{where}: {message.removeprefix('Value error, ')}")
         else:
             said.append(f"{where} must {message.partition(' should ')[2]}.")
     if len(problems) > _MOST_PROBLEMS:

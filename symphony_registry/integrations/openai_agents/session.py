@@ -9,6 +9,7 @@ from agents.memory import SessionABC, SessionSettings
 from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
 
 from symphony_registry.backends.checkpoint_store import Checkpoint, CheckpointStoreBackend
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import VersionConflictError
 from symphony_registry.integrations.calling import Calls, Store
 
@@ -34,7 +35,7 @@ class RegistrySession(SessionABC):
     ) -> None:
         self.session_id = session_id
         self.session_settings = coerce_session_settings(session_settings or {})
-        self._calls = Calls(store)
+        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
         self._store = self._calls.backend
         self._prefix = f"openai-agents/session/{_readable(session_id)}/"
 

@@ -163,7 +163,7 @@ async def forgotten_argument(harness: CheckpointHarness) -> None:
         await store.save_checkpoint("a", {})
         everything: list[JSONObject] = [{}, {"$and": []}, {"$and": [{}]}, {"$or": [{"x": 1}, {}]}]
         forgotten: list[Any] = [([None], {"metadata_filter": filter}) for filter in everything]
-        for arguments, options in [*forgotten, ([], {}), ([["a"]], {"prefix": "a"})]:
+        for arguments, options in [*forgotten, ([], {}), ([], {"after": ""}), ([["a"]], {"prefix": "a"})]:
             with refused(f"delete_checkpoints with {arguments} and {options}"):
                 await store.delete_checkpoints(*arguments, **options)
         assert await listed_ids(store) == ["a"]

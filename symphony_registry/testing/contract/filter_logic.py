@@ -107,15 +107,28 @@ async def without_a_dollar(harness: Harness[Any]) -> None:
                 for call_name, call in adapter.with_filter(given).items():
                     with refused(f"{call_name} with {given}", f"${name}"):
                         await call()
+        parts: dict[str, Any] = {"and": [{"a": 1}], "or": [{"a": 1}, {"b": 2}], "not": {"a": 1}}
+        for name, part in parts.items():
+            for logical in ({name: part}, {"a": 1, name: part}, {"$and": [{name: part}]}, {"$not": {name: part}}):
+                for call_name, call in adapter.with_filter(logical).items():
+                    with refused(f"{call_name} with {logical}", f"${name}"):
+                        await call()
     cases: list[tuple[JSONObject, list[str]]] = [
         ({"year": {"gte": 1, "x": 2}}, ["both"]),
         ({"year": {"$eq": {"gte": 1}}}, ["one"]),
         ({"gte": 1}, ["top"]),
+        ({"or": 3, "not": "x", "and": [1]}, ["logical"]),
+        ({"not": {"$in": ["x"]}, "or": {"$gt": 2}}, ["logical"]),
+        ({"or": {"$eq": [{"a": 1}]}, "not": {"$eq": {"a": 1}}}, ["objects"]),
+        ({"or": []}, ["empty"]),
     ]
     documents: dict[str, JSONObject] = {
         "both": {"year": {"gte": 1, "x": 2}},
         "one": {"year": {"gte": 1}},
         "top": {"gte": 1},
+        "logical": {"or": 3, "not": "x", "and": [1]},
+        "objects": {"or": [{"a": 1}], "not": {"a": 1}},
+        "empty": {"or": []},
     }
     await finds_these(harness, cases, documents)
 

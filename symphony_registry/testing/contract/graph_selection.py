@@ -71,7 +71,7 @@ async def delete(harness: GraphHarness) -> None:
 async def forgotten_argument(harness: GraphHarness) -> None:
     async with harness.open() as graph:
         await graph.add_entity("a", "T")
-        nothing: list[dict[str, Any]] = [{}, {"property_filter": {}}, {"prefix": ""}]
+        nothing: list[dict[str, Any]] = [{}, {"property_filter": {}}, {"prefix": ""}, {"after": ""}]
         for selection in nothing:
             with refused(f"delete_entities with {selection}"):
                 await graph.delete_entities(**selection)

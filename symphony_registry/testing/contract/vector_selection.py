@@ -142,6 +142,7 @@ async def nothing_by_a_forgotten_argument(harness: VectorHarness) -> None:
         calls: list[tuple[list[Any], dict[str, Any]]] = [
             ([], {}),
             ([None], {"metadata_filter": {}}),
+            ([], {"prefix": "", "after": ""}),
             ([["west"]], {"prefix": "w"}),
             ([[]], {"after": "a"}),
         ]

@@ -81,9 +81,9 @@ def lock_file(descriptor: int, directory: Directory) -> None:
         pid = _holder(directory)
         holder = "another backend of this process" if pid == str(os.getpid()) else "another process"
         raise StorageLockedError(
-            f"The directory {directory.path} is in use by {holder} (pid {pid or 'unknown'}). "
-            "To write, stop or close that one, or choose another path; to read beside it, set the option read_only.",
+            f"The directory {directory.path} is in use by {holder} (pid {pid or 'unknown'}).",
             directory.path,
+            "To write, stop or close that one, or choose another path; to read beside it, set the option read_only.",
         ) from error
 
 
