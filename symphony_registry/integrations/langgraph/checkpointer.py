@@ -87,11 +87,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
             await self._store.save_checkpoints(replaced)
 
     async def _get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        while rows := await self._reader.rows(Place.of(config)):
-            checkpoint, *writes = rows
-            if found := await self._reader.tuples([checkpoint], {checkpoint["checkpoint_id"]: writes}):
-                return found[0]
-        return None
+        return await self._reader.found(Place.of(config))
 
     async def _delete_thread(self, thread_id: str) -> None:
         await self._store.delete_checkpoints(prefix=thread(str(thread_id)))

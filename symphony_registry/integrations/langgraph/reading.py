@@ -59,6 +59,14 @@ class Reader:
             before = key  # a run has saved writes before their checkpoint
         return []
 
+    async def found(self, place: Place) -> CheckpointTuple | None:
+        """Return a checkpoint, or `None`."""
+        while rows := await self.rows(place):
+            checkpoint, *writes = rows
+            if found := await self.tuples([checkpoint], {checkpoint["checkpoint_id"]: writes}):
+                return found[0]
+        return None
+
     async def _at(self, key: str) -> list[Row]:
         rows = await find_rows(self.store, prefix=key)
         return rows if rows and rows[0]["checkpoint_id"] == key else []

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
@@ -117,6 +117,32 @@ async def test_the_history_of_a_channel_follows_the_parents_of_a_fork(saver: Reg
     fork = await step(saver, saved[4])
     found = await saver.aget_delta_channel_history(config=fork, channels=["other"])
     assert found == {"other": {"writes": [("task", "other", n) for n in range(5)]}}
+
+
+async def test_the_history_of_a_channel_follows_the_parents_whatever_their_ids(saver: RegistrySaver) -> None:
+    config = at("one")
+    for id in ("5", "7", "6", "8", *(str(n) for n in range(79, 50, -1)), "9"):  # by processes of different clocks
+        values = {"log": ["seed"]} if id == "5" else {}
+        checkpoint: Any = {
+            **empty_checkpoint(),
+            "id": id,
+            "channel_values": values,
+            "channel_versions": dict.fromkeys(values, "1"),
+        }
+        config = await saver.aput(config, checkpoint, {}, dict.fromkeys(values, "1"))
+        await saver.aput_writes(config, [("log", id)], "task")
+    found = await saver.aget_delta_channel_history(config=at("one"), channels=["log"])
+    assert found["log"]["seed"] == ["seed"]
+    written = [value for _, _, value in found["log"]["writes"]]
+    assert written == ["5", "7", "6", "8", *(str(n) for n in range(79, 50, -1))]
+
+
+async def test_the_history_of_a_checkpoint_that_is_its_own_ancestor_ends(saver: RegistrySaver) -> None:
+    first, second = await steps(saver, "one", 2)
+    found = await latest(saver, first)
+    await saver.aput(second, found.checkpoint, found.metadata, {})
+    history = await saver.aget_delta_channel_history(config=second, channels=["other"])
+    assert history == {"other": {"writes": []}}
 
 
 async def test_a_thread_that_is_made_of_its_changes_is_not_pruned(saver: RegistrySaver) -> None:
