@@ -10,11 +10,12 @@ from symphony_registry.backends.checkpoint_store import Checkpoint as Row
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import UnsupportedOperationError
-from symphony_registry.integrations.langgraph.keys import THREADS, Place, checkpoint_of, checkpoints_of, end
+from symphony_registry.integrations.langgraph.keys import THREADS, Place, checkpoint_of, checkpoints_of, end, values_of
 from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
     WRITES,
     blobs_of,
+    check_values,
     find_rows,
     needs_sends,
     parent_of,
@@ -64,6 +65,7 @@ class Thread:
             kept.add(key)
             if head.needs_sends and head.parent and head.parent.key in saved and await self._has_sends(head.parent):
                 kept.add(head.parent.key)
+        await self._check_values(saved, kept)
         for key in kept:
             parent = saved[key].parent
             if parent and parent.key not in kept:
@@ -110,6 +112,15 @@ class Thread:
             for row in rows:
                 yield cast("Row", row)
             after = rows[-1]["checkpoint_id"]
+
+    async def _check_values(self, saved: dict[str, Saved], keys: Collection[str]) -> None:
+        """Raise if a value is gone that one of these checkpoints refers to."""
+        found = await self._store.find_checkpoints(prefix=values_of(self._thread_id))
+        present = {row["checkpoint_id"] for row in found}
+        lacking = [key for key in keys if not present.issuperset(saved[key].blobs)]
+        for row in await self._store.get_checkpoints(lacking):
+            if row is not None:  # else another pruning was faster
+                check_values(place_of(row), blobs_of(row), present)
 
     async def _has_sends(self, place: Place) -> bool:
         """Whether tasks were sent from this checkpoint."""

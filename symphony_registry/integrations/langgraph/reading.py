@@ -26,10 +26,12 @@ from symphony_registry.integrations.langgraph.keys import (
 from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
     blobs_of,
+    check_values,
     checkpoint_tuple,
     find_rows,
     needs_sends,
     parent_of,
+    place_of,
 )
 
 _FIRST, _MOST = 10, 160  # checkpoints that are read at once
@@ -74,7 +76,9 @@ class Reader:
     async def tuples(self, rows: list[Row], writes: Mapping[str, list[Row]] | None = None) -> list[CheckpointTuple]:
         """Return checkpoints with the values of their channels and their writes, if these are not given.
 
-        Those that were deleted since they were read are left out.
+        Those that were deleted since they were read are left out. Raises `NotFoundError`
+        where a checkpoint stayed and a value is gone: a run read, another went on,
+        what was read was deleted, and the run saved a checkpoint that refers to it.
         """
         parents = {row["checkpoint_id"]: cast("Place", parent_of(row)).key for row in rows if needs_sends(row)}
         keys = set(parents.values()) if writes else {row["checkpoint_id"] for row in rows}.union(parents.values())
@@ -83,13 +87,16 @@ class Reader:
         blobs = await self._present({id for named in wanted.values() for id in named.values()})
         lacking = {key for key, named in wanted.items() if not blobs.keys() >= set(named.values())}
         gone = lacking - (await self._present(lacking)).keys()
+        for row in rows:
+            if row["checkpoint_id"] in lacking - gone:
+                check_values(place_of(row), wanted[row["checkpoint_id"]], blobs)
 
         def put_together() -> list[CheckpointTuple]:
             return [
                 checkpoint_tuple(
                     self.serde,
                     row,
-                    {name: blobs[id] for name, id in wanted[row["checkpoint_id"]].items() if id in blobs},
+                    {name: blobs[id] for name, id in wanted[row["checkpoint_id"]].items()},
                     [each for each in found.get(row["checkpoint_id"], []) if self._wants(each)],
                     found.get(parents.get(row["checkpoint_id"], ""), []),
                 )

@@ -20,6 +20,7 @@ from symphony_registry.backends.checkpoint_store import Checkpoint as Row
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.checkpoint_store.base import SavedItem
 from symphony_registry.backends.values import JSONObject
+from symphony_registry.errors import NotFoundError
 from symphony_registry.integrations.langgraph.keys import Place, part, thread
 
 # Filters: checkpoints, those with what a DeltaChannel keeps, and writes.
@@ -155,6 +156,19 @@ def blobs_of(row: Row, channels: Collection[str] | None = None) -> dict[str, str
         for name, version in row["data"]["blobs"].items()
         if channels is None or name in channels
     }
+
+
+def check_values(place: Place, blobs: Mapping[str, str], present: Collection[str]) -> None:
+    """Raise if values that a checkpoint refers to are gone; `blobs` has their ids, by channel."""
+    gone = sorted(name for name, id in blobs.items() if id not in present)
+    if gone:
+        thread_id, checkpoint_ns, checkpoint_id = place
+        raise NotFoundError(
+            f"The checkpoint {checkpoint_id!r} of the thread {thread_id!r} (checkpoint_ns {checkpoint_ns!r}) lacks the "
+            f"values of its channels {gone}: they were never saved, or deleted before a run that had read them saved "
+            "this checkpoint. List those before it with before=..., and go on from one by its checkpoint_id, or delete "
+            "the run or the thread."
+        )
 
 
 def value_of(serde: SerializerProtocol, row: Row) -> Any:

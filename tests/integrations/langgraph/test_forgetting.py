@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
+from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
-from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, UnsupportedOperationError
 from symphony_registry.integrations.langgraph import RegistrySaver
 from symphony_registry.integrations.langgraph.keys import thread
 from tests.integrations.langgraph.steps import at, step, steps
@@ -73,6 +74,24 @@ async def test_subgraphs_go_with_the_checkpoints_that_called_them_but_those_that
     await saver.aprune(["one"])
     found = await history(saver, {"configurable": {"thread_id": "one"}})
     assert {each.config["configurable"]["checkpoint_ns"] for each in found} == {"", "sub:2", "lasting", "sub:3"}
+
+
+async def test_of_two_runs_beside_a_pruning_the_one_that_lacks_values_says_so_and_the_other_stays(
+    saver: RegistrySaver,
+) -> None:
+    first = await step(saver, at("one"), {"a": [1], "b": [1]})
+    read = await latest(saver, first)
+    second = await step(saver, first, {"a": [2]})
+    await saver.aprune(["one"])
+    before = await latest(saver, second)
+    late: Any = {**read.checkpoint, "id": str(uuid6())}
+    saved = await saver.aput(first, late, read.metadata, {})
+    with pytest.raises(NotFoundError, match=r"thread 'one' .* lacks the values of its channels \['a'\]"):
+        await latest(saver, at("one"))
+    with pytest.raises(NotFoundError, match=r"thread 'one'"):
+        await saver.aprune(["one"])
+    assert await latest(saver, second) == before
+    assert [each async for each in saver.alist(at("one"), before=saved)] == [before]
 
 
 async def test_only_the_threads_that_are_named_are_pruned(saver: RegistrySaver) -> None:
