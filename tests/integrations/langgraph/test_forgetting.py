@@ -7,9 +7,16 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
+from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
-from symphony_registry.errors import InvalidTypeError, InvalidValueError, NotFoundError, UnsupportedOperationError
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, InMemoryCheckpointStore
+from symphony_registry.errors import (
+    BackendUnavailableError,
+    InvalidTypeError,
+    InvalidValueError,
+    NotFoundError,
+    UnsupportedOperationError,
+)
 from symphony_registry.integrations.langgraph import RegistrySaver
 from symphony_registry.integrations.langgraph.keys import thread
 from tests.integrations.langgraph.steps import at, step, steps
@@ -92,6 +99,58 @@ async def test_of_two_runs_beside_a_pruning_the_one_that_lacks_values_says_so_an
         await saver.aprune(["one"])
     assert await latest(saver, second) == before
     assert [each async for each in saver.alist(at("one"), before=saved)] == [before]
+
+
+async def test_writes_whose_checkpoint_was_deleted_before_them_go_with_the_next_pruning(
+    saver: RegistrySaver, checkpoint_store: CheckpointStoreBackend
+) -> None:
+    first = await step(saver, at("one"))
+    called = await step(saver, at("one", "sub:1"), parents={"": first["configurable"]["checkpoint_id"]})
+    second, last = await steps(saver, "one", 2)
+    await saver.aprune(["one"])
+    newest = str(uuid6())
+    early = [at("one", ns) for ns in ("", "sub:2")]  # of steps that are being saved
+    for config in early:
+        config["configurable"]["checkpoint_id"] = newest
+    before = await checkpoint_store.count()
+    for config in (first, second, called, last, *early):
+        await saver.aput_writes(config, [("channel", 1)], "task")
+    await saver.aprune(["one"])
+    assert await checkpoint_store.count() == before + 3
+
+
+class ConflictingStore(InMemoryCheckpointStore):
+    """A store in which something else is saved under an id before it is replaced, and that can fail there."""
+
+    fails = False
+
+    @override
+    async def save_checkpoint(self, checkpoint_id: str, *given: Any, **options: Any) -> int:
+        if self.fails:
+            raise BackendUnavailableError("The store is gone.")
+        await super().save_checkpoint(checkpoint_id, *given, payload=options["payload"])
+        return await super().save_checkpoint(checkpoint_id, *given, **options)
+
+
+async def test_two_processes_may_prune_one_thread_at_once() -> None:
+    async with ConflictingStore() as store:
+        saver = RegistrySaver(store)
+        *_, last = await steps(saver, "one", 3)
+        await saver.aprune(["one"])
+        assert [each.config for each in await history(saver, at("one"))] == [last]
+
+
+async def test_a_pruning_that_is_cut_short_leaves_no_history_without_its_latest_and_is_finished_by_the_next() -> None:
+    async with ConflictingStore() as store:
+        saver = RegistrySaver(store)
+        *_, last = await steps(saver, "one", 3)
+        store.fails = True
+        with pytest.raises(BackendUnavailableError):
+            await saver.aprune(["one"])
+        assert [each.config for each in await history(saver, at("one"))] == [last]
+        store.fails = False
+        await saver.aprune(["one"])
+        assert (await latest(saver, at("one"))).parent_config is None
 
 
 async def test_only_the_threads_that_are_named_are_pruned(saver: RegistrySaver) -> None:
