@@ -72,7 +72,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         work = partial(checkpoint_items, self.serde, config, checkpoint, metadata, new_versions)
         values = checkpoint["channel_values"]
-        items = await _serialised(work, [value for name, value in values.items() if name in new_versions])
+        items = await _serialised(work, [metadata, *(value for name, value in values.items() if name in new_versions)])
         await self._store.save_checkpoints(items)
         return Place.of(config)._replace(checkpoint_id=checkpoint["id"]).config
 

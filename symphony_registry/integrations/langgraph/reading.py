@@ -23,11 +23,13 @@ from symphony_registry.integrations.langgraph.keys import (
     part,
     parts,
 )
+from symphony_registry.integrations.langgraph.matching import compared, escaped
 from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
     blobs_of,
     check_values,
     checkpoint_tuple,
+    filterable,
     find_rows,
     needs_sends,
     parent_of,
@@ -148,11 +150,11 @@ class Listing:
     ) -> None:
         given = config.get("configurable", {}) if config else {}
         self._reader = reader
-        self._thread: str | None = given.get("thread_id")
+        self._thread = str(given["thread_id"]) if "thread_id" in given else None  # None is a thread's name too
         self._ns: str | None = given.get("checkpoint_ns")
         self._id: str | None = given.get("checkpoint_id")
         self._before: str | None = before.get("configurable", {}).get("checkpoint_id") if before else None
-        self._filter: JSONObject = {**CHECKPOINTS, **_of_metadata(filter or {})}
+        self._filter = _of_metadata(filter or {})
         self._left = None if limit is None else max(limit, 0)
         self._size = _FIRST if limit is None else _MOST
         self._ids: list[str] | None = None
@@ -165,7 +167,7 @@ class Listing:
             if self._thread is None or self._ns is None:
                 rows = await self._across_namespaces(size)
             else:
-                rows = await self._in_namespace(Place(str(self._thread), self._ns, self._id), size)
+                rows = await self._in_namespace(Place(self._thread, self._ns, self._id), size)
             if len(rows) < size:
                 self._left = 0
             elif self._left is not None:
@@ -192,7 +194,7 @@ class Listing:
     async def _across_namespaces(self, size: int) -> list[Row]:
         if self._ids is None:
             infos = await self._reader.store.find_checkpoints(
-                prefix=THREADS if self._thread is None else checkpoints_of(str(self._thread)),
+                prefix=THREADS if self._thread is None else checkpoints_of(self._thread),
                 metadata_filter=self._filter,
             )
             self._ids = sorted(filter(self._chosen, (info["checkpoint_id"] for info in infos)), key=_newest_last)
@@ -217,6 +219,5 @@ def _newest_last(id: str) -> tuple[str, str]:
 
 def _of_metadata(filter: dict[str, Any]) -> JSONObject:
     """Return langgraph's filter as the store's: each key is one, whatever characters it has."""
-    return {
-        "metadata." + key.replace("\\", "\\\\").replace(".", "\\."): {"$eq": value} for key, value in filter.items()
-    }
+    equal = [compared(f"metadata.{escaped(key)}", "$eq", value) for key, value in filterable(filter).items()]
+    return {"$and": [CHECKPOINTS, *equal]}
