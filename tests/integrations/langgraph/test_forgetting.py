@@ -99,6 +99,10 @@ async def test_of_two_runs_beside_a_pruning_the_one_that_lacks_values_says_so_an
         await saver.aprune(["one"])
     assert await latest(saver, second) == before
     assert [each async for each in saver.alist(at("one"), before=saved)] == [before]
+    await step(saver, second, {"a": [3]})
+    await saver.aprune(["one"])
+    (kept,) = await history(saver, at("one"))
+    assert kept.checkpoint["channel_values"] == {"a": [3], "b": [1]}
 
 
 async def test_writes_whose_checkpoint_was_deleted_before_them_go_with_the_next_pruning(
