@@ -67,9 +67,9 @@ class DimensionError(InvalidValueError):
         self.expected = expected
         self.actual = actual
         super().__init__(
-            f"The {what} has dimension {actual}, but the store takes dimension {expected}, also when it is empty. "
-            "Embed with the model of the others, or use another store; the option dimension, or the first vector after "
-            "clear(), sets a store's."
+            f"The {what} has dimension {actual}, but the store takes only dimension {expected}. Its option dimension, "
+            "or else the first vector stored, fixes that until the store is cleared. Use the embedding model that its "
+            "vectors come from, or another store."
         )
 
 

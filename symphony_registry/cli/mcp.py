@@ -7,10 +7,13 @@ from contextlib import redirect_stdout
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from symphony_registry.cli.options import ConfigDir, Environment, Misuse
+from symphony_registry.cli.output import BAD, print_lines
 from symphony_registry.errors import ProviderImportError
 from symphony_registry.registry import ServiceRegistry
+from symphony_registry.settings.files import working_directory
 
 
 def mcp(
@@ -50,8 +53,18 @@ def mcp(
     with redirect_stdout(sys.stderr):  # what modules print that are imported: standard output is the protocol's
         registry = ServiceRegistry.from_config(env, config_dir)
         function = None if embed is None else _function(embed)
+    note = None if env or config_dir else _unconfigured()
+    if note is not None:
+        print_lines(Text.assemble(("warning: ", BAD), note), stderr=True)
     limits = Limits(max_items, max_bytes)
-    asyncio.run(serve(registry, allow_writes=allow_writes, embed=function, limits=limits, http=address))
+    asyncio.run(serve(registry, allow_writes=allow_writes, embed=function, limits=limits, note=note, http=address))
+
+
+def _unconfigured() -> str:
+    return (
+        f"No configuration was chosen, by --config-dir or --env (the working directory is {working_directory()}): "
+        "stores are in memory unless variables say otherwise. They are empty at first, and nothing in them is kept."
+    )
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -97,12 +97,13 @@ def _how_to_choose(directory: Path) -> str:
     if directory != _HERE:
         return f". {hint(directory, [CHOOSES_SHIPPED])}" if str(directory).startswith(":") else "."
     return (
-        f" in the working directory ({_working_directory()}). Choose one by {CONFIG_DIR}, write one by "
+        f" in the working directory ({working_directory()}). Choose one by {CONFIG_DIR}, write one by "
         f"symphony-registry init, or choose {CHOOSES_SHIPPED} for the files that ship with the package."
     )
 
 
-def _working_directory() -> str:
+def working_directory() -> str:
+    """Return the working directory, for a message."""
     try:
         return str(Path.cwd())
     except OSError:

@@ -60,9 +60,9 @@ async def test_an_error_about_the_dimension_says_how_to_go_on(store: InMemoryVec
     with pytest.raises(DimensionError) as caught:
         await store.add("b", [1.0])
     assert str(caught.value) == (
-        f"{NAME}The vector has dimension 1, but the store takes dimension 2, also when it is empty. "
-        "Embed with the model of the others, or use another store; the option dimension, or the first vector after "
-        "clear(), sets a store's."
+        f"{NAME}The vector has dimension 1, but the store takes only dimension 2. Its option dimension, or else the "
+        "first vector stored, fixes that until the store is cleared. Use the embedding model that its vectors come "
+        "from, or another store."
     )
     await store.clear()
     await store.add("b", [1.0])

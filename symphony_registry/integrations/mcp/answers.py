@@ -13,11 +13,14 @@ from symphony_registry.backends.values import JSONObject
 _SMALLEST = 64  # bytes of what is shown of a value
 
 
+_Missing = Annotated[list[str], Field(description="The ids under which there is nothing.")]
+
+
 class Answer(TypedDict):
     """What a tool has found."""
 
     items: list[JSONObject]
-    missing: NotRequired[Annotated[list[str], Field(description="The ids under which there is nothing.")]]
+    missing: NotRequired[_Missing]
     next: NotRequired[
         Annotated[JSONObject, Field(description="There is more: call again with these arguments changed.")]
     ]
@@ -29,6 +32,7 @@ class Subgraph(TypedDict):
 
     entities: list[JSONObject]
     relations: list[JSONObject]
+    missing: NotRequired[_Missing]
     note: NotRequired[Annotated[str, Field(description="What was left out or shortened, and how to get it.")]]
 
 

@@ -12,7 +12,19 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.integrations.mcp.answers import Answer, Counted, Deleted, Limits
 from symphony_registry.integrations.mcp.stores import StoreTools
-from symphony_registry.integrations.mcp.tools import READ, SAVE, WRITE, After, Filter, Limit, Method, Prefix, Store
+from symphony_registry.integrations.mcp.tools import (
+    READ,
+    SAVE,
+    WRITE,
+    After,
+    Filter,
+    Id,
+    Limit,
+    Method,
+    Prefix,
+    Store,
+    check_chosen,
+)
 
 
 class Saved(TypedDict):
@@ -42,17 +54,17 @@ class CheckpointTools:
         store: Store = "default",
         prefix: Prefix = "",
         after: After = "",
-        filter: Filter = None,
+        metadata_filter: Filter = None,
         reverse: Annotated[bool, Field(description="From the last id back; `after` then is where to go on.")] = False,
         limit: Limit = 20,
     ) -> Answer:
-        """List checkpoints by id, with metadata, time and version, without their data."""
+        """List checkpoints by id without their data; `timestamp` in metadata is in seconds since 1970 (UTC)."""
         opened = await self._opened(store)
         found = await opened.find_checkpoints(
             prefix=prefix,
             after=(not reverse and after) or None,
             before=(reverse and after) or None,
-            metadata_filter=filter,
+            metadata_filter=metadata_filter,
             limit=self._limits.to_read(limit),
             reverse=reverse,
         )
@@ -60,10 +72,13 @@ class CheckpointTools:
 
     async def get_checkpoints(
         self,
-        ids: Annotated[list[str], Field(min_length=1, description="The ids of checkpoints.")],
+        ids: Annotated[list[Id], Field(min_length=1, description="The ids of checkpoints.")],
         store: Store = "default",
     ) -> Answer:
-        """Get checkpoints with their data, which may be large; of a binary payload, only the size is told."""
+        """Get checkpoints with their data, which may be large; of a binary payload, only the size is told.
+
+        `timestamp` is when it was saved, in seconds since 1970 (UTC).
+        """
         opened = await self._opened(store)
 
         async def read(ids: list[str]) -> list[JSONObject | None]:
@@ -72,19 +87,24 @@ class CheckpointTools:
         return await self._limits.under(ids, read)
 
     async def get_latest_checkpoint(
-        self, store: Store = "default", prefix: Prefix = "", filter: Filter = None
+        self, store: Store = "default", prefix: Prefix = "", metadata_filter: Filter = None
     ) -> Answer:
-        """Get the checkpoint saved last of those selected, with its data; no items if there is none."""
-        found = await (await self._opened(store)).get_latest_checkpoint(prefix=prefix, metadata_filter=filter)
+        """Get the checkpoint saved last of those selected, with its data; no items if there is none.
+
+        `timestamp` is when it was saved, in seconds since 1970 (UTC).
+        """
+        found = await (await self._opened(store)).get_latest_checkpoint(prefix=prefix, metadata_filter=metadata_filter)
         return self._limits.answer([] if found is None else [_without_bytes(found)], 1, lambda _: {})
 
-    async def count_checkpoints(self, store: Store = "default", prefix: Prefix = "", filter: Filter = None) -> Counted:
+    async def count_checkpoints(
+        self, store: Store = "default", prefix: Prefix = "", metadata_filter: Filter = None
+    ) -> Counted:
         """Count the checkpoints of a store, all or those that match."""
-        return Counted(count=await (await self._opened(store)).count(filter, prefix=prefix))
+        return Counted(count=await (await self._opened(store)).count(metadata_filter, prefix=prefix))
 
     async def save_checkpoint(
         self,
-        id: str,
+        checkpoint_id: Id,
         data: Annotated[dict[str, Any], Field(description="The state, a JSON object.")],
         store: Store = "default",
         metadata: Annotated[dict[str, Any] | None, Field(description="What filters see; a JSON object.")] = None,
@@ -95,18 +115,21 @@ class CheckpointTools:
     ) -> Saved:
         """Save a checkpoint, which becomes the latest; what was saved under the id is replaced."""
         opened = await self._opened(store)
-        return Saved(version=await opened.save_checkpoint(id, data, metadata, if_version=if_version))
+        return Saved(version=await opened.save_checkpoint(checkpoint_id, data, metadata, if_version=if_version))
 
     async def delete_checkpoints(
         self,
         store: Store = "default",
-        ids: Annotated[list[str] | None, Field(description="Either these, or what prefix and filter select.")] = None,
+        ids: Annotated[
+            list[Id] | None, Field(description="Either these, or what prefix and metadata_filter select.")
+        ] = None,
         prefix: Prefix = "",
-        filter: Filter = None,
+        metadata_filter: Filter = None,
     ) -> Deleted:
-        """Delete checkpoints, for ever: those with these ids, or all that prefix and filter select."""
+        """Delete checkpoints, for ever: these ids, or all that prefix and metadata_filter select."""
+        check_chosen(ids, prefix=prefix, metadata_filter=metadata_filter)
         opened = await self._opened(store)
-        return Deleted(deleted=await opened.delete_checkpoints(ids, prefix=prefix, metadata_filter=filter))
+        return Deleted(deleted=await opened.delete_checkpoints(ids, prefix=prefix, metadata_filter=metadata_filter))
 
     async def _opened(self, store: str) -> CheckpointStoreBackend:
         return await self._stores.opened(BackendType.CHECKPOINT_STORE, store)

@@ -25,21 +25,27 @@ from symphony_registry.registry import ServiceRegistry
 
 _INSTRUCTIONS = """\
 Stores of an application: vector stores (items found by similarity), knowledge graphs (entities and relations) and \
-checkpoint stores (saved states, by id and time). list_stores says which there are. An answer holds what fits: \
+checkpoint stores (saved states, by id and time). list_stores says which there are, describe_store what to filter \
+by. An answer holds what fits: \
 where it has `next`, call the same tool again with these arguments changed for the rest."""
 _LONGEST_LINE = 2**26  # bytes of a request
 
 
 def create_server(
-    registry: ServiceRegistry, *, allow_writes: bool = False, embed: Embed | None = None, limits: Limits | None = None
+    registry: ServiceRegistry,
+    *,
+    allow_writes: bool = False,
+    embed: Embed | None = None,
+    limits: Limits | None = None,
+    note: str | None = None,
 ) -> "MCPServer[Any]":
     """Return a server with tools for the types of stores that the registry has, reading ones unless `allow_writes`.
 
     A store is opened when it is first needed, on the event loop that serves;
-    whoever has the registry closes it.
+    whoever has the registry closes it. `note` is what list_stores says of all of them.
     """
     limits = limits or Limits()
-    stores = StoreTools(registry, allow_writes=allow_writes)
+    stores = StoreTools(registry, limits, allow_writes=allow_writes, note=note)
     kinds: dict[BackendType, VectorTools | GraphTools | CheckpointTools] = {
         BackendType.VECTOR_STORE: VectorTools(stores, limits, embed),
         BackendType.KNOWLEDGE_GRAPH: GraphTools(stores, limits),
@@ -65,13 +71,14 @@ async def serve(
     allow_writes: bool = False,
     embed: Embed | None = None,
     limits: Limits | None = None,
+    note: str | None = None,
     http: tuple[str, int] | None = None,
 ) -> None:
     """Serve on standard input and output, or at an HTTP address, until the client leaves or SIGTERM; then close all.
 
     The arguments are those of `create_server`. Nobody is asked who they are: whoever reaches the address may call.
     """
-    server = create_server(registry, allow_writes=allow_writes, embed=embed, limits=limits)
+    server = create_server(registry, allow_writes=allow_writes, embed=embed, limits=limits, note=note)
     server.settings.log_level = "INFO"  # which has where HTTP is served
     loop = asyncio.get_running_loop()
     serving = loop.create_task(

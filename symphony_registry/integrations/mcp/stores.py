@@ -15,7 +15,9 @@ from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
 from symphony_registry.checking import counted, open_beside
 from symphony_registry.errors import NotFoundError, RegistryError, hint, public_errors, public_text
-from symphony_registry.integrations.mcp.tools import READ, Method
+from symphony_registry.integrations.mcp.answers import Limits, shortened
+from symphony_registry.integrations.mcp.samples import Sample, sample
+from symphony_registry.integrations.mcp.tools import READ, Method, Store
 from symphony_registry.registry import ServiceRegistry
 
 
@@ -36,13 +38,16 @@ class Stores(TypedDict):
     """All stores."""
 
     stores: list[Description]
+    note: NotRequired[str]
 
 
 class StoreTools:
     """Gives the other tools their stores, and describes them."""
 
-    def __init__(self, registry: ServiceRegistry, *, allow_writes: bool) -> None:
+    def __init__(self, registry: ServiceRegistry, limits: Limits, *, allow_writes: bool, note: str | None) -> None:
         self._registry = registry
+        self._limits = limits
+        self._note = note
         self._allow_writes = allow_writes
         self._notes: dict[StorageBackend, str] = {}
         self._turns = defaultdict[StorageBackend, asyncio.Lock](asyncio.Lock)  # opening beside takes several steps
@@ -50,11 +55,27 @@ class StoreTools:
     def tools(self) -> Iterator[tuple[Method, ToolAnnotations]]:
         """Yield the tools."""
         yield self.list_stores, READ
+        yield self.describe_store, READ
 
     async def list_stores(self) -> Stores:
         """List the stores with their types and names, what they hold, and what is wrong with them. Begin here."""
         kinds = [(kind, name) for kind in BackendType for name in self._registry.list_backends(kind)]
-        return Stores(stores=await asyncio.gather(*(self._described(kind, name) for kind, name in kinds)))
+        answer = Stores(stores=await asyncio.gather(*(self._described(kind, name) for kind, name in kinds)))
+        if self._note is not None:
+            answer["note"] = self._note
+        return answer
+
+    async def describe_store(
+        self,
+        type: Annotated[BackendType, Field(description="The type of the store, as list_stores has it.")],
+        store: Store = "default",
+    ) -> Sample:
+        """Tell what to filter by: keys of metadata or properties, and types of entities and relations.
+
+        It is a sample, of the first 100 items by id and of a graph's first 100 relations: others may have more.
+        """
+        found: Sample = shortened(await sample(await self.opened(type, store)), self._limits.bytes)
+        return found
 
     async def _described(self, kind: BackendType, name: str) -> Description:
         described = Description(type=kind, store=name)

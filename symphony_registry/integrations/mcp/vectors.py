@@ -10,15 +10,28 @@ from pydantic import Field
 
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store.base import Vector, VectorStoreBackend
-from symphony_registry.errors import NotFoundError
+from symphony_registry.errors import NotFoundError, RegistryError
 from symphony_registry.integrations.mcp.answers import Answer, Counted, Deleted, Limits, Written
 from symphony_registry.integrations.mcp.stores import StoreTools
-from symphony_registry.integrations.mcp.tools import READ, WRITE, After, Filter, Limit, Method, Prefix, Skip, Store
+from symphony_registry.integrations.mcp.tools import (
+    READ,
+    WRITE,
+    After,
+    Filter,
+    Id,
+    Limit,
+    Method,
+    Prefix,
+    Skip,
+    Store,
+    check_chosen,
+    log_unexpected,
+)
 
 Embed: TypeAlias = Callable[[str], "Vector | Awaitable[Vector]"]
 """Gives the vector of a text; one that is not async runs on a thread."""
 
-_Ids = Annotated[list[str], Field(min_length=1, description="The ids of the items.")]
+_Ids = Annotated[list[Id], Field(min_length=1, description="The ids of the items.")]
 _Numbers = Annotated[list[float], Field(description="As many numbers as the store has dimensions.")]
 _Metadata = Annotated[dict[str, Any] | None, Field(description="A JSON object.")]
 
@@ -47,26 +60,31 @@ class VectorTools:
         yield self.delete_vectors, WRITE
 
     async def search_by_text(
-        self, text: str, store: Store = "default", filter: Filter = None, limit: Limit = 10, skip: Skip = 0
+        self, text: str, store: Store = "default", metadata_filter: Filter = None, limit: Limit = 10, skip: Skip = 0
     ) -> Answer:
         """Find the items of a vector store that are nearest to a text in meaning, the most similar first."""
-        return await self._search(await self._opened(store), await self._embedded(text), filter, limit, skip)
+        return await self._search(await self._opened(store), await self._embedded(text), metadata_filter, limit, skip)
 
     async def search_by_id(
-        self, id: str, store: Store = "default", filter: Filter = None, limit: Limit = 10, skip: Skip = 0
+        self, id: Id, store: Store = "default", metadata_filter: Filter = None, limit: Limit = 10, skip: Skip = 0
     ) -> Answer:
         """Find the items of a vector store that are most similar to one that is stored, which comes first itself."""
         opened = await self._opened(store)
         item = await opened.get(id)
         if item is None:
             raise NotFoundError(f"{opened} has nothing under the id {id!r}. find_vectors lists what there is.")
-        return await self._search(opened, item["vector"], filter, limit, skip)
+        return await self._search(opened, item["vector"], metadata_filter, limit, skip)
 
     async def search_by_vector(
-        self, vector: _Numbers, store: Store = "default", filter: Filter = None, limit: Limit = 10, skip: Skip = 0
+        self,
+        vector: _Numbers,
+        store: Store = "default",
+        metadata_filter: Filter = None,
+        limit: Limit = 10,
+        skip: Skip = 0,
     ) -> Answer:
         """Find the items of a vector store that are most similar to a vector, the most similar first."""
-        return await self._search(await self._opened(store), vector, filter, limit, skip)
+        return await self._search(await self._opened(store), vector, metadata_filter, limit, skip)
 
     async def _search(self, opened: VectorStoreBackend, vector: Vector, where: Filter, limit: int, skip: int) -> Answer:
         found = await opened.search(vector, skip + self._limits.to_read(limit), where, include_vectors=False)
@@ -77,7 +95,7 @@ class VectorTools:
         store: Store = "default",
         prefix: Prefix = "",
         after: After = "",
-        filter: Filter = None,
+        metadata_filter: Filter = None,
         limit: Limit = 20,
     ) -> Answer:
         """List items of a vector store by id, with their metadata."""
@@ -85,7 +103,7 @@ class VectorTools:
         found = await opened.find(
             prefix=prefix,
             after=after or None,
-            metadata_filter=filter,
+            metadata_filter=metadata_filter,
             limit=self._limits.to_read(limit),
             include_vectors=False,
         )
@@ -107,11 +125,13 @@ class VectorTools:
 
         return await self._limits.under(ids, read)
 
-    async def count_vectors(self, store: Store = "default", prefix: Prefix = "", filter: Filter = None) -> Counted:
+    async def count_vectors(
+        self, store: Store = "default", prefix: Prefix = "", metadata_filter: Filter = None
+    ) -> Counted:
         """Count the items of a vector store, all or those that match."""
-        return Counted(count=await (await self._opened(store)).count(filter, prefix=prefix))
+        return Counted(count=await (await self._opened(store)).count(metadata_filter, prefix=prefix))
 
-    async def add_text(self, id: str, text: str, store: Store = "default", metadata: _Metadata = None) -> Written:
+    async def add_text(self, id: Id, text: str, store: Store = "default", metadata: _Metadata = None) -> Written:
         """Store a text under an id, to be found by search_by_text; its metadata have it as `text`.
 
         What was stored under the id is replaced.
@@ -121,31 +141,41 @@ class VectorTools:
         return Written(written=1)
 
     async def add_vector(
-        self, id: str, vector: _Numbers, store: Store = "default", metadata: _Metadata = None
+        self, id: Id, vector: _Numbers, store: Store = "default", metadata: _Metadata = None
     ) -> Written:
         """Store a vector and its metadata under an id; what was stored under the id is replaced."""
         await (await self._opened(store)).add(id, vector, metadata)
         return Written(written=1)
 
-    async def update_vector_metadata(self, id: str, metadata: dict[str, Any], store: Store = "default") -> Written:
+    async def update_vector_metadata(self, id: Id, metadata: dict[str, Any], store: Store = "default") -> Written:
         """Change these keys of the metadata of a stored vector, and keep the others; `written` is 0 without one."""
         return Written(written=int(await (await self._opened(store)).update(id, metadata)))
 
     async def delete_vectors(
         self,
         store: Store = "default",
-        ids: Annotated[list[str] | None, Field(description="Either these, or what prefix and filter select.")] = None,
+        ids: Annotated[
+            list[Id] | None, Field(description="Either these, or what prefix and metadata_filter select.")
+        ] = None,
         prefix: Prefix = "",
-        filter: Filter = None,
+        metadata_filter: Filter = None,
     ) -> Deleted:
-        """Delete items of a vector store, for ever: those with these ids, or all that prefix and filter select."""
+        """Delete items of a vector store, for ever: these ids, or all that prefix and metadata_filter select."""
+        check_chosen(ids, prefix=prefix, metadata_filter=metadata_filter)
         opened = await self._opened(store)
-        return Deleted(deleted=await opened.delete_many(ids, prefix=prefix, metadata_filter=filter))
+        return Deleted(deleted=await opened.delete_many(ids, prefix=prefix, metadata_filter=metadata_filter))
 
     async def _opened(self, store: str) -> VectorStoreBackend:
         return await self._stores.opened(BackendType.VECTOR_STORE, store)
 
     async def _embedded(self, text: str) -> Vector:
         assert self._embed is not None
-        vector = await asyncio.to_thread(self._embed, text)
-        return await vector if inspect.isawaitable(vector) else vector
+        try:
+            vector = await asyncio.to_thread(self._embed, text)
+            return await vector if inspect.isawaitable(vector) else vector
+        except Exception as error:
+            log_unexpected("The text could not be embedded", error)
+            raise RegistryError(
+                "The text could not be embedded: the server's log has why. find_vectors, and search_by_id for what is "
+                "like an item, work without that."
+            ) from error

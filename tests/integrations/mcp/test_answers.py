@@ -47,8 +47,8 @@ async def test_every_list_can_be_read_to_its_end(text: str, registry: ServiceReg
         assert await _ids(agent, "find_entities", prefix="i") == MANY
         assert await _ids(agent, "find_checkpoints", reverse=True) == MANY[::-1]
         assert await _ids(agent, "search_by_vector", vector=[1, 0]) == MANY
-        assert await _ids(agent, "follow_relations", start_id="hub", relation_types=["r"]) == MANY
-        assert await _ids(agent, "get_relations", entity_id="hub", limit=1000) == MANY
+        assert await _ids(agent, "follow_relations", id="hub", relation_types=["r"]) == MANY
+        assert await _ids(agent, "get_relations", id="hub", limit=1000) == MANY
         for name in ("get_vectors", "get_entities", "get_checkpoints"):
             assert await _ids(agent, name, ids=[*MANY, MANY[0]]) == MANY
 

@@ -74,6 +74,22 @@ async def test_an_agent_starts_it_and_what_it_writes_is_kept() -> None:
         assert await agent.call("count_vectors") == {"count": 1}
 
 
+async def test_without_a_configuration_it_says_that_nothing_is_kept(tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "symphony_registry", "mcp"], env=dict(os.environ)
+    )
+    with Path("log").open("w") as log:  # noqa: ASYNC230
+        async with Client(stdio_client(server, errlog=log)) as client:
+            note = (await Agent(client).call("list_stores"))["note"]
+    assert "No configuration was chosen, by --config-dir" in note
+    assert str(tmp_path) in note
+    assert "nothing in them is kept" in note
+    assert f"warning: {note}" in Path("log").read_text()
+    async with _agent() as agent:
+        assert "note" not in await agent.call("list_stores")
+    assert "warning" not in Path("log").read_text()
+
+
 async def test_the_options_limit_an_answer() -> None:
     async with ServiceRegistry.from_config(config_dir="config") as registry:
         await registry.vector_store().add_many((str(number), [1.0, 1.0], {"text": "x" * 1500}) for number in range(9))

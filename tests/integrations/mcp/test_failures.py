@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from symphony_registry import BackendType, ServiceRegistry
 from symphony_registry.backends.vector_store import InMemoryVectorStore
-from tests.integrations.mcp.conftest import Connect
+from tests.integrations.mcp.conftest import Connect, embed
 
 SECRET = "hunter2"
 
@@ -26,10 +27,60 @@ async def test_an_error_names_what_there_is_and_what_to_do(registry: ServiceRegi
     async with connect(registry, allow_writes=True) as agent:
         assert "'defualt'. Did you mean \"default\"?" in await agent.failed("find_vectors", store="defualt")
         assert "nothing under the id 'x'. find_vectors lists" in await agent.failed("search_by_id", id="x")
-        assert "dimension 1, but the store takes dimension 2" in await agent.failed("search_by_vector", vector=[1])
-        assert "$gte" in await agent.failed("find_vectors", filter={"year": {"gte": 2020}})
+        assert "dimension 1, but the store takes only dimension 2" in await agent.failed("search_by_vector", vector=[1])
+        assert "$gte" in await agent.failed("find_vectors", metadata_filter={"year": {"gte": 2020}})
         assert "does not exist" in await agent.failed("add_relation", from_id="a", to_id="b", relation_type="r")
-        assert "Read it again" in await agent.failed("save_checkpoint", id="a", data={}, if_version=3)
+        assert "Read it again" in await agent.failed("save_checkpoint", checkpoint_id="a", data={}, if_version=3)
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "find_checkpoints",
+        {"revers": True},
+        'There is no argument `revers`. Did you mean "reverse"? '
+        "Known: after, limit, metadata_filter, prefix, reverse, store.",
+    ),
+    ("search_by_id", {"store": 7, "limit": 0}, "id is missing. store must be a valid string. limit must be greater"),
+    ("get_relations", {"id": "a", "direction": "up"}, "direction must be 'outgoing', 'incoming' or 'both'."),
+    ("add_relation", {"from_id": "", "to_id": "a", "relation_type": "r"}, "from_id: The id is empty."),
+    ("find_vectors", {"after": "x" * 600}, "after: The id 'xxxxxxxxxxxxxxxxxxxx'... has 600 bytes"),
+    ("follow_relations", {"id": "a", "relation_types": ["r", ""]}, "relation_types.1: The id is empty."),
+    ("search_by_vector", {"vector": ["x"] * 9}, "There are 4 more problems."),
+    ("find_vectors", {"metadata_filter": {"a": {"$x": 1}}}, "metadata_filter.a: there is no operator $x."),
+    ("find_entities", {"property_filter": {"a": {"$x": 1}}}, "property_filter.a: there is no operator $x."),
+    ("delete_vectors", {}, "pass ids, or some of prefix, metadata_filter. No tool deletes everything."),
+    ("delete_checkpoints", {}, "pass ids, or some of prefix, metadata_filter. No tool deletes everything."),
+    ("delete_entities", {}, "pass ids, or some of entity_type, prefix, property_filter. No tool deletes everything."),
+    ("delete_vectors", {"ids": ["a"], "prefix": "a"}, "Pass either ids, or some of prefix, metadata_filter, not both."),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"), WRONG, ids=[f"{name}-{number}" for number, (name, *_) in enumerate(WRONG)]
+)
+async def test_what_is_wrong_with_a_call_is_told_with_the_names_of_the_tool(
+    name: str, arguments: dict[str, Any], told: str, connect: Connect
+) -> None:
+    async with connect(ServiceRegistry(), allow_writes=True) as agent:
+        error = await agent.failed(name, **arguments)
+        (tool,) = [each for each in (await agent.client.list_tools()).tools if each.name == name]
+    assert told in error
+    assert "pydantic" not in error
+    named = {"ids", "prefix", "after", "before", "metadata_filter", "property_filter", "entity_id", "entity_type"}
+    assert {each for each in named if re.search(rf"\b{each}\b", error)} <= set(tool.input_schema["properties"])
+
+
+async def test_a_thing_has_the_same_name_in_every_tool(connect: Connect) -> None:
+    async with connect(ServiceRegistry(), allow_writes=True, embed=embed) as agent:
+        tools = (await agent.client.list_tools()).tools
+    arguments = {tool.name: set(tool.input_schema["properties"]) for tool in tools}
+    assert {name for name, each in arguments.items() if "checkpoint_id" in each} == {"save_checkpoint"}
+    assert {each for name in arguments for each in arguments[name] if each.endswith("id")} == {
+        *("id", "from_id", "to_id", "checkpoint_id")
+    }
+    assert {each for name in arguments for each in arguments[name] if each.endswith("filter")} == {
+        *("metadata_filter", "property_filter")
+    }
 
 
 async def test_a_deletion_needs_ids_or_a_selection(registry: ServiceRegistry, connect: Connect) -> None:
@@ -38,7 +89,7 @@ async def test_a_deletion_needs_ids_or_a_selection(registry: ServiceRegistry, co
         for name in ("delete_vectors", "delete_entities", "delete_checkpoints"):
             assert "is_error" not in await agent.failed(name)
             await agent.failed(name, ids=["a"], prefix="a")
-        await agent.failed("delete_vectors", prefix="a", metadata_filter={"b": 1})  # misspelt: it is `filter`
+        await agent.failed("delete_vectors", prefix="a", filter={"b": 1})  # misspelt
         assert await registry.vector_store().count() == 1
 
 
@@ -56,6 +107,29 @@ async def test_an_unexpected_error_is_hidden_and_logged_without_its_text(
     assert "RuntimeError" in caplog.text
     assert SECRET not in told + listed + caplog.text
     await registry.shutdown()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_text_that_cannot_be_embedded_is_told_with_what_works_without_that(
+    is_async: bool, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: str) -> list[float]:
+        raise RuntimeError(f"no model at https://key:{SECRET}@host")
+
+    async def broken_later(text: str) -> list[float]:
+        return broken(text)
+
+    async with connect(ServiceRegistry(), allow_writes=True, embed=broken_later if is_async else broken) as agent:
+        for told in (
+            await agent.failed("search_by_text", text="a"),
+            await agent.failed("add_text", id="a", text="a"),
+        ):
+            assert "could not be embedded" in told
+            assert "find_vectors, and search_by_id" in told
+            assert SECRET not in told
+    assert "in broken" in caplog.text
+    assert "RuntimeError" in caplog.text
+    assert SECRET not in caplog.text
 
 
 async def test_a_store_that_cannot_be_opened_leaves_the_others_usable(tmp_path: Path, connect: Connect) -> None:
