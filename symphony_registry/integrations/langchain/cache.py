@@ -57,7 +57,7 @@ class RegistryCache(BaseCache):
         try:
             await self._store.save_checkpoint(self._id(prompt, llm_string), data)
         except (InvalidTypeError, InvalidValueError) as error:  # it is paid for: the caller is to have it
-            _logger.warning("An answer is not kept in %s, and the model will be asked again: %s", self._store, error)
+            _logger.warning("An answer is not kept, and the model will be asked again: %s", error)
 
     @override
     def clear(self, **kwargs: Any) -> None:
