@@ -7,7 +7,7 @@ from langchain_core.embeddings import Embeddings
 from langgraph.store.base import IndexConfig, ensure_embeddings
 from langgraph.store.base.embed import EmbeddingsLambda
 
-from symphony_registry.errors import InvalidValueError
+from symphony_registry.errors import InvalidValueError, hint
 from symphony_registry.integrations.calling import on_thread
 from symphony_registry.integrations.langgraph.batching import Batches
 
@@ -18,6 +18,9 @@ class Embedding:
     """Embeds texts of many puts by one call, and queries each for itself."""
 
     def __init__(self, config: IndexConfig) -> None:
+        for key in config:
+            if key not in IndexConfig.__annotations__:
+                raise InvalidValueError(f"index has no {key!r}. {hint(key, IndexConfig.__annotations__)}")
         if "embed" not in config:
             raise InvalidValueError('index has no "embed", a function that makes vectors of texts.')
         self._embeddings = ensure_embeddings(config["embed"])

@@ -12,6 +12,7 @@ from symphony_registry.integrations.langgraph.embedding import Embedding, Vector
 from symphony_registry.integrations.langgraph.items import Record, is_alive, item_id, now, record_of
 from symphony_registry.integrations.langgraph.matching import has_shape, labels_filter, metadata_filter
 
+_TRIES = 5  # of a search, while items that it found are being replaced
 _ABANDONED = 3600.0  # seconds after which the item of a vector is not awaited any more
 
 
@@ -81,17 +82,25 @@ class VectorIndex:
         """Return the current items that are most similar, `offset + limit` of them if there are so many."""
         selected = metadata_filter(op.filter, *labels_filter(op.namespace_prefix))
         wanted = count = op.offset + op.limit
+        tries = 1
         while True:
             found = await self._vectors.search(query, count, selected, include_vectors=False)
-            scored = await self._current(found, op.filter)
-            if len(scored) >= wanted or len(found) < count:
+            scored, replaced = await self._current(found, op.filter)
+            if replaced and tries < _TRIES:
+                tries += 1
+            elif len(scored) >= wanted or len(found) < count:
                 return scored
-            count *= 4  # several were of one item, or of none
+            else:
+                count *= 4  # several were of one item, or of none
 
-    async def _current(self, found: list[SearchResult], wanted: Mapping[str, object] | None) -> list[Scored]:
+    async def _current(
+        self, found: list[SearchResult], wanted: Mapping[str, object] | None
+    ) -> tuple[list[Scored], bool]:
+        """Return the items whose vectors these are, and whether others were replaced between the two reads."""
         best: dict[str, float] = {}
         ids = list(dict.fromkeys(result["metadata"]["item"] for result in found))
         checkpoints = {id: each for id, each in zip(ids, await self._items.get_checkpoints(ids), strict=True) if each}
+        others: set[str] = set()
         abandoned = []
         for result in found:
             id, revision = result["metadata"]["item"], result["metadata"]["revision"]
@@ -99,10 +108,12 @@ class VectorIndex:
                 best.setdefault(id, result["similarity"])
             elif result["metadata"]["written"] < now() - _ABANDONED:
                 abandoned.append(result["id"])
+            elif id in checkpoints and checkpoints[id]["metadata"]["vectors"]:
+                others.add(id)
         if abandoned:
             await self._vectors.delete_many(abandoned)
         current = [Scored(checkpoints[id], score) for id, score in best.items()]
-        return [each for each in current if _is_wanted(record_of(each.checkpoint), wanted)]
+        return [each for each in current if _is_wanted(record_of(each.checkpoint), wanted)], not others <= best.keys()
 
 
 def _is_wanted(record: Record, wanted: Mapping[str, object] | None) -> bool:

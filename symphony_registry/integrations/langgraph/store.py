@@ -24,7 +24,7 @@ from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
 from symphony_registry.integrations.langgraph.batching import Batches
 from symphony_registry.integrations.langgraph.embedding import Vector
-from symphony_registry.integrations.langgraph.expiry import Expiry
+from symphony_registry.integrations.langgraph.expiry import Expiry, checked_config, ensure_minutes
 from symphony_registry.integrations.langgraph.index import VectorIndex
 from symphony_registry.integrations.langgraph.items import (
     Record,
@@ -79,7 +79,7 @@ class RegistryStore(BaseStore):
             else None
         )
         self._batches = Batches(self._run)
-        self.ttl_config = ttl
+        self.ttl_config = checked_config(ttl)
         self._expiry = Expiry(self._items, self._index)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
@@ -108,15 +108,16 @@ class RegistryStore(BaseStore):
         """Sweep as `astart_ttl_sweeper` does."""
         self._calls.waited("astart_ttl_sweeper", self._expiry.start, self._interval(sweep_interval_minutes))
 
-    async def astop_ttl_sweeper(self) -> None:
-        """Sweep no more."""
-        await self._calls.awaited(self._expiry.stop)
+    async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Sweep no more; say whether a sweep that is under way ended within `timeout` seconds."""
+        return await self._calls.awaited(self._expiry.stop, timeout)
 
-    def stop_ttl_sweeper(self) -> None:
-        """Sweep no more."""
-        self._calls.waited("astop_ttl_sweeper", self._expiry.stop)
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Stop as `astop_ttl_sweeper` does."""
+        return self._calls.waited("astop_ttl_sweeper", self._expiry.stop, timeout)
 
     def _interval(self, minutes: float | None) -> float:
+        ensure_minutes("sweep_interval_minutes", minutes)
         return minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5
 
     async def _add(self, ops: list[Op]) -> list[Result]:
@@ -216,6 +217,14 @@ def _checked(ops: Iterable[Op]) -> list[Op]:
         if type(op) not in _AWAITED:
             raise InvalidTypeError(f"{op!r} is no operation of a langgraph store.")
         validate_op_namespace(op)
+        if isinstance(op, PutOp):
+            ensure_minutes("ttl", op.ttl)
+        given: object = op.filter if isinstance(op, SearchOp) else None
+        if not isinstance(given, Mapping | None):
+            raise InvalidTypeError(
+                f"A filter is a dict, not a {type(given).__name__}: "
+                '{"colour": "dark"}, or {"since": {"$gte": 2022}}.'
+            )
     return checked
 
 
