@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pytest
 from langchain_core.embeddings import Embeddings
@@ -64,10 +64,10 @@ class Model(Embeddings):
 
 @pytest.mark.parametrize("embedding", [embed, Model()], ids=["function", "Embeddings"])
 async def test_nodes_without_await_may_take_all_threads_of_the_event_loop(
-    checkpoint_store: CheckpointStoreBackend, vector_store: VectorStoreBackend, embedding: object
+    checkpoint_store: CheckpointStoreBackend, vector_store: VectorStoreBackend, embedding: Any
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
-    store = RegistryStore(checkpoint_store, vector_store, index={"dims": 2, "embed": embedding})  # type: ignore[typeddict-item]
+    store = RegistryStore(checkpoint_store, vector_store, index={"dims": 2, "embed": embedding})
 
     def remember_all(state: State, runtime: Runtime[None]) -> None:
         assert runtime.store
