@@ -1,6 +1,6 @@
 """langgraph's persistence over the stores of a registry: threads, and long-term memory."""
 
-from symphony_registry.integrations.langgraph.checkpointer import RegistrySaver
-from symphony_registry.integrations.langgraph.store import RegistryStore
+from symphony_registry.integrations.langgraph.checkpointer.saver import RegistrySaver
+from symphony_registry.integrations.langgraph.store.memory import RegistryStore
 
 __all__ = ["RegistrySaver", "RegistryStore"]

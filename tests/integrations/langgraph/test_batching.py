@@ -8,7 +8,7 @@ import pytest
 from symphony_registry.backends.checkpoint_store import InMemoryCheckpointStore
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.integrations.langgraph import RegistryStore
-from symphony_registry.integrations.langgraph.batching import Batches
+from symphony_registry.integrations.langgraph.store.batching import Batches
 
 
 class Service:

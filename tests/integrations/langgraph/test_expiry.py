@@ -11,7 +11,8 @@ from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, 
 from symphony_registry.backends.concurrency import delaying_cancellation
 from symphony_registry.blocking import BlockingRegistry
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
-from symphony_registry.integrations.langgraph import RegistryStore, expiry, items
+from symphony_registry.integrations.langgraph import RegistryStore
+from symphony_registry.integrations.langgraph.store import expiry, items
 
 
 @pytest.fixture

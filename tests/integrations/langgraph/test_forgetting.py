@@ -18,7 +18,7 @@ from symphony_registry.errors import (
     UnsupportedOperationError,
 )
 from symphony_registry.integrations.langgraph import RegistrySaver
-from symphony_registry.integrations.langgraph.keys import thread
+from symphony_registry.integrations.langgraph.checkpointer.keys import thread
 from tests.integrations.langgraph.steps import at, step, steps
 
 

@@ -15,7 +15,8 @@ from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.blocking import BlockingRegistry
 from symphony_registry.errors import InvalidValueError
-from symphony_registry.integrations.langgraph import RegistryStore, items
+from symphony_registry.integrations.langgraph import RegistryStore
+from symphony_registry.integrations.langgraph.store import items
 
 
 def embed(texts: Sequence[str]) -> list[list[float]]:
@@ -185,7 +186,7 @@ async def test_an_item_whose_write_ended_before_it_was_saved_is_as_it_was(
     # The vector that nobody has is left alone, since its item may be about to be saved; an hour later it is removed.
     assert await vector_store.count() == 2
     later = items.now() + 3601
-    monkeypatch.setattr("symphony_registry.integrations.langgraph.index.now", lambda: later)
+    monkeypatch.setattr("symphony_registry.integrations.langgraph.store.index.now", lambda: later)
     assert await keys(store, "a", query="sea") == ["k"]
     assert await vector_store.count() == 1
 
@@ -244,8 +245,8 @@ async def test_expired_items_are_not_found_and_a_sweep_removes_their_vectors(
     await store.aput(("a",), "short", {"text": "red apple"}, ttl=1)
     await store.aput(("a",), "long", {"text": "green apple"}, ttl=3)
     later = items.now() + 120
-    monkeypatch.setattr("symphony_registry.integrations.langgraph.items.now", lambda: later)
-    monkeypatch.setattr("symphony_registry.integrations.langgraph.expiry.now", lambda: later)
+    monkeypatch.setattr("symphony_registry.integrations.langgraph.store.items.now", lambda: later)
+    monkeypatch.setattr("symphony_registry.integrations.langgraph.store.expiry.now", lambda: later)
     assert await keys(store, "a", query="red apple") == ["long"]
     assert await vector_store.count() == 2
     assert await store.asweep_ttl() == 1

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis.strategies import text
 
 from symphony_registry.backends.values import check_id
-from symphony_registry.integrations.langgraph.keys import Place, checkpoint_of, end, part, parts
+from symphony_registry.integrations.langgraph.checkpointer.keys import Place, checkpoint_of, end, part, parts
 
 
 @given(text(max_size=20), text(max_size=20))

@@ -16,7 +16,7 @@ from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.blocking import BlockingRegistry
 from symphony_registry.errors import BlockingCallError, NotFoundError
 from symphony_registry.integrations.langgraph import RegistrySaver
-from symphony_registry.integrations.langgraph.keys import thread
+from symphony_registry.integrations.langgraph.checkpointer.keys import thread
 from tests.integrations.langgraph.steps import at, step, steps
 
 HOSTILE = ["a", "a/b", "a!", "a!c!", "ab", "", " ", '"', "A", "\x00", "😀", "../x", "'; --", "x" * 2000, "x" * 2001]

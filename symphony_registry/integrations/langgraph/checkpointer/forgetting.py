@@ -11,7 +11,7 @@ from symphony_registry.backends.checkpoint_store import Checkpoint as Row
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import UnsupportedOperationError, VersionConflictError
-from symphony_registry.integrations.langgraph.keys import (
+from symphony_registry.integrations.langgraph.checkpointer.keys import (
     THREADS,
     Place,
     checkpoint_of,
@@ -19,7 +19,7 @@ from symphony_registry.integrations.langgraph.keys import (
     parts,
     values_of,
 )
-from symphony_registry.integrations.langgraph.rows import (
+from symphony_registry.integrations.langgraph.checkpointer.rows import (
     CHECKPOINTS,
     WRITES,
     blobs_of,

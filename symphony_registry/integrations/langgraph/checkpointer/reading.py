@@ -14,7 +14,7 @@ from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.integrations.langgraph.keys import (
+from symphony_registry.integrations.langgraph.checkpointer.keys import (
     THREADS,
     Place,
     checkpoint_of,
@@ -23,8 +23,7 @@ from symphony_registry.integrations.langgraph.keys import (
     part,
     parts,
 )
-from symphony_registry.integrations.langgraph.matching import compared, escaped
-from symphony_registry.integrations.langgraph.rows import (
+from symphony_registry.integrations.langgraph.checkpointer.rows import (
     CHECKPOINTS,
     blobs_of,
     check_values,
@@ -35,6 +34,7 @@ from symphony_registry.integrations.langgraph.rows import (
     parent_of,
     place_of,
 )
+from symphony_registry.integrations.langgraph.store.matching import compared, escaped
 
 _FIRST, _MOST = 10, 160  # checkpoints that are read at once
 _FEW = 3  # rows: a checkpoint and the writes of a small step

@@ -9,7 +9,7 @@ from langgraph.store.base.embed import EmbeddingsLambda
 
 from symphony_registry.errors import InvalidValueError, hint
 from symphony_registry.integrations.calling import on_thread
-from symphony_registry.integrations.langgraph.batching import Batches
+from symphony_registry.integrations.langgraph.store.batching import Batches
 
 Vector = list[float]
 

@@ -8,9 +8,9 @@ from langgraph.store.base import IndexConfig, Op, PutOp, SearchOp, get_text_at_p
 
 from symphony_registry.backends.checkpoint_store import Checkpoint, CheckpointStoreBackend
 from symphony_registry.backends.vector_store import SearchResult, VectorStoreBackend
-from symphony_registry.integrations.langgraph.embedding import Embedding, Vector
-from symphony_registry.integrations.langgraph.items import Record, is_alive, item_id, now, record_of
-from symphony_registry.integrations.langgraph.matching import has_shape, labels_filter, metadata_filter
+from symphony_registry.integrations.langgraph.store.embedding import Embedding, Vector
+from symphony_registry.integrations.langgraph.store.items import Record, is_alive, item_id, now, record_of
+from symphony_registry.integrations.langgraph.store.matching import has_shape, labels_filter, metadata_filter
 
 _TRIES = 5  # of a search, while items that it found are being replaced
 _ABANDONED = 3600.0  # seconds after which the item of a vector is not awaited any more

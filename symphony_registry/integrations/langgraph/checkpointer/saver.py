@@ -22,11 +22,11 @@ from symphony_registry.backends.concurrency import delaying_cancellation, in_thr
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
-from symphony_registry.integrations.langgraph.deltas import delta_history
-from symphony_registry.integrations.langgraph.forgetting import Thread, delete_runs
-from symphony_registry.integrations.langgraph.keys import Place, thread
-from symphony_registry.integrations.langgraph.reading import Listing, Reader
-from symphony_registry.integrations.langgraph.rows import (
+from symphony_registry.integrations.langgraph.checkpointer.deltas import delta_history
+from symphony_registry.integrations.langgraph.checkpointer.forgetting import Thread, delete_runs
+from symphony_registry.integrations.langgraph.checkpointer.keys import Place, thread
+from symphony_registry.integrations.langgraph.checkpointer.reading import Listing, Reader
+from symphony_registry.integrations.langgraph.checkpointer.rows import (
     checkpoint_items,
     copied_item,
     find_rows,

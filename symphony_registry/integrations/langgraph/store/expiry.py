@@ -16,8 +16,8 @@ from symphony_registry.errors import (
     VersionConflictError,
     hint,
 )
-from symphony_registry.integrations.langgraph.index import VectorIndex
-from symphony_registry.integrations.langgraph.items import ROOT, expiry, now, record_of
+from symphony_registry.integrations.langgraph.store.index import VectorIndex
+from symphony_registry.integrations.langgraph.store.items import ROOT, expiry, now, record_of
 
 _MINUTES = {"default_ttl", "sweep_interval_minutes"}
 _LOG = logging.getLogger(__name__)

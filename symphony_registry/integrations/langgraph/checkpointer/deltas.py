@@ -5,9 +5,9 @@ from typing import Any
 
 from langgraph.checkpoint.base import CheckpointTuple, DeltaChannelHistory, PendingWrite
 
-from symphony_registry.integrations.langgraph.keys import Place
-from symphony_registry.integrations.langgraph.reading import Listing, Reader
-from symphony_registry.integrations.langgraph.rows import parent_of, place_of
+from symphony_registry.integrations.langgraph.checkpointer.keys import Place
+from symphony_registry.integrations.langgraph.checkpointer.reading import Listing, Reader
+from symphony_registry.integrations.langgraph.checkpointer.rows import parent_of, place_of
 
 
 async def delta_history(reader: Reader, place: Place, channels: Sequence[str]) -> Mapping[str, DeltaChannelHistory]:

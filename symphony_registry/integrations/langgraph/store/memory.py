@@ -22,11 +22,11 @@ from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
-from symphony_registry.integrations.langgraph.batching import Batches
-from symphony_registry.integrations.langgraph.embedding import Vector
-from symphony_registry.integrations.langgraph.expiry import Expiry, checked_config, ensure_minutes
-from symphony_registry.integrations.langgraph.index import VectorIndex
-from symphony_registry.integrations.langgraph.items import (
+from symphony_registry.integrations.langgraph.store.batching import Batches
+from symphony_registry.integrations.langgraph.store.embedding import Vector
+from symphony_registry.integrations.langgraph.store.expiry import Expiry, checked_config, ensure_minutes
+from symphony_registry.integrations.langgraph.store.index import VectorIndex
+from symphony_registry.integrations.langgraph.store.items import (
     Record,
     as_item,
     as_search_item,
@@ -38,7 +38,7 @@ from symphony_registry.integrations.langgraph.items import (
     record_of,
     timestamp,
 )
-from symphony_registry.integrations.langgraph.matching import (
+from symphony_registry.integrations.langgraph.store.matching import (
     fixed_prefix,
     has_shape,
     is_below,

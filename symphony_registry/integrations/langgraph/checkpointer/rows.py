@@ -22,7 +22,7 @@ from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.checkpoint_store.base import SavedItem
 from symphony_registry.backends.values import JSONObject, checked_value
 from symphony_registry.errors import NotFoundError
-from symphony_registry.integrations.langgraph.keys import Place, part, thread
+from symphony_registry.integrations.langgraph.checkpointer.keys import Place, part, thread
 
 # Filters: checkpoints, those with what a DeltaChannel keeps, and writes.
 CHECKPOINTS: JSONObject = {"metadata": {"$exists": True}}

@@ -1,0 +1,1 @@
+"""A checkpointer: the threads of graphs."""

@@ -1,0 +1,1 @@
+"""Long-term memory, searched by meaning too."""
