@@ -1,6 +1,7 @@
 """What a model is told of a failure, and what it is not."""
 
 import asyncio
+import json
 import logging
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from symphony_registry import BackendType, ServiceRegistry
 from symphony_registry.backends.vector_store import InMemoryVectorStore
+from tests.integrations.conftest import Engine
 from tests.integrations.mcp.conftest import Connect, embed
 
 SECRET = "hunter2"
@@ -139,7 +141,7 @@ async def test_a_store_that_cannot_be_opened_leaves_the_others_usable(tmp_path: 
         f"bad: {{provider: file, options: {{path: '{tmp_path}/occupied'}}}}}}"
     )
     registry = ServiceRegistry.from_config(config_dir=tmp_path)
-    async with connect(registry) as agent:
+    async with connect(registry, allow_writes=True) as agent:
         bad, good = (await agent.call("list_stores"))["stores"]
         assert "occupied" in bad["problem"]
         assert good["items"] == {"vectors": 0}
@@ -164,8 +166,47 @@ async def test_beside_an_application_a_reading_server_reads_and_a_writing_one_is
             else:
                 both = await asyncio.gather(agent.call("count_vectors"), agent.call("list_stores"))
                 assert both[0] == {"count": 1}
-                assert "An application has it open" in both[1]["stores"][0]["note"]
+                assert "read as it was when this server opened it" in both[1]["stores"][0]["note"]
         await registry.shutdown()
+    await application.shutdown()
+
+
+async def test_a_reading_server_makes_nothing(engine: Engine, tmp_path: Path, connect: Connect) -> None:
+    provider, options = engine
+    sections: dict[str, Any] = {
+        kind.section: {"default": {"provider": provider, "options": options()}} for kind in BackendType
+    }
+    (tmp_path / "base.yaml").write_text(json.dumps(sections))
+    for _ in range(2):  # the second finds what the first has made
+        registry = ServiceRegistry.from_config(config_dir=tmp_path)
+        async with connect(registry) as agent:
+            stores = (await agent.call("list_stores"))["stores"]
+            if provider == "postgres":
+                assert all("with create: true as" in each["problem"] for each in stores)  # which is needed still
+            else:
+                assert [sum(each["items"].values()) for each in stores] == [0, 0, 0]
+            if provider == "file":
+                assert all("Nothing is stored yet in" in each["note"] for each in stores)
+        await registry.shutdown()
+    assert not any(Path(each["default"]["options"].get("path", "none")).exists() for each in sections.values())
+
+
+async def test_a_reading_server_leaves_a_file_store_to_an_application_that_comes_later(
+    tmp_path: Path, connect: Connect
+) -> None:
+    options = {"path": str(tmp_path / "data")}
+    (tmp_path / "base.yaml").write_text(f"vector_stores: {{default: {{provider: file, options: {options}}}}}")
+    served, application = ServiceRegistry.from_config(config_dir=tmp_path), ServiceRegistry()
+    async with connect(served) as agent:
+        assert "Nothing is stored yet in" in await agent.failed("count_vectors")
+        store = await application.register_backend(BackendType.VECTOR_STORE, "file", config=options)
+        await store.add("a", [1.0])
+        await application.shutdown()
+        assert await agent.call("count_vectors") == {"count": 1}
+        store = await application.register_backend(BackendType.VECTOR_STORE, "file", config=options)
+        await store.add("b", [1.0])
+        assert await agent.call("count_vectors") == {"count": 1}
+    await served.shutdown()
     await application.shutdown()
 
 
