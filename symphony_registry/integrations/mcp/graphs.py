@@ -141,13 +141,14 @@ class GraphTools:
         store: Store = "default",
         relation_types: _Types = None,
         max_depth: Annotated[int, Field(ge=0, description="At most so many steps.")] = 6,
+        skip: Skip = 0,
     ) -> Answer:
         """Find the shortest way from one entity to another along outgoing relations; no items if there is none."""
         opened = await self._opened(store)
         found = await opened.shortest_path(from_id, to_id, relation_types, max_depth)
         if found is None:
             return await _with_missing(Answer(items=[]), opened, list(dict.fromkeys([from_id, to_id])))
-        return self._limits.answer(found, len(found), lambda shown: {"from_id": shown[-1]["id"]})
+        return self._limits.answer(found[skip:], len(found), lambda shown: {"skip": skip + len(shown)})
 
     async def add_entity(
         self, id: Id, entity_type: Id, store: Store = "default", properties: _Properties = None
