@@ -66,13 +66,16 @@ class Limits:
         return min(limit, self.items) + 1
 
     def answer(
-        self, found: Sequence[Mapping[str, Any]], limit: int, rest: Callable[[list[JSONObject]], JSONObject]
+        self,
+        found: Sequence[Mapping[str, Any]],
+        limit: int,
+        rest: Callable[[Sequence[Mapping[str, Any]]], JSONObject],
     ) -> Answer:
-        """Return what fits; what `rest` says of the items shown is how to get the others."""
+        """Return what fits; what `rest` says of the items shown, before one is shortened, is how to get the others."""
         shown, notes = self.fitting(found[: min(limit, self.items)])
         answer = Answer(items=shown)
         if len(shown) < len(found):
-            answer["next"] = rest(shown)
+            answer["next"] = rest(found[: len(shown)])
         if notes:
             answer["note"] = notes[0]
         return answer
@@ -82,7 +85,7 @@ class Limits:
     ) -> Subgraph:
         """Return what fits of both: entities first, then relations among those shown."""
         shown, notes = self.fitting(entities[:most])
-        ids = {each["id"] for each in shown}
+        ids = {each["id"] for each in entities[: len(shown)]}
         among = [each for each in relations if each["from_id"] in ids and each["to_id"] in ids]
         connections, _ = self.fitting(among[: self.items], sum(map(size_of, shown)))
         if len(shown) < len(entities):

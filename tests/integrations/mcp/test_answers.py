@@ -63,6 +63,21 @@ async def test_a_path_can_be_read_to_its_end(huge: int, registry: ServiceRegistr
         assert await _ids(agent, "find_shortest_path", from_id=MANY[0], to_id=MANY[-1], max_depth=40) == MANY
 
 
+async def test_lists_go_on_after_ids_that_are_shortened(registry: ServiceRegistry, connect: Connect) -> None:
+    ids = [f"{number:02}" + "\x01" * 500 for number in range(6)]  # each has six bytes in JSON
+    graph, properties = registry.knowledge_graph(), {"text": "x" * 9000}
+    await registry.vector_store().add_many((id, [1.0], properties) for id in ids)
+    await graph.add_entities((id, "t", properties) for id in ids)
+    await graph.add_relations((ids[0], id, "r", properties) for id in ids)
+    await registry.checkpoint_store().save_checkpoints((id, properties, properties) for id in ids)
+    async with connect(registry, limits=LIMITS) as agent:
+        for name in ("find_vectors", "find_entities", "find_checkpoints"):
+            assert [each[:2] for each in await _ids(agent, name)] == [id[:2] for id in ids]
+        assert [each[:2] for each in await _ids(agent, "get_relations", id=ids[0])] == [id[:2] for id in ids]
+        found = await agent.call("get_subgraph", ids=[ids[0]], depth=0)
+        assert "1 relations are left out" in found["note"]
+
+
 async def test_a_page_is_as_long_as_was_asked_for(registry: ServiceRegistry, connect: Connect) -> None:
     await registry.vector_store().add_many((id, [1.0], None) for id in MANY[:6])
     async with connect(registry, limits=LIMITS) as agent:
