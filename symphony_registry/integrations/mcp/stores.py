@@ -18,7 +18,7 @@ from symphony_registry.checking import counted
 from symphony_registry.errors import NotFoundError, RegistryError, hint, public_errors, public_text
 from symphony_registry.integrations.mcp.answers import Limits, shortened
 from symphony_registry.integrations.mcp.samples import Sample, sample
-from symphony_registry.integrations.mcp.tools import READ, Method, Store
+from symphony_registry.integrations.mcp.tools import READ, Method, Store, brief
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.transfer.kinds import COLLECTIONS
 
@@ -116,7 +116,7 @@ class StoreTools:
         backend = self._registry._registrations.find(kind, name)
         if backend is None:
             known = self._registry.list_backends(kind)
-            raise NotFoundError(f"There is no {kind} {name!r}. {hint(name, known)} list_stores describes them.")
+            raise NotFoundError(f"There is no {kind} {brief(name)!r}. {hint(name, known)} list_stores describes them.")
         async with self._turns[backend]:
             if self._allow_writes:
                 await self._registry.open_backend(kind, name)

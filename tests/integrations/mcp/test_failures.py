@@ -46,6 +46,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("get_relations", {"id": "a", "direction": "up"}, "direction must be 'outgoing', 'incoming' or 'both'."),
     ("add_relation", {"from_id": "", "to_id": "a", "relation_type": "r"}, "from_id: The id is empty."),
     ("find_vectors", {"after": "x" * 600}, "after: The id 'xxxxxxxxxxxxxxxxxxxx'... has 600 bytes"),
+    ("find_vectors", {"limit": True}, "limit: it must be an integer, not a boolean."),
+    ("save_checkpoint", {"checkpoint_id": "a", "data": {}, "if_version": False}, "it must be an integer"),
+    ("find_vectors", {"store": "x" * 10_000}, "xx… (10,000 characters)'. Known: default."),
+    ("find_vectors", {"x" * 10_000: 1}, "xx… (10,000 characters)`. Known: after"),
     ("follow_relations", {"id": "a", "relation_types": ["r", ""]}, "relation_types.1: The id is empty."),
     ("search_by_vector", {"vector": ["x"] * 9}, "There are 4 more problems."),
     ("find_vectors", {"metadata_filter": {"a": {"$x": 1}}}, "metadata_filter.a: there is no operator $x."),
@@ -67,6 +71,7 @@ async def test_what_is_wrong_with_a_call_is_told_with_the_names_of_the_tool(
         error = await agent.failed(name, **arguments)
         (tool,) = [each for each in (await agent.client.list_tools()).tools if each.name == name]
     assert told in error
+    assert len(error) < 1000
     assert "pydantic" not in error
     named = {"ids", "prefix", "after", "before", "metadata_filter", "property_filter", "entity_id", "entity_type"}
     assert {each for each in named if re.search(rf"\b{each}\b", error)} <= set(tool.input_schema["properties"])
