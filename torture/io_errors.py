@@ -29,6 +29,7 @@ from torture.subjects import (
     effects,
     explain,
     gathered,
+    little_padding,
     logged,
     on_small_data,
     one,
@@ -195,7 +196,7 @@ def faults(calls: Sequence[str]) -> Iterator[Fault]:
 
 def run(tally: Tally, stride: int = 1, subjects: Sequence[Subject] = SUBJECTS) -> None:
     """Run each script with every `stride`-th fault, and the recovery of a store that was killed in a write."""
-    with asyncio.Runner() as runner, scratch() as base, on_small_data(), logged():
+    with asyncio.Runner() as runner, scratch() as base, on_small_data(), little_padding(), logged():
         for subject in subjects:
             files = runner.run(interrupted(subject, Path(base, f"{subject.name} interrupted")))
             recovery = (one(partial(_write_first, subject)), one(reopen))

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from torture.subjects import (
     effects,
     explain,
     gathered,
+    little_padding,
     logged,
     on_small_data,
     one,
@@ -265,25 +267,28 @@ def subsets(pending: Sequence[Pending], most: int, rng: random.Random) -> Iterat
 def run(tally: Tally, each: int, again: int, seed: int, subjects: Sequence[Subject] = SUBJECTS) -> None:
     """Open up to `each` states of every moment of a run, and of each `again`-th recovery's own run four a moment."""
     rng = random.Random(seed)
-    with asyncio.Runner() as runner, scratch() as base, on_small_data(), logged():
-        for subject in subjects:
-            root = Path(base, subject.name)
-            root.mkdir()
-            recording = runner.run(record(subject, root, subject.script))
-            states = _states(recording, each, rng)
-            for number, (case, step, acknowledged, tree) in enumerate(states):
-                place = Path(base, f"{subject.name} {number}")
-                before, done = (
-                    (recording.before[step], recording.effects[step]) if step >= 0 else (recording.before[0], [])
-                )
-                with tally.trying(f"{subject.name}, {case}"):
-                    tree.write(place / "first")
-                    found = runner.run(read_and_write(subject, place / "first" / "store"))
-                    explain(before, done, acknowledged, found)
-                    tally.outcomes["states of a run"] += 1
-                    if again and number % again == 0:
-                        _lose_again(runner, tally, subject, tree, place, rng, found)
-                shutil.rmtree(place)
+    for padding, subject in itertools.product((nullcontext, little_padding), subjects):
+        with asyncio.Runner() as runner, scratch() as base, on_small_data(), padding(), logged():
+            _lose(runner, tally, subject, Path(base), each, again, rng)
+
+
+def _lose(
+    runner: asyncio.Runner, tally: Tally, subject: Subject, base: Path, each: int, again: int, rng: random.Random
+) -> None:
+    root = base / "recorded"
+    root.mkdir()
+    recording = runner.run(record(subject, root, subject.script))
+    for number, (case, step, acknowledged, tree) in enumerate(_states(recording, each, rng)):
+        place = base / f"{number}"
+        before, done = (recording.before[step], recording.effects[step]) if step >= 0 else (recording.before[0], [])
+        with tally.trying(f"{subject.name}, {case}"):
+            tree.write(place / "first")
+            found = runner.run(read_and_write(subject, place / "first" / "store"))
+            explain(before, done, acknowledged, found)
+            tally.outcomes["states of a run"] += 1
+            if again and number % again == 0:
+                _lose_again(runner, tally, subject, tree, place, rng, found)
+        shutil.rmtree(place)
 
 
 def _states(recording: Recording, each: int, rng: random.Random) -> Iterator[tuple[str, int, set[int], Tree]]:

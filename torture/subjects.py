@@ -188,13 +188,15 @@ SUBJECTS = (
 
 @contextmanager
 def on_small_data() -> Iterator[None]:
-    """Do with little data what is done with much: compact, write snapshots, make room for large writes."""
-    with (
-        patch.object(log, "_MANY_LINES", 2),
-        patch.object(codec, "_LARGE", 0),
-        patch.object(segment, "_MOST_PADDING", 2000),
-        patch.object(segment, "_LEAST_PADDING", 1000),
-    ):
+    """Do with little data what is done with much: compact, and write snapshots."""
+    with patch.object(log, "_MANY_LINES", 2), patch.object(codec, "_LARGE", 0):
+        yield
+
+
+@contextmanager
+def little_padding() -> Iterator[None]:
+    """Pad a journal so little that the larger writes are too large for it."""
+    with patch.object(segment, "_MOST_PADDING", 2000), patch.object(segment, "_LEAST_PADDING", 1000):
         yield
 
 

@@ -1,9 +1,11 @@
 """How a framework's calls, with `await` or without, reach a backend that belongs to one event loop."""
 
 import asyncio
+import contextvars
+import os
 import sys
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -18,6 +20,31 @@ Store: TypeAlias = B | BackendTarget[B]
 """A backend, or the store without `await` that a registry `in_thread()` gives for it."""
 
 _LOOK = 1.0  # seconds between looks whether the event loop that is waited for still runs
+
+# Threads for what is the application's: all of the default executor's may wait for calls that need one,
+# and the backends' own may be needed by what it calls.
+_threads = ThreadPoolExecutor(16, "symphony-registry-calls")
+
+
+def _renew_threads() -> None:
+    global _threads  # noqa: PLW0603
+    _threads = ThreadPoolExecutor(16, "symphony-registry-calls")
+
+
+os.register_at_fork(after_in_child=_renew_threads)  # threads do not survive a fork
+
+
+async def on_thread(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+    """Return what a function of the application gives on a thread, as `asyncio.to_thread` does."""
+    context = contextvars.copy_context()
+
+    def run() -> T:
+        try:
+            return context.run(function, *args, **options)
+        except StopIteration as error:  # which no future takes
+            raise RuntimeError(f"StopIteration: {error}") from error
+
+    return await asyncio.get_running_loop().run_in_executor(_threads, run)
 
 
 class Calls(Generic[B]):
@@ -36,7 +63,18 @@ class Calls(Generic[B]):
         loop = self.backend._loop
         if loop is None or loop is asyncio.get_running_loop():
             return await function(*args, **options)
-        return await asyncio.wrap_future(_begin(loop, function(*args, **options)))
+        call = asyncio.wrap_future(_begin(loop, function(*args, **options)))
+        try:
+            while not call.done():
+                await asyncio.wait([call], timeout=_LOOK)
+                if not call.done() and not loop.is_running():
+                    raise _stopped()
+        except BaseException:
+            call.cancel()
+            raise
+        if call.cancelled():
+            raise _stopped()
+        return call.result()
 
     def waited(
         self, instead: str, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs

@@ -97,6 +97,41 @@ def test_a_thread_that_waits_when_the_loop_ends_is_told() -> None:
     assert len(raised) == 1
 
 
+@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "left"])
+def test_a_task_that_waits_when_the_loop_of_the_backend_ends_is_told(cancelled: bool) -> None:
+    store, begun = InMemoryCheckpointStore(), threading.Event()
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(store.connect())
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def end() -> None:
+        if cancelled:
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.call_later(0.01, loop.stop)
+        else:
+            loop.stop()
+
+    async def wait() -> None:
+        call = asyncio.create_task(Calls(store, CHECKPOINT).awaited(forever))
+        await asyncio.to_thread(begun.wait)
+        loop.call_soon_threadsafe(end)
+        with pytest.raises(BackendUnavailableError, match="has ended"):
+            await call
+
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run(wait())
+    thread.join()
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task]))
+    loop.close()
+
+
 def test_errors_come_out_as_they_are(blocking_registry: BlockingRegistry) -> None:
     calls = Calls(blocking_registry.checkpoint_store(), CHECKPOINT)
     with pytest.raises(TimeoutError, match="its own"):

@@ -1,7 +1,7 @@
 """Haystack's document store over any provider's vector store and checkpoint store."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from haystack.dataclasses import Document
@@ -9,15 +9,18 @@ from haystack.document_stores.errors import DuplicateDocumentError
 from haystack.document_stores.types import DuplicatePolicy
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
-from symphony_registry.backends.checkpoint_store.base import SavedItem
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
+from symphony_registry.backends.vector_store.base import Item
 from symphony_registry.errors import InvalidValueError, UnsupportedOperationError
 from symphony_registry.integrations.calling import Calls, Store
+from symphony_registry.integrations.haystack.documents import keys, restored, stored
 from symphony_registry.integrations.haystack.filters import translated
+from symphony_registry.integrations.haystack.unembedded import Unembedded
 
-_DOCUMENT = "document"  # what of the metadata is haystack's
+_AT_ONCE = 100  # updates that are not waited for one by one
 
 
 class RegistryDocumentStore:
@@ -35,7 +38,7 @@ class RegistryDocumentStore:
     ) -> None:
         self._calls = Calls(store, BackendType.VECTOR_STORE)
         self._vectors = self._calls.backend
-        self._others = _Unembedded(checkpoint_store, prefix)
+        self._others = Unembedded(checkpoint_store, prefix)
 
     def to_dict(self) -> dict[str, Any]:
         """Raise: a store is opened by its registry, not by a pipeline that is read from YAML."""
@@ -66,7 +69,7 @@ class RegistryDocumentStore:
         return await self._calls.awaited(self._count, filters)
 
     async def _count(self, filters: dict[str, Any] | None) -> int:
-        condition = translated(filters, _DOCUMENT)
+        condition = translated(filters)
         return await self._vectors.count(condition) + await self._others.count(condition)
 
     def filter_documents(self, filters: dict[str, Any] | None = None) -> list[Document]:
@@ -78,10 +81,10 @@ class RegistryDocumentStore:
         return await self._calls.awaited(self._filter, filters)
 
     async def _filter(self, filters: dict[str, Any] | None) -> list[Document]:
-        condition = translated(filters, _DOCUMENT)
+        condition = translated(filters)
         documents = {each.id: each for each in await self._others.find(condition)}
         found = await self._vectors.find(metadata_filter=condition)
-        documents |= {item["id"]: _document(item["metadata"], embedding=item.get("vector")) for item in found}
+        documents |= {item["id"]: restored(item["metadata"], embedding=item.get("vector")) for item in found}
         return [documents[id] for id in sorted(documents)]
 
     def write_documents(self, documents: list[Document], policy: DuplicatePolicy = DuplicatePolicy.NONE) -> int:
@@ -96,12 +99,14 @@ class RegistryDocumentStore:
 
     async def _write(self, documents: Iterable[Document], policy: DuplicatePolicy) -> int:
         documents = _checked(documents)
+        self._others.check(documents)
         overwrite = policy is DuplicatePolicy.OVERWRITE
         there = set() if overwrite else await self._there([document.id for document in documents])
         new: dict[str, Document] = {}
         for document in documents:
-            if overwrite or document.id not in {*there, *new}:
+            if overwrite or document.id not in there:
                 new[document.id] = document
+                there.add(document.id)
             elif policy is not DuplicatePolicy.SKIP:
                 raise DuplicateDocumentError(
                     f"{self._vectors} has a document {document.id!r}. Use DuplicatePolicy.SKIP or OVERWRITE to go on."
@@ -114,7 +119,10 @@ class RegistryDocumentStore:
         return {item["id"] for item in found if item is not None} | await self._others.there(ids)
 
     async def _store(self, documents: Sequence[Document]) -> None:
-        embedded = [(each.id, each.embedding, _stored(each)) for each in documents if each.embedding is not None]
+        embedded: list[Item] = await here_or_in_thread(
+            lambda: [(each.id, each.embedding, stored(each)) for each in documents if each.embedding is not None],
+            len(documents) * ITEM,
+        )
         others = [each for each in documents if each.embedding is None]
         await self._vectors.add_many(embedded)
         await self._others.save(others)
@@ -142,7 +150,7 @@ class RegistryDocumentStore:
         return await self._calls.awaited(self._delete_selected, filters)
 
     async def _delete_selected(self, filters: dict[str, Any]) -> int:
-        condition = translated(filters, _DOCUMENT)
+        condition = translated(filters)
         return await self._vectors.delete_many(metadata_filter=condition) + await self._others.delete_selected(
             condition
         )
@@ -168,9 +176,13 @@ class RegistryDocumentStore:
         return await self._calls.awaited(self._update, filters, meta)
 
     async def _update(self, filters: dict[str, Any], meta: dict[str, Any]) -> int:
-        documents = await self._filter(filters)
-        await self._store([replace(document, meta=document.meta | meta) for document in documents])
-        return len(documents)
+        condition, changes = translated(filters), keys(meta)
+        found = await self._vectors.find(metadata_filter=condition, include_vectors=False)
+        count = await self._others.update(condition, meta)
+        for start in range(0, len(found), _AT_ONCE):
+            part = found[start : start + _AT_ONCE]
+            count += sum(await asyncio.gather(*(self._vectors.update(item["id"], changes) for item in part)))
+        return count
 
     def embedding_retrieval(
         self,
@@ -199,59 +211,11 @@ class RegistryDocumentStore:
     async def _retrieve(
         self, query: list[float], filters: dict[str, Any] | None, top_k: int, return_embedding: bool
     ) -> list[Document]:
-        found = await self._vectors.search(
-            query, top_k, translated(filters, _DOCUMENT), include_vectors=return_embedding
-        )
-        return [_document(each["metadata"], embedding=each.get("vector"), score=each["similarity"]) for each in found]
-
-
-class _Unembedded:
-    """The documents without an embedding, as the metadata of checkpoints."""
-
-    def __init__(self, store: Store[CheckpointStoreBackend], prefix: str) -> None:
-        self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
-        self._store = self._calls.backend
-        self._prefix = prefix
-
-    async def count(self, condition: JSONObject | None) -> int:
-        return await self._calls.awaited(self._store.count, condition, prefix=self._prefix)
-
-    async def find(self, condition: JSONObject | None) -> list[Document]:
-        found = await self._calls.awaited(self._store.find_checkpoints, prefix=self._prefix, metadata_filter=condition)
-        return [_document(each["metadata"]) for each in found]
-
-    async def there(self, ids: Iterable[str]) -> set[str]:
-        found = await self._calls.awaited(self._store.get_checkpoints, self._named(ids))
-        return {each["checkpoint_id"].removeprefix(self._prefix) for each in found if each is not None}
-
-    async def save(self, documents: Iterable[Document]) -> None:
-        items: list[SavedItem] = [(self._prefix + document.id, {}, _stored(document)) for document in documents]
-        await self._calls.awaited(self._store.save_checkpoints, items)
-
-    async def delete(self, ids: Iterable[str]) -> None:
-        await self._calls.awaited(self._store.delete_checkpoints, self._named(ids))
-
-    async def delete_selected(self, condition: JSONObject | None) -> int:
-        return await self._calls.awaited(self._store.delete_checkpoints, prefix=self._prefix, metadata_filter=condition)
-
-    def _named(self, ids: Iterable[str]) -> list[str]:
-        return [self._prefix + id for id in ids]
+        found = await self._vectors.search(query, top_k, translated(filters), include_vectors=return_embedding)
+        return [restored(each["metadata"], embedding=each.get("vector"), score=each["similarity"]) for each in found]
 
 
 def _checked(documents: object) -> list[Document]:
     if not isinstance(documents, list) or not all(isinstance(each, Document) for each in documents):
         raise InvalidValueError("What is written must be a list of Documents.")
     return documents
-
-
-def _stored(document: Document) -> JSONObject:
-    return {_DOCUMENT: replace(document, embedding=None, score=None).to_dict(flatten=False)}
-
-
-def _document(metadata: JSONObject, *, embedding: list[float] | None = None, score: float | None = None) -> Document:
-    if _DOCUMENT not in metadata:
-        raise InvalidValueError(
-            "What was found was not stored as a document of haystack's. Give haystack a vector store of its own, such "
-            "as another name under vector_stores."
-        )
-    return Document.from_dict(metadata[_DOCUMENT] | {"embedding": embedding, "score": score})

@@ -1,26 +1,37 @@
 """What haystack's filters mean, in the contract's language."""
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from haystack.dataclasses import Document
 from haystack.errors import FilterError
 
 from symphony_registry.backends.values import JSONObject
 
+DOCUMENT = "document"  # what of the metadata is haystack's, but for
+META = "meta."  # and a key of the document's own, each by itself so that updates of others stay
+
+_FIELDS = {field.name for field in fields(Document)}
 _ORDERS = {">": "$gt", ">=": "$gte", "<": "$lt", "<=": "$lte"}
 _OPERATORS = ("==", "!=", *_ORDERS, "in", "not in")
 
 
-def translated(filters: dict[str, Any] | None, part: str) -> JSONObject | None:
-    """Return the `metadata_filter` that asks of one part of what is stored what haystack's `filters` ask."""
-    return _condition(filters, part) if filters else None
+def translated(filters: dict[str, Any] | None) -> JSONObject | None:
+    """Return the `metadata_filter` that asks of what is stored what haystack's `filters` ask."""
+    return _condition(filters) if filters else None
 
 
-def _condition(asked: dict[str, Any], part: str) -> JSONObject:
+def _condition(asked: dict[str, Any]) -> JSONObject:
     if "field" in asked:
-        path = f"{part}.{_of(asked, 'field')}".replace("\\", r"\\")
-        return _comparison(path, _of(asked, "operator"), _of(asked, "value"))
-    operator, conditions = _of(asked, "operator"), [_condition(each, part) for each in _of(asked, "conditions")]
+        field, operator, value = asked["field"], _of(asked, "operator"), _of(asked, "value")
+        if field in {"meta", "score"} or (field == "embedding" and not (operator in {"==", "!="} and value is None)):
+            raise FilterError(
+                f"No document is found by {field!r} {operator} {value!r}. Ask of 'meta.<key>', of another field, or "
+                "whether 'embedding' == None or != None."
+            )
+        return _comparison(_path(field), operator, value)
+    operator, conditions = _of(asked, "operator"), [_condition(each) for each in _of(asked, "conditions")]
     match operator:
         case "AND":
             return {"$and": conditions}
@@ -29,6 +40,15 @@ def _condition(asked: dict[str, Any], part: str) -> JSONObject:
         case "NOT":
             return {"$not": {"$and": conditions}}
     raise FilterError(f"There is no operator {operator!r} between conditions. Use AND, OR or NOT.")
+
+
+def _path(field: str) -> str:
+    first, *rest = field.replace("\\", r"\\").split(".")
+    if not rest and first not in _FIELDS:  # haystack's own stores take it for a key of the metadata
+        first, rest = "meta", [first]
+    if first == "meta":
+        return ".".join([META.replace(".", r"\.") + rest[0], *rest[1:]])
+    return ".".join([DOCUMENT, first, *rest])
 
 
 def _of(asked: dict[str, Any], key: str) -> Any:

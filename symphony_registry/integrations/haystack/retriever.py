@@ -5,6 +5,7 @@ from typing import Any
 from haystack import component
 from haystack.dataclasses import Document
 
+from symphony_registry.backends.values import check_limit
 from symphony_registry.integrations.haystack.document_store import RegistryDocumentStore
 
 
@@ -17,7 +18,7 @@ class RegistryEmbeddingRetriever:
     ) -> None:
         self.document_store = document_store
         self.filters = filters
-        self.top_k = top_k
+        self.top_k = check_limit(top_k, "top_k")
 
     @component.output_types(documents=list[Document])
     def run(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +14,16 @@ from typing_extensions import override
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
+
+_logger = logging.getLogger(__name__)
 
 
 class RegistryCache(BaseCache):
     """Keeps a model's answers as checkpoints whose ids begin with a prefix; `clear` deletes what begins with it.
 
-    What is older than a time is deleted by
+    An answer that is no JSON is not kept, and a warning logged. What is older than a time is deleted by
     `delete_checkpoints(prefix="cache/", metadata_filter={"timestamp": {"$lt": ...}})`.
     """
 
@@ -50,7 +54,10 @@ class RegistryCache(BaseCache):
 
     async def _update(self, prompt: str, llm_string: str, answer: Sequence[Generation]) -> None:
         data = {"generations": [_stored(generation) for generation in answer]}
-        await self._store.save_checkpoint(self._id(prompt, llm_string), data)
+        try:
+            await self._store.save_checkpoint(self._id(prompt, llm_string), data)
+        except (InvalidTypeError, InvalidValueError) as error:  # it is paid for: the caller is to have it
+            _logger.warning("An answer is not kept, and the model will be asked again: %s", error)
 
     @override
     def clear(self, **kwargs: Any) -> None:

@@ -3,18 +3,25 @@
 from typing import Any
 
 from symphony_registry.backends.values import JSONObject
+from symphony_registry.errors import InvalidTypeError
 
 TEXT = "text"
 METADATA = "metadata"
 
 
-def within(filter: JSONObject | None) -> JSONObject | None:
+def within(filter: object) -> JSONObject | None:
     """Return a filter that asks of the document's own metadata, among what is stored, what `filter` asks.
 
     >>> within({"year": {"$gte": 2020}, "$not": {"lang": "en"}})
     {'metadata.year': {'$gte': 2020}, '$not': {'metadata.lang': 'en'}}
     """
-    return None if filter is None else dict(_asked(key, asked) for key, asked in filter.items())
+    if filter is None:
+        return None
+    if not isinstance(filter, dict):
+        raise InvalidTypeError(
+            f"A filter must be a dict, such as {{'year': {{'$lt': 2025}}}}, not {type(filter).__name__}."
+        )
+    return dict(_asked(key, asked) for key, asked in filter.items())
 
 
 def _asked(key: Any, asked: Any) -> tuple[Any, Any]:

@@ -13,10 +13,10 @@ from langchain_core.vectorstores.utils import maximal_marginal_relevance
 from typing_extensions import override
 
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.backends.values import JSONObject
+from symphony_registry.backends.values import JSONObject, check_limit
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.backends.vector_store.base import Item, SearchResult, VectorItem
-from symphony_registry.errors import InvalidValueError, UnsupportedOperationError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
 from symphony_registry.integrations.calling import Calls, Store
 from symphony_registry.integrations.langchain.filters import METADATA, TEXT, within
 
@@ -131,9 +131,23 @@ class RegistryVectorStore(VectorStore):
         return _scored(await self._calls.awaited(self._search, embedding, k, **kwargs))
 
     async def _search(
-        self, embedding: list[float], k: int, *, filter: JSONObject | None = None, **options: Any
+        self,
+        embedding: list[float],
+        k: int,
+        *,
+        filter: JSONObject | None = None,
+        min_similarity: float | None = None,
+        include_vectors: bool = False,
+        **unknown: Any,
     ) -> list[SearchResult]:
-        return await self._store.search(embedding, k, within(filter), **({"include_vectors": False} | options))
+        if unknown:
+            raise InvalidTypeError(f"No search takes {', '.join(unknown)}. Use k, filter or min_similarity.")
+        condition = within(filter)
+        if not check_limit(k, "k", 0):
+            return []
+        return await self._store.search(
+            embedding, k, condition, min_similarity=min_similarity, include_vectors=include_vectors
+        )
 
     @override
     def _select_relevance_score_fn(self) -> Callable[[float], float]:

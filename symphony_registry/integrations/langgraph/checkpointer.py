@@ -72,7 +72,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         work = partial(checkpoint_items, self.serde, config, checkpoint, metadata, new_versions)
         values = checkpoint["channel_values"]
-        items = await _serialised(work, [value for name, value in values.items() if name in new_versions])
+        items = await _serialised(work, [metadata, *(value for name, value in values.items() if name in new_versions)])
         await self._store.save_checkpoints(items)
         return Place.of(config)._replace(checkpoint_id=checkpoint["id"]).config
 
@@ -87,11 +87,7 @@ class RegistrySaver(BaseCheckpointSaver[str]):
             await self._store.save_checkpoints(replaced)
 
     async def _get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        while rows := await self._reader.rows(Place.of(config)):
-            checkpoint, *writes = rows
-            if found := await self._reader.tuples([checkpoint], {checkpoint["checkpoint_id"]: writes}):
-                return found[0]
-        return None
+        return await self._reader.found(Place.of(config))
 
     async def _delete_thread(self, thread_id: str) -> None:
         await self._store.delete_checkpoints(prefix=thread(str(thread_id)))

@@ -2,15 +2,45 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 
+from langgraph.store.base import TTLConfig
+
 from symphony_registry.backends.checkpoint_store import CheckpointInfo, CheckpointStoreBackend
-from symphony_registry.errors import BackendNotOpenError, VersionConflictError
+from symphony_registry.errors import (
+    BackendNotOpenError,
+    InvalidTypeError,
+    InvalidValueError,
+    VersionConflictError,
+    hint,
+)
 from symphony_registry.integrations.langgraph.index import VectorIndex
 from symphony_registry.integrations.langgraph.items import ROOT, expiry, now, record_of
 
+_MINUTES = {"default_ttl", "sweep_interval_minutes"}
 _LOG = logging.getLogger(__name__)
+
+
+def checked_config(config: TTLConfig | None) -> TTLConfig | None:
+    """Return langgraph's configuration of times to live, if it is one."""
+    for key, value in (config or {}).items():
+        if key not in TTLConfig.__annotations__:
+            raise InvalidValueError(f"ttl has no {key!r}. {hint(key, TTLConfig.__annotations__)}")
+        if key in _MINUTES:
+            ensure_minutes(f"ttl[{key!r}]", value)
+    return config
+
+
+def ensure_minutes(name: str, value: object) -> None:
+    """Raise an error that names what is no time."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidTypeError(f"{name} is a number of minutes, or None, not a {type(value).__name__}.")
+    if not 0 < value < math.inf:
+        raise InvalidValueError(f"{name} is a number of minutes above 0, not {value}; None is for ever.")
 
 
 class Expiry:
@@ -46,11 +76,13 @@ class Expiry:
         await self.stop()
         self._sweeper = asyncio.create_task(self._sweep_always(minutes * 60))
 
-    async def stop(self) -> None:
-        """Sweep no more."""
-        if self._sweeper:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+    async def stop(self, timeout: float | None = None) -> bool:
+        """Sweep no more; say whether a sweep that is under way ended within so many seconds."""
+        sweeper = self._sweeper
+        if sweeper is None or sweeper.get_loop() is not asyncio.get_running_loop():  # which has ended
+            return True
+        sweeper.cancel()
+        return bool((await asyncio.wait([sweeper], timeout=timeout))[0])
 
     async def _sweep_always(self, seconds: float) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from typing import NamedTuple, cast
 
 from langgraph.checkpoint.serde.types import TASKS
@@ -9,12 +10,20 @@ from langgraph.checkpoint.serde.types import TASKS
 from symphony_registry.backends.checkpoint_store import Checkpoint as Row
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.errors import UnsupportedOperationError
-from symphony_registry.integrations.langgraph.keys import THREADS, Place, checkpoint_of, checkpoints_of, end
+from symphony_registry.errors import UnsupportedOperationError, VersionConflictError
+from symphony_registry.integrations.langgraph.keys import (
+    THREADS,
+    Place,
+    checkpoint_of,
+    checkpoints_of,
+    parts,
+    values_of,
+)
 from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
     WRITES,
     blobs_of,
+    check_values,
     find_rows,
     needs_sends,
     parent_of,
@@ -64,11 +73,13 @@ class Thread:
             kept.add(key)
             if head.needs_sends and head.parent and head.parent.key in saved and await self._has_sends(head.parent):
                 kept.add(head.parent.key)
-        for key in kept:
+        await self._check_values(saved, kept)
+        await self._delete(saved, saved.keys() - kept)
+        for key in kept:  # after the deletion: where the process ends between them, the next pruning goes on here
             parent = saved[key].parent
             if parent and parent.key not in kept:
-                await self._unlink(key)
-        await self._delete(saved, saved.keys() - kept)
+                with suppress(VersionConflictError):
+                    await self._unlink(key)
 
     async def delete(self, keys: Collection[str]) -> None:
         """Delete these checkpoints."""
@@ -95,14 +106,12 @@ class Thread:
             async for row in self._rows(CHECKPOINTS, include_data=True)
         }
 
-    async def _rows(
-        self, metadata_filter: JSONObject, after: str | None = None, before: str | None = None, *, include_data: bool
-    ) -> AsyncIterator[Row]:
+    async def _rows(self, metadata_filter: JSONObject, *, include_data: bool) -> AsyncIterator[Row]:
         """Yield what is selected, by id, a page at a time."""
+        after = None
         while rows := await self._store.find_checkpoints(
             prefix=self._prefix,
             after=after,
-            before=before,
             metadata_filter=metadata_filter,
             limit=_PAGE,
             include_data=include_data,
@@ -111,13 +120,22 @@ class Thread:
                 yield cast("Row", row)
             after = rows[-1]["checkpoint_id"]
 
+    async def _check_values(self, saved: dict[str, Saved], keys: Collection[str]) -> None:
+        """Raise if a value is gone that one of these checkpoints refers to."""
+        found = await self._store.find_checkpoints(prefix=values_of(self._thread_id))
+        present = {row["checkpoint_id"] for row in found}
+        lacking = [key for key in keys if not present.issuperset(saved[key].blobs)]
+        for row in await self._store.get_checkpoints(lacking):
+            if row is not None:  # else another pruning was faster
+                check_values(place_of(row), blobs_of(row), present)
+
     async def _has_sends(self, place: Place) -> bool:
         """Whether tasks were sent from this checkpoint."""
         rows = await find_rows(self._store, prefix=place.key, metadata_filter=WRITES)
         return any(row["data"]["channel"] == TASKS for row in rows)
 
     async def _unlink(self, key: str) -> None:
-        """Let a checkpoint have no parent any more, unless somebody was faster."""
+        """Let a checkpoint have no parent any more."""
         row = await self._store.get_checkpoint(key)
         if row is not None:
             await self._store.save_checkpoint(
@@ -129,13 +147,20 @@ class Thread:
             )
 
     async def _delete(self, saved: dict[str, Saved], keys: Collection[str]) -> None:
-        """Delete checkpoints with their writes, and the values that none of the others refers to: all or nothing."""
-        if not keys:
-            return
+        """Delete checkpoints with their writes, and the values that none of the others refers to: all or nothing.
+
+        Writes that a task saved after its checkpoint was deleted go too; newer ones wait for theirs.
+        """
+        latest = {parts(key)[3]: parts(key)[4] for key in saved}  # by namespace; they are in order
+
+        def is_deleted(key: str) -> bool:
+            _, _, _, ns, checkpoint, _ = parts(key)
+            return key in keys or (key not in saved and checkpoint < latest.get(ns, latest.get("", "")))
+
         writes = {
             row["checkpoint_id"]
-            async for row in self._rows(WRITES, min(keys), end(max(keys)), include_data=False)
-            if checkpoint_of(row["checkpoint_id"]) in keys
+            async for row in self._rows(WRITES, include_data=False)
+            if is_deleted(checkpoint_of(row["checkpoint_id"]))
         }
         dropped = {id for key in keys for id in saved[key].blobs}
         referred = {id for key, each in saved.items() if key not in keys for id in each.blobs}

@@ -1,16 +1,18 @@
 """Search by meaning: an item's texts as vectors, each of which knows the revision of the item that it was made from."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from typing import NamedTuple
 
-from langgraph.store.base import IndexConfig, PutOp, SearchOp, ensure_embeddings, get_text_at_path
+from langgraph.store.base import IndexConfig, Op, PutOp, SearchOp, get_text_at_path
 
 from symphony_registry.backends.checkpoint_store import Checkpoint, CheckpointStoreBackend
 from symphony_registry.backends.vector_store import SearchResult, VectorStoreBackend
-from symphony_registry.errors import InvalidValueError
+from symphony_registry.integrations.langgraph.embedding import Embedding, Vector
 from symphony_registry.integrations.langgraph.items import Record, is_alive, item_id, now, record_of
 from symphony_registry.integrations.langgraph.matching import has_shape, labels_filter, metadata_filter
 
+_TRIES = 5  # of a search, while items that it found are being replaced
 _ABANDONED = 3600.0  # seconds after which the item of a vector is not awaited any more
 
 
@@ -30,31 +32,35 @@ class VectorIndex:
     """
 
     def __init__(self, items: CheckpointStoreBackend, vectors: VectorStoreBackend, config: IndexConfig) -> None:
-        if "embed" not in config:
-            raise InvalidValueError('index has no "embed", a function that makes vectors of texts.')
         self._items = items
         self._vectors = vectors
-        self._embeddings = ensure_embeddings(config["embed"])
+        self._embedding = Embedding(config)
         self._fields = config.get("fields") or ["$"]
 
-    def texts(self, put: PutOp) -> list[str]:
-        """Return the texts of an item that are to be found."""
-        if put.index is False:
+    async def embedded(self, ops: Iterable[Op]) -> list[list[Vector]]:
+        """Return the vectors that each operation needs: of an item's texts, or of a query."""
+        ops = list(ops)
+        texts = [self._texts(op) if isinstance(op, PutOp) else [] for op in ops]
+        queries = [[op.query] if isinstance(op, SearchOp) and op.query else [] for op in ops]
+        of_texts = iter(await self._embedding.texts(list(chain(*texts))))
+        of_queries = iter(await self._embedding.queries(chain(*queries)))
+        return [
+            [*islice(of_texts, len(own)), *islice(of_queries, len(query))]
+            for own, query in zip(texts, queries, strict=True)
+        ]
+
+    def _texts(self, put: PutOp) -> list[str]:
+        if put.value is None or put.index is False:
             return []
         paths = self._fields if put.index is None else put.index
         return [text for path in paths for text in get_text_at_path(put.value, path)]
 
-    async def add(self, texts: Iterable[tuple[Record, list[str]]]) -> None:
+    async def add(self, vectors: Iterable[tuple[Record, list[Vector]]]) -> None:
         """Store the vectors of items' texts."""
-        pairs = [(record, place, text) for record, own in texts for place, text in enumerate(own)]
-        distinct = list(dict.fromkeys(text for _, _, text in pairs))
-        if not distinct:
-            return
-        vectors = dict(zip(distinct, await self._embeddings.aembed_documents(distinct), strict=True))
         await self._vectors.add_many(
             (
                 _vector_id(record, place),
-                vectors[text],
+                vector,
                 {
                     "namespace": {str(place): label for place, label in enumerate(record["namespace"])},
                     "item": item_id(tuple(record["namespace"]), record["key"]),
@@ -63,7 +69,8 @@ class VectorIndex:
                     "written": now(),
                 },
             )
-            for record, place, text in pairs
+            for record, own in vectors
+            for place, vector in enumerate(own)
         )
 
     async def remove(self, records: Iterable[Record]) -> None:
@@ -71,22 +78,29 @@ class VectorIndex:
         if ids := [_vector_id(record, place) for record in records for place in range(record["vectors"])]:
             await self._vectors.delete_many(ids)
 
-    async def search(self, op: SearchOp, text: str) -> list[Scored]:
+    async def search(self, op: SearchOp, query: Vector) -> list[Scored]:
         """Return the current items that are most similar, `offset + limit` of them if there are so many."""
-        query = await self._embeddings.aembed_query(text)
         selected = metadata_filter(op.filter, *labels_filter(op.namespace_prefix))
         wanted = count = op.offset + op.limit
+        tries = 1
         while True:
             found = await self._vectors.search(query, count, selected, include_vectors=False)
-            scored = await self._current(found, op.filter)
-            if len(scored) >= wanted or len(found) < count:
+            scored, replaced = await self._current(found, op.filter)
+            if replaced and tries < _TRIES:
+                tries += 1
+            elif len(scored) >= wanted or len(found) < count:
                 return scored
-            count *= 4  # several were of one item, or of none
+            else:
+                count *= 4  # several were of one item, or of none
 
-    async def _current(self, found: list[SearchResult], wanted: Mapping[str, object] | None) -> list[Scored]:
+    async def _current(
+        self, found: list[SearchResult], wanted: Mapping[str, object] | None
+    ) -> tuple[list[Scored], bool]:
+        """Return the items whose vectors these are, and whether others were replaced between the two reads."""
         best: dict[str, float] = {}
         ids = list(dict.fromkeys(result["metadata"]["item"] for result in found))
         checkpoints = {id: each for id, each in zip(ids, await self._items.get_checkpoints(ids), strict=True) if each}
+        others: set[str] = set()
         abandoned = []
         for result in found:
             id, revision = result["metadata"]["item"], result["metadata"]["revision"]
@@ -94,10 +108,12 @@ class VectorIndex:
                 best.setdefault(id, result["similarity"])
             elif result["metadata"]["written"] < now() - _ABANDONED:
                 abandoned.append(result["id"])
+            elif id in checkpoints and checkpoints[id]["metadata"]["vectors"]:
+                others.add(id)
         if abandoned:
             await self._vectors.delete_many(abandoned)
         current = [Scored(checkpoints[id], score) for id, score in best.items()]
-        return [each for each in current if _is_wanted(record_of(each.checkpoint), wanted)]
+        return [each for each in current if _is_wanted(record_of(each.checkpoint), wanted)], not others <= best.keys()
 
 
 def _is_wanted(record: Record, wanted: Mapping[str, object] | None) -> bool:

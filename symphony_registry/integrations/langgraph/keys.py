@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
     def blob(self, channel: str, version: str | float) -> str:
         """Return the id of a channel's value."""
-        return f"{thread(self.thread_id)}b!{part(self.checkpoint_ns)}!{part(channel)}!{part(str(version))}"
+        return f"{values_of(self.thread_id)}{part(self.checkpoint_ns)}!{part(channel)}!{part(str(version))}"
 
 
 @lru_cache(1024)  # threads, namespaces and channels come again and again
@@ -82,6 +82,11 @@ def thread(thread_id: str) -> str:
 def checkpoints_of(thread_id: str) -> str:
     """Return how the ids of a thread's checkpoints and writes begin."""
     return f"{thread(thread_id)}c!"
+
+
+def values_of(thread_id: str) -> str:
+    """Return how the ids of the values of a thread's channels begin."""
+    return f"{thread(thread_id)}b!"
 
 
 def parts(id: str) -> list[str]:

@@ -62,21 +62,22 @@ def _before_wildcard(path: NamespacePath) -> tuple[str, ...]:
 def _conditions(wanted: Mapping[str, Any], path: str) -> list[JSONObject]:
     conditions = []
     for key, expected in wanted.items():
-        place = f"{path}.{_escaped(key)}"
+        place = f"{path}.{escaped(key)}"
         if _is_nested(expected):
             conditions += _conditions(expected, place)
         elif isinstance(expected, dict):
-            conditions += [_compared(place, operator, operand) for operator, operand in expected.items()]
+            conditions += [compared(place, operator, operand) for operator, operand in expected.items()]
         else:
-            conditions.append(_compared(place, "$eq", expected))
+            conditions.append(compared(place, "$eq", expected))
     return conditions
 
 
-def _escaped(key: str) -> str:
+def escaped(key: str) -> str:
+    """Return a key as one step of a filter's path."""
     return _SPECIAL.sub(r"\\\g<0>", key)
 
 
-def _compared(place: str, operator: str, operand: Any) -> JSONObject:
+def compared(place: str, operator: str, operand: Any) -> JSONObject:
     """Return a condition; to langgraph, a missing key is as null."""
     if operand is not None or operator not in ("$eq", "$ne"):
         return {place: {operator: operand}}

@@ -23,13 +23,17 @@ from symphony_registry.integrations.langgraph.keys import (
     part,
     parts,
 )
+from symphony_registry.integrations.langgraph.matching import compared, escaped
 from symphony_registry.integrations.langgraph.rows import (
     CHECKPOINTS,
     blobs_of,
+    check_values,
     checkpoint_tuple,
+    filterable,
     find_rows,
     needs_sends,
     parent_of,
+    place_of,
 )
 
 _FIRST, _MOST = 10, 160  # checkpoints that are read at once
@@ -59,6 +63,14 @@ class Reader:
             before = key  # a run has saved writes before their checkpoint
         return []
 
+    async def found(self, place: Place) -> CheckpointTuple | None:
+        """Return a checkpoint, or `None`."""
+        while rows := await self.rows(place):
+            checkpoint, *writes = rows
+            if found := await self.tuples([checkpoint], {checkpoint["checkpoint_id"]: writes}):
+                return found[0]
+        return None
+
     async def _at(self, key: str) -> list[Row]:
         rows = await find_rows(self.store, prefix=key)
         return rows if rows and rows[0]["checkpoint_id"] == key else []
@@ -66,7 +78,9 @@ class Reader:
     async def tuples(self, rows: list[Row], writes: Mapping[str, list[Row]] | None = None) -> list[CheckpointTuple]:
         """Return checkpoints with the values of their channels and their writes, if these are not given.
 
-        Those that were deleted since they were read are left out.
+        Those that were deleted since they were read are left out. Raises `NotFoundError`
+        where a checkpoint stayed and a value is gone: a run read, another went on,
+        what was read was deleted, and the run saved a checkpoint that refers to it.
         """
         parents = {row["checkpoint_id"]: cast("Place", parent_of(row)).key for row in rows if needs_sends(row)}
         keys = set(parents.values()) if writes else {row["checkpoint_id"] for row in rows}.union(parents.values())
@@ -75,13 +89,16 @@ class Reader:
         blobs = await self._present({id for named in wanted.values() for id in named.values()})
         lacking = {key for key, named in wanted.items() if not blobs.keys() >= set(named.values())}
         gone = lacking - (await self._present(lacking)).keys()
+        for row in rows:
+            if row["checkpoint_id"] in lacking - gone:
+                check_values(place_of(row), wanted[row["checkpoint_id"]], blobs)
 
         def put_together() -> list[CheckpointTuple]:
             return [
                 checkpoint_tuple(
                     self.serde,
                     row,
-                    {name: blobs[id] for name, id in wanted[row["checkpoint_id"]].items() if id in blobs},
+                    {name: blobs[id] for name, id in wanted[row["checkpoint_id"]].items()},
                     [each for each in found.get(row["checkpoint_id"], []) if self._wants(each)],
                     found.get(parents.get(row["checkpoint_id"], ""), []),
                 )
@@ -133,11 +150,11 @@ class Listing:
     ) -> None:
         given = config.get("configurable", {}) if config else {}
         self._reader = reader
-        self._thread: str | None = given.get("thread_id")
+        self._thread = str(given["thread_id"]) if "thread_id" in given else None  # None is a thread's name too
         self._ns: str | None = given.get("checkpoint_ns")
         self._id: str | None = given.get("checkpoint_id")
         self._before: str | None = before.get("configurable", {}).get("checkpoint_id") if before else None
-        self._filter: JSONObject = {**CHECKPOINTS, **_of_metadata(filter or {})}
+        self._filter = _of_metadata(filter or {})
         self._left = None if limit is None else max(limit, 0)
         self._size = _FIRST if limit is None else _MOST
         self._ids: list[str] | None = None
@@ -150,7 +167,7 @@ class Listing:
             if self._thread is None or self._ns is None:
                 rows = await self._across_namespaces(size)
             else:
-                rows = await self._in_namespace(Place(str(self._thread), self._ns, self._id), size)
+                rows = await self._in_namespace(Place(self._thread, self._ns, self._id), size)
             if len(rows) < size:
                 self._left = 0
             elif self._left is not None:
@@ -177,7 +194,7 @@ class Listing:
     async def _across_namespaces(self, size: int) -> list[Row]:
         if self._ids is None:
             infos = await self._reader.store.find_checkpoints(
-                prefix=THREADS if self._thread is None else checkpoints_of(str(self._thread)),
+                prefix=THREADS if self._thread is None else checkpoints_of(self._thread),
                 metadata_filter=self._filter,
             )
             self._ids = sorted(filter(self._chosen, (info["checkpoint_id"] for info in infos)), key=_newest_last)
@@ -202,6 +219,5 @@ def _newest_last(id: str) -> tuple[str, str]:
 
 def _of_metadata(filter: dict[str, Any]) -> JSONObject:
     """Return langgraph's filter as the store's: each key is one, whatever characters it has."""
-    return {
-        "metadata." + key.replace("\\", "\\\\").replace(".", "\\."): {"$eq": value} for key, value in filter.items()
-    }
+    equal = [compared(f"metadata.{escaped(key)}", "$eq", value) for key, value in filterable(filter).items()]
+    return {"$and": [CHECKPOINTS, *equal]}

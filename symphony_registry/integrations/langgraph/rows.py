@@ -1,6 +1,7 @@
 """What of a checkpoint and its writes is saved where, and how they are put together again."""
 
 import json
+import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
@@ -19,7 +20,8 @@ from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
 from symphony_registry.backends.checkpoint_store import Checkpoint as Row
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.checkpoint_store.base import SavedItem
-from symphony_registry.backends.values import JSONObject
+from symphony_registry.backends.values import JSONObject, checked_value
+from symphony_registry.errors import NotFoundError
 from symphony_registry.integrations.langgraph.keys import Place, part, thread
 
 # Filters: checkpoints, those with what a DeltaChannel keeps, and writes.
@@ -80,7 +82,8 @@ def checkpoint_items(
             kind, payload = serde.dumps_typed(values[name])
             items.append((place.blob(name, version), {"type": kind}, None, payload))
     kept = {name: value for name, value in values.items() if name not in apart}
-    kind, payload = serde.dumps_typed({**checkpoint, "channel_values": kept})
+    described = get_serializable_checkpoint_metadata(config, metadata)
+    kind, payload = serde.dumps_typed([{**checkpoint, "channel_values": kept}, described])
     data: JSONObject = {
         "place": list(place),
         "parent": parent.checkpoint_id,
@@ -88,15 +91,23 @@ def checkpoint_items(
         "type": kind,
         "blobs": apart,
     }
-    described: JSONObject = {"metadata": _json(get_serializable_checkpoint_metadata(config, metadata))}
+    selected_by: JSONObject = {"metadata": filterable(described)}
     if "counters_since_delta_snapshot" in metadata or any(isinstance(each, _DeltaSnapshot) for each in values.values()):
-        described |= DELTA
-    return [*items, (place.key, data, described, payload)]
+        selected_by |= DELTA
+    return [*items, (place.key, data, selected_by, payload)]
 
 
-def _json(metadata: CheckpointMetadata) -> JSONObject:
-    """Return metadata in the types of JSON: tuples, and subclasses of str and int, are not."""
-    return cast("JSONObject", json.loads(json.dumps(metadata)))
+def filterable(metadata: Mapping[str, Any]) -> JSONObject:
+    """Return metadata as filters compare them: in JSON, each value that a store does not hold as its repr."""
+    return {str(_plain(str(key))): _plain(value) for key, value in metadata.items()}
+
+
+def _plain(value: object) -> Any:
+    try:
+        [[plain]] = checked_value([[json.loads(json.dumps(value))]], "metadata")  # as deep as it is saved
+    except (TypeError, ValueError, RecursionError):
+        return reprlib.repr(value)
+    return plain
 
 
 def write_items(
@@ -157,6 +168,19 @@ def blobs_of(row: Row, channels: Collection[str] | None = None) -> dict[str, str
     }
 
 
+def check_values(place: Place, blobs: Mapping[str, str], present: Collection[str]) -> None:
+    """Raise if values that a checkpoint refers to are gone; `blobs` has their ids, by channel."""
+    gone = sorted(name for name, id in blobs.items() if id not in present)
+    if gone:
+        thread_id, checkpoint_ns, checkpoint_id = place
+        raise NotFoundError(
+            f"The checkpoint {checkpoint_id!r} of the thread {thread_id!r} (checkpoint_ns {checkpoint_ns!r}) lacks the "
+            f"values of its channels {gone}: they were never saved, or deleted before a run that had read them saved "
+            "this checkpoint. List those before it with before=..., and go on from one by its checkpoint_id, or delete "
+            "the run or the thread."
+        )
+
+
 def value_of(serde: SerializerProtocol, row: Row) -> Any:
     """Return what was serialised."""
     return serde.loads_typed((row["data"]["type"], row.get("payload", b"")))
@@ -175,7 +199,9 @@ def checkpoint_tuple(
     parent_writes: Sequence[Row],
 ) -> CheckpointTuple:
     """Put a checkpoint together; `blobs` has the values of its channels, by channel."""
-    checkpoint: Checkpoint = value_of(serde, row)
+    checkpoint: Checkpoint
+    metadata: CheckpointMetadata
+    checkpoint, metadata = value_of(serde, row)
     checkpoint["channel_values"].update((name, value_of(serde, blob)) for name, blob in blobs.items())
     if needs_sends(row):
         sends = [value_of(serde, each) for each in in_order(parent_writes) if each["data"]["channel"] == TASKS]
@@ -186,7 +212,7 @@ def checkpoint_tuple(
     return CheckpointTuple(
         config=place_of(row).config,
         checkpoint=checkpoint,
-        metadata=cast("CheckpointMetadata", row["metadata"]["metadata"]),
+        metadata=metadata,
         parent_config=parent and parent.config,
         pending_writes=[
             (each["data"]["task_id"], each["data"]["channel"], value_of(serde, each)) for each in in_order(writes)

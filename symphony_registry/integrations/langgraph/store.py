@@ -1,7 +1,7 @@
 """langgraph's long-term memory over a checkpoint store, and over a vector store to be searched by meaning."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from langgraph.store.base import (
     BaseStore,
@@ -23,7 +23,8 @@ from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.calling import Calls, Store
 from symphony_registry.integrations.langgraph.batching import Batches
-from symphony_registry.integrations.langgraph.expiry import Expiry
+from symphony_registry.integrations.langgraph.embedding import Vector
+from symphony_registry.integrations.langgraph.expiry import Expiry, checked_config, ensure_minutes
 from symphony_registry.integrations.langgraph.index import VectorIndex
 from symphony_registry.integrations.langgraph.items import (
     Record,
@@ -78,18 +79,18 @@ class RegistryStore(BaseStore):
             else None
         )
         self._batches = Batches(self._run)
-        self.ttl_config = ttl
+        self.ttl_config = checked_config(ttl)
         self._expiry = Expiry(self._items, self._index)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations at once: first those that read, then the puts, of which the last of a key counts."""
-        return await self._calls.awaited(self._batches.add, _checked(ops))
+        return await self._calls.awaited(self._add, _checked(ops))
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Run operations as `abatch` does."""
         checked = _checked(ops)
         instead = _AWAITED[type(checked[0])] if len(checked) == 1 else "abatch"
-        return self._calls.waited(instead, self._batches.add, checked)
+        return self._calls.waited(instead, self._add, checked)
 
     async def asweep_ttl(self) -> int:
         """Delete what has expired; return how many items that were."""
@@ -107,27 +108,33 @@ class RegistryStore(BaseStore):
         """Sweep as `astart_ttl_sweeper` does."""
         self._calls.waited("astart_ttl_sweeper", self._expiry.start, self._interval(sweep_interval_minutes))
 
-    async def astop_ttl_sweeper(self) -> None:
-        """Sweep no more."""
-        await self._calls.awaited(self._expiry.stop)
+    async def astop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Sweep no more; say whether a sweep that is under way ended within `timeout` seconds."""
+        return await self._calls.awaited(self._expiry.stop, timeout)
 
-    def stop_ttl_sweeper(self) -> None:
-        """Sweep no more."""
-        self._calls.waited("astop_ttl_sweeper", self._expiry.stop)
+    def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
+        """Stop as `astop_ttl_sweeper` does."""
+        return self._calls.waited("astop_ttl_sweeper", self._expiry.stop, timeout)
 
     def _interval(self, minutes: float | None) -> float:
+        ensure_minutes("sweep_interval_minutes", minutes)
         return minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5
 
-    async def _run(self, ops: Sequence[Op]) -> list[Result]:
+    async def _add(self, ops: list[Op]) -> list[Result]:
+        # Before they are in a batch: nobody waits for what another embeds.
+        vectors = await self._index.embedded(ops) if self._index else [[] for _ in ops]
+        return await self._batches.add(list(zip(ops, vectors, strict=True)))
+
+    async def _run(self, ops: Sequence[tuple[Op, list[Vector]]]) -> list[Result]:
         results: dict[int, Result] = {}
-        gets = {place: op for place, op in enumerate(ops) if isinstance(op, GetOp)}
+        gets = {place: op for place, (op, _) in enumerate(ops) if isinstance(op, GetOp)}
         results.update(zip(gets, await self._get(list(gets.values())), strict=True))
-        for place, op in enumerate(ops):
+        for place, (op, vectors) in enumerate(ops):
             if isinstance(op, SearchOp):
-                results[place] = await self._search(op)
+                results[place] = await self._search(op, vectors)
             elif isinstance(op, ListNamespacesOp):
                 results[place] = await self._list_namespaces(op)
-        await self._put([op for op in ops if isinstance(op, PutOp)])
+        await self._put({item_id(op.namespace, op.key): (op, own) for op, own in ops if isinstance(op, PutOp)})
         return [results.get(place) for place in range(len(ops))]
 
     async def _get(self, ops: Sequence[GetOp]) -> list[Result]:
@@ -138,11 +145,11 @@ class RegistryStore(BaseStore):
         await self._expiry.refresh(info for info, op in zip(alive, ops, strict=True) if info and op.refresh_ttl)
         return [as_item(record_of(info)) if info else None for info in alive]
 
-    async def _search(self, op: SearchOp) -> list[SearchItem]:
+    async def _search(self, op: SearchOp, query: list[Vector]) -> list[SearchItem]:
         wanted = op.offset + op.limit
         found: list[tuple[CheckpointInfo, float | None]] = []
-        if self._index and op.query and wanted > 0:
-            found += await self._index.search(op, op.query)
+        if self._index and query and wanted > 0:
+            found += await self._index.search(op, query[0])
             # As langgraph's own do: those without a text that could be found come last.
             rest = await self._found(op, wanted - len(found), {"vectors": 0})
         else:
@@ -184,18 +191,18 @@ class RegistryStore(BaseStore):
             after = max(page[-1]["checkpoint_id"], _past_known(records[-1], op))
         return sorted(found)[op.offset : op.offset + op.limit]
 
-    async def _put(self, ops: Sequence[PutOp]) -> None:
-        if not ops:
+    async def _put(self, puts: Mapping[str, tuple[PutOp, list[Vector]]]) -> None:
+        if not puts:
             return
-        latest = {item_id(op.namespace, op.key): op for op in ops}
-        checkpoints = await self._items.get_checkpoints(list(latest))
-        replaced = {id: record_of(each) for id, each in zip(latest, checkpoints, strict=True) if each}
-        texts = {id: self._index.texts(op) if self._index and op.value is not None else [] for id, op in latest.items()}
+        checkpoints = await self._items.get_checkpoints(list(puts))
+        replaced = {id: record_of(each) for id, each in zip(puts, checkpoints, strict=True) if each}
         records = {
-            id: _record(op, replaced.get(id), len(texts[id])) for id, op in latest.items() if op.value is not None
+            id: _record(op, replaced.get(id), len(vectors))
+            for id, (op, vectors) in puts.items()
+            if op.value is not None
         }
         if self._index:
-            await self._index.add((record, texts[id]) for id, record in records.items())
+            await self._index.add((record, puts[id][1]) for id, record in records.items())
         if records:
             await self._items.save_checkpoints((id, {}, dict(record)) for id, record in records.items())
         if gone := [id for id in replaced if id not in records]:
@@ -210,6 +217,14 @@ def _checked(ops: Iterable[Op]) -> list[Op]:
         if type(op) not in _AWAITED:
             raise InvalidTypeError(f"{op!r} is no operation of a langgraph store.")
         validate_op_namespace(op)
+        if isinstance(op, PutOp):
+            ensure_minutes("ttl", op.ttl)
+        given: object = op.filter if isinstance(op, SearchOp) else None
+        if not isinstance(given, Mapping | None):
+            raise InvalidTypeError(
+                f"A filter is a dict, not a {type(given).__name__}: "
+                '{"colour": "dark"}, or {"since": {"$gte": 2022}}.'
+            )
     return checked
 
 

@@ -54,7 +54,7 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
 
     @override
     def upsert_nodes(self, nodes: Sequence[LabelledNode]) -> None:
-        """Store all nodes or none, then their vectors."""
+        """Store all nodes or none, then their vectors; one that comes without an embedding keeps what it has."""
         self._calls.waited("aupsert_nodes", self._upsert_nodes, nodes)
 
     @override
@@ -64,12 +64,17 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
     async def _upsert_nodes(self, nodes: Sequence[LabelledNode]) -> None:
         await self._graph.add_entities([entity(node) for node in nodes])
         if self._vectors is not None:
-            vectors = [
-                TextNode(id_=node.id, text=str(node), metadata=node.properties, embedding=node.embedding)
-                for node in nodes
-                if isinstance(node, EntityNode) and node.embedding is not None
-            ]
-            await self._vectors.async_add(vectors)
+            entities = [node for node in nodes if isinstance(node, EntityNode)]
+            there = await self._vectors.client.get_many([node.id for node in entities if node.embedding is None])
+            kept = {item["id"]: item["vector"] for item in there if item is not None}  # filters ask of new properties
+            embedded = [(node, kept.get(node.id) if node.embedding is None else node.embedding) for node in entities]
+            await self._vectors.async_add(
+                [
+                    TextNode(id_=node.id, text=str(node), metadata=node.properties, embedding=embedding)
+                    for node, embedding in embedded
+                    if embedding is not None
+                ]
+            )
 
     @override
     def upsert_relations(self, relations: list[Relation]) -> None:

@@ -1,6 +1,5 @@
 """The tools for vector stores."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any, TypeAlias
@@ -11,6 +10,7 @@ from pydantic import Field
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.vector_store.base import Vector, VectorStoreBackend
 from symphony_registry.errors import NotFoundError, RegistryError
+from symphony_registry.integrations.calling import on_thread
 from symphony_registry.integrations.mcp.answers import Answer, Counted, Deleted, Limits, Written
 from symphony_registry.integrations.mcp.stores import StoreTools
 from symphony_registry.integrations.mcp.tools import (
@@ -171,7 +171,7 @@ class VectorTools:
     async def _embedded(self, text: str) -> Vector:
         assert self._embed is not None
         try:
-            vector = await asyncio.to_thread(self._embed, text)
+            vector = await on_thread(self._embed, text)
             return await vector if inspect.isawaitable(vector) else vector
         except Exception as error:
             log_unexpected("The text could not be embedded", error)

@@ -1,8 +1,11 @@
 """A conversation's history over a checkpoint store."""
 
+import asyncio
 import hashlib
+import json
 from typing import Any, cast
 from urllib.parse import quote
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from agents import TResponseInputItem
 from agents.memory import SessionABC, SessionSettings
@@ -10,10 +13,13 @@ from agents.memory.session_settings import coerce_session_settings, resolve_sess
 
 from symphony_registry.backends.checkpoint_store import Checkpoint, CheckpointStoreBackend
 from symphony_registry.backends.storage import BackendType
-from symphony_registry.errors import VersionConflictError
+from symphony_registry.errors import InvalidTypeError, InvalidValueError, VersionConflictError
 from symphony_registry.integrations.calling import Calls, Store
 
 _LONGEST = 400  # characters of a session's id that are kept readable
+
+# Who adds to a session, whatever objects stand for it.
+_turns: WeakKeyDictionary[CheckpointStoreBackend, WeakValueDictionary[str, asyncio.Lock]] = WeakKeyDictionary()
 
 
 class RegistrySession(SessionABC):
@@ -33,6 +39,8 @@ class RegistrySession(SessionABC):
         *,
         session_settings: SessionSettings | dict[str, Any] | None = None,
     ) -> None:
+        if not isinstance(session_id, str):
+            raise InvalidTypeError(f"A session_id must be a str, not {type(session_id).__name__}.")
         self.session_id = session_id
         self.session_settings = coerce_session_settings(session_settings or {})
         self._calls = Calls(store, BackendType.CHECKPOINT_STORE)
@@ -45,6 +53,8 @@ class RegistrySession(SessionABC):
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
         """Add items at the end, all or none."""
+        if not isinstance(items, list):
+            raise InvalidTypeError(f"What is added must be a list of items, not {type(items).__name__}.")
         if items:
             await self._calls.awaited(self._add, items)
 
@@ -64,14 +74,16 @@ class RegistrySession(SessionABC):
         return _items((await self._find(limit, reverse=True))[::-1])[-limit:]
 
     async def _add(self, items: list[TResponseInputItem]) -> None:
-        while True:
-            latest = await self._store.find_checkpoints(prefix=self._prefix, reverse=True, limit=1)
-            number = int(latest[0]["checkpoint_id"].removeprefix(self._prefix)) + 1 if latest else 0
-            try:
-                await self._save(f"{self._prefix}{number:016}", items, 0)
-            except VersionConflictError:  # somebody was faster
-                continue
-            return
+        turn = _turns.setdefault(self._store, WeakValueDictionary()).setdefault(self._prefix, asyncio.Lock())
+        async with turn:  # only other processes are raced
+            while True:
+                latest = await self._store.find_checkpoints(prefix=self._prefix, reverse=True, limit=1)
+                number = int(latest[0]["checkpoint_id"].removeprefix(self._prefix)) + 1 if latest else 0
+                try:
+                    await self._save(f"{self._prefix}{number:016}", items, 0)
+                except VersionConflictError:  # somebody was faster
+                    continue
+                return
 
     async def _pop(self) -> TResponseInputItem | None:
         while latest := await self._find(1, reverse=True):
@@ -92,11 +104,15 @@ class RegistrySession(SessionABC):
         return cast("list[Checkpoint]", await found)
 
     async def _save(self, id: str, items: list[TResponseInputItem], version: int) -> None:
-        await self._store.save_checkpoint(id, {"items": items}, if_version=version)
+        try:
+            await self._store.save_checkpoint(id, {"items": items}, if_version=version)
+        except InvalidValueError:  # text that is no Unicode, NaN: kept as the SDK's own sessions keep it
+            await self._store.save_checkpoint(id, {"json": json.dumps(items)}, if_version=version)
 
 
 def _items(checkpoints: list[Checkpoint]) -> list[TResponseInputItem]:
-    return [item for checkpoint in checkpoints for item in checkpoint["data"]["items"]]
+    kept = [checkpoint["data"] for checkpoint in checkpoints]
+    return [item for data in kept for item in (json.loads(data["json"]) if "json" in data else data["items"])]
 
 
 def _readable(session_id: str) -> str:

@@ -1,7 +1,8 @@
 """What haystack's kits do not ask."""
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 from dependency_injector import providers
@@ -15,7 +16,7 @@ from haystack.errors import FilterError
 
 from symphony_registry import ServiceRegistry
 from symphony_registry.blocking import BlockingRegistry
-from symphony_registry.errors import BlockingCallError, InvalidValueError, UnsupportedOperationError
+from symphony_registry.errors import BlockingCallError, InvalidTypeError, InvalidValueError, UnsupportedOperationError
 from symphony_registry.integrations.haystack import RegistryDocumentStore, RegistryEmbeddingRetriever
 
 DOCUMENTS = [
@@ -52,6 +53,11 @@ def asks(field: str, operator: str, value: Any) -> dict[str, Any]:
         asks("meta.day", "<", "2024-06-01"),
         asks("id", "in", ["a", "c"]),
         asks("content", "==", "two"),
+        asks("n", "==", 2),
+        asks("n", "!=", 2),
+        asks("a.b", "==", None),
+        asks("embedding", "==", None),
+        asks("embedding", "!=", None),
         {"operator": "NOT", "conditions": [asks("meta.n", "==", 1), asks("meta.day", "==", "2024-01-01")]},
         {
             "operator": "OR",
@@ -71,7 +77,16 @@ async def test_a_filter_finds_what_haystacks_own_store_finds(
 
 
 @pytest.mark.parametrize(
-    "filters", [asks("meta.n", "~", 1), {"operator": "XOR", "conditions": []}, asks("meta.day", ">", "tomorrow")]
+    "filters",
+    [
+        asks("meta.n", "~", 1),
+        {"operator": "XOR", "conditions": []},
+        asks("meta.day", ">", "tomorrow"),
+        asks("score", "==", None),
+        asks("embedding", "==", [1.0, 0.0]),
+        asks("embedding", "in", [None]),
+        asks("meta", "==", {}),
+    ],
 )
 async def test_a_filter_that_means_nothing_is_refused(store: RegistryDocumentStore, filters: dict[str, Any]) -> None:
     with pytest.raises(FilterError):
@@ -113,6 +128,77 @@ async def test_of_documents_that_are_there_with_or_without_embedding_none_is_rep
     assert await store.write_documents_async(again, DuplicatePolicy.SKIP) == 1
     found = {document.id: document.content for document in await store.filter_documents_async()}
     assert (found["a"], found["e"]) == ("one", "new")
+
+
+async def test_a_filter_deletes_what_it_finds(store: RegistryDocumentStore) -> None:
+    assert await store.delete_by_filter_async(asks("embedding", "==", None)) == 1
+    assert await store.delete_by_filter_async(asks("n", "!=", 2)) == 2
+    assert [document.id for document in await store.filter_documents_async()] == ["b"]
+
+
+async def test_an_update_merges_into_the_metadata(store: RegistryDocumentStore) -> None:
+    assert await store.update_by_filter_async(asks("meta.deep.x", "==", None), {"deep": 1, "a.b": 2}) == 3
+    found = {document.id: document.meta for document in await store.filter_documents_async()}
+    assert found == {each.id: each.meta | ({"deep": 1, "a.b": 2} if each.id != "d" else {}) for each in DOCUMENTS}
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, store: object, name: str, others: Callable[[], Awaitable[Any]]) -> None:
+    """Let others write when a store has found what is to be changed."""
+    original = getattr(store, name)
+
+    async def find(*args: Any, **options: Any) -> Any:
+        found = await original(*args, **options)
+        monkeypatch.undo()
+        await others()
+        return found
+
+    monkeypatch.setattr(store, name, find)
+
+
+@pytest.mark.parametrize("embedding", [[1.0, 0.0], None])
+async def test_an_update_leaves_what_others_write_and_delete_meanwhile(
+    registry: ServiceRegistry, monkeypatch: pytest.MonkeyPatch, embedding: list[float] | None
+) -> None:
+    store = RegistryDocumentStore(registry.vector_store(), registry.checkpoint_store())
+    await store.write_documents_async(
+        [Document(id=id, content="old", meta={"n": 1}, embedding=embedding) for id in ("deleted", "kept", "written")]
+    )
+
+    async def others() -> None:
+        await store.delete_documents_async(["deleted"])
+        new = Document(id="written", content="new", meta={"n": 1, "by": "another"}, embedding=embedding)
+        await store.write_documents_async([new], DuplicatePolicy.OVERWRITE)
+
+    found_in = registry.vector_store() if embedding else registry.checkpoint_store()
+    meanwhile(monkeypatch, found_in, "find" if embedding else "find_checkpoints", others)
+    assert await store.update_by_filter_async(asks("meta.n", "==", 1), {"seen": True}) == 2
+    found = {document.id: (document.content, document.meta) for document in await store.filter_documents_async()}
+    assert found == {
+        "kept": ("old", {"n": 1, "seen": True}),
+        "written": ("new", {"n": 1, "by": "another", "seen": True}),
+    }
+
+
+async def test_an_id_without_room_for_the_prefix_is_refused_before_anything_is_written(
+    store: RegistryDocumentStore,
+) -> None:
+    written = [Document(id="new", embedding=[1.0, 1.0]), Document(id="x" * 503, embedding=[1.0, 1.0])]
+    with pytest.raises(InvalidValueError, match="after the prefix"):
+        await store.write_documents_async(written, DuplicatePolicy.OVERWRITE)
+    assert await store.count_documents_async() == 4
+    await store.write_documents_async([Document(id="x" * 502, embedding=[1.0, 1.0])])
+
+
+async def test_metadata_whose_keys_are_no_texts_are_refused(store: RegistryDocumentStore) -> None:
+    bad = cast("dict[str, Any]", {1: 2})
+    with pytest.raises(InvalidTypeError):
+        await store.write_documents_async([Document(id="x", meta=bad)])
+
+
+def test_a_retriever_of_no_documents_is_refused(blocking_registry: BlockingRegistry) -> None:
+    store = RegistryDocumentStore(blocking_registry.vector_store(), blocking_registry.checkpoint_store())
+    with pytest.raises(InvalidValueError, match="top_k"):
+        RegistryEmbeddingRetriever(store, top_k=0)
 
 
 async def test_what_else_is_in_the_checkpoint_store_stays(

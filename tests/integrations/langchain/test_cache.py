@@ -1,5 +1,7 @@
 """Langchain's own kits for caches over every engine, and what they do not ask."""
 
+from datetime import UTC, datetime
+
 import pytest
 from langchain_core.caches import BaseCache
 from langchain_core.language_models import GenericFakeChatModel
@@ -40,6 +42,23 @@ async def test_answers_come_back_as_the_classes_that_they_were(checkpoint_store:
     answers = [Generation(text="a"), ChatGeneration(message=AIMessage("b", id="1"), generation_info={"reason": "stop"})]
     await cache.aupdate("prompt", "model", answers)
     assert await cache.alookup("prompt", "model") == answers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Generation(text="a", generation_info={"at": datetime(2024, 1, 1, tzinfo=UTC)}),
+        ChatGeneration(message=AIMessage("a", additional_kwargs={"raw": b"bytes"})),
+        Generation(text="\ud83d"),
+    ],
+)
+async def test_an_answer_that_is_no_json_is_given_and_not_kept(
+    checkpoint_store: CheckpointStoreBackend, caplog: pytest.LogCaptureFixture, answer: Generation
+) -> None:
+    cache = RegistryCache(checkpoint_store)
+    await cache.aupdate("prompt", "model", [answer])
+    assert await cache.alookup("prompt", "model") is None
+    assert "the model will be asked again" in caplog.text
 
 
 async def test_prompt_and_model_are_not_mistaken_for_another_pair(checkpoint_store: CheckpointStoreBackend) -> None:

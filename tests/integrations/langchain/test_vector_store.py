@@ -99,8 +99,23 @@ async def test_what_is_deleted_is_named_or_selected(store: RegistryVectorStore) 
 
 async def test_a_search_ignores_no_argument_that_nobody_knows(store: RegistryVectorStore) -> None:
     for search in (store.asimilarity_search, store.asimilarity_search_with_score, store.amax_marginal_relevance_search):
-        with pytest.raises(TypeError, match="where"):
+        with pytest.raises(TypeError, match=r"takes where\. Use k, filter or min_similarity"):
             await search("text", 1, where={"number": 1})
+
+
+@pytest.mark.parametrize("filter", [lambda document: document, "year < 2025", [("year", 2025)]])
+async def test_a_filter_that_is_no_dict_is_refused_by_an_example(store: RegistryVectorStore, filter: Any) -> None:
+    for call in (store.asimilarity_search("text", filter=filter), store.adelete(filter=filter)):
+        with pytest.raises(InvalidTypeError, match=r"\{'year': \{'\$lt': 2025\}\}"):
+            await call
+
+
+async def test_none_of_no_documents_are_found_and_fewer_are_refused(store: RegistryVectorStore) -> None:
+    await store.aadd_documents(DOCUMENTS)
+    assert await store.asimilarity_search("text", 0) == []
+    assert await store.amax_marginal_relevance_search("text", 0, 0) == []
+    with pytest.raises(InvalidValueError, match="k must"):
+        await store.asimilarity_search("text", -1)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from langgraph.store.base import TTLConfig
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, InMemoryCheckpointStore
+from symphony_registry.backends.concurrency import delaying_cancellation
 from symphony_registry.blocking import BlockingRegistry
+from symphony_registry.errors import InvalidTypeError, InvalidValueError
 from symphony_registry.integrations.langgraph import RegistryStore, expiry, items
 
 
@@ -170,6 +173,73 @@ async def test_a_sweeper_sweeps_until_it_is_stopped_and_goes_on_after_a_failure(
         for _ in range(10):
             await asyncio.sleep(0)
         assert await backend.count() == 1
+
+
+class StuckStore(InMemoryCheckpointStore):
+    """Begins to find what has expired, and ends when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def find_checkpoints(self, **options: Any) -> Any:
+        self.begun.set()
+        await delaying_cancellation(self.go_on.wait())
+        return await super().find_checkpoints(**options)
+
+
+async def test_stopping_a_sweeper_waits_for_its_sweep_as_long_as_it_is_told() -> None:
+    async with StuckStore() as backend:
+        store = RegistryStore(backend)
+        assert await store.astop_ttl_sweeper()
+        await store.astart_ttl_sweeper(1e-6)
+        await backend.begun.wait()
+        assert not await store.astop_ttl_sweeper(timeout=0.01)
+        backend.go_on.set()
+        assert await store.astop_ttl_sweeper()
+
+
+def test_a_sweeper_of_a_loop_that_ended_is_forgotten() -> None:
+    backend = InMemoryCheckpointStore()
+    store = RegistryStore(backend)
+
+    async def start() -> None:
+        await backend.connect()
+        await store.astart_ttl_sweeper()
+
+    async def stop() -> None:
+        await backend.connect()
+        async with asyncio.timeout(10):
+            assert await store.astop_ttl_sweeper()
+
+    first = asyncio.new_event_loop()
+    first.run_until_complete(start())
+    (sweeper,) = asyncio.all_tasks(first)
+    second = asyncio.new_event_loop()
+    backend.abandon()  # as in a forked child
+    second.run_until_complete(stop())
+    sweeper.cancel()
+    first.run_until_complete(asyncio.wait([sweeper]))
+    for loop in (first, second):
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "error"),
+    [(-1, InvalidValueError), (0, InvalidValueError), (float("nan"), InvalidValueError), ("5", InvalidTypeError)],
+)
+async def test_what_is_no_time_is_refused(store: RegistryStore, minutes: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="ttl is a number of minutes"):
+        await store.aput(("a",), "k", {}, ttl=minutes)
+    with pytest.raises(error, match="sweep_interval_minutes is a number of minutes"):
+        await store.astart_ttl_sweeper(minutes)
+    with pytest.raises(error, match=r"ttl\['default_ttl'\] is a number of minutes"):
+        RegistryStore(InMemoryCheckpointStore(), ttl={"default_ttl": minutes})
+
+
+def test_a_misspelt_key_of_the_times_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match=r"ttl has no 'default_tll'\. Did you mean \"default_ttl\""):
+        RegistryStore(InMemoryCheckpointStore(), ttl=cast("TTLConfig", {"default_tll": 1}))
 
 
 async def test_a_sweeper_ends_with_its_backend() -> None:

@@ -4,11 +4,19 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
+from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
+from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
-from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, InMemoryCheckpointStore
+from symphony_registry.errors import (
+    BackendUnavailableError,
+    InvalidTypeError,
+    InvalidValueError,
+    NotFoundError,
+    UnsupportedOperationError,
+)
 from symphony_registry.integrations.langgraph import RegistrySaver
 from symphony_registry.integrations.langgraph.keys import thread
 from tests.integrations.langgraph.steps import at, step, steps
@@ -75,6 +83,80 @@ async def test_subgraphs_go_with_the_checkpoints_that_called_them_but_those_that
     assert {each.config["configurable"]["checkpoint_ns"] for each in found} == {"", "sub:2", "lasting", "sub:3"}
 
 
+async def test_of_two_runs_beside_a_pruning_the_one_that_lacks_values_says_so_and_the_other_stays(
+    saver: RegistrySaver,
+) -> None:
+    first = await step(saver, at("one"), {"a": [1], "b": [1]})
+    read = await latest(saver, first)
+    second = await step(saver, first, {"a": [2]})
+    await saver.aprune(["one"])
+    before = await latest(saver, second)
+    late: Any = {**read.checkpoint, "id": str(uuid6())}
+    saved = await saver.aput(first, late, read.metadata, {})
+    with pytest.raises(NotFoundError, match=r"thread 'one' .* lacks the values of its channels \['a'\]"):
+        await latest(saver, at("one"))
+    with pytest.raises(NotFoundError, match=r"thread 'one'"):
+        await saver.aprune(["one"])
+    assert await latest(saver, second) == before
+    assert [each async for each in saver.alist(at("one"), before=saved)] == [before]
+    await step(saver, second, {"a": [3]})
+    await saver.aprune(["one"])
+    (kept,) = await history(saver, at("one"))
+    assert kept.checkpoint["channel_values"] == {"a": [3], "b": [1]}
+
+
+async def test_writes_whose_checkpoint_was_deleted_before_them_go_with_the_next_pruning(
+    saver: RegistrySaver, checkpoint_store: CheckpointStoreBackend
+) -> None:
+    first = await step(saver, at("one"))
+    called = await step(saver, at("one", "sub:1"), parents={"": first["configurable"]["checkpoint_id"]})
+    second, last = await steps(saver, "one", 2)
+    await saver.aprune(["one"])
+    newest = str(uuid6())
+    early = [at("one", ns) for ns in ("", "sub:2")]  # of steps that are being saved
+    for config in early:
+        config["configurable"]["checkpoint_id"] = newest
+    before = await checkpoint_store.count()
+    for config in (first, second, called, last, *early):
+        await saver.aput_writes(config, [("channel", 1)], "task")
+    await saver.aprune(["one"])
+    assert await checkpoint_store.count() == before + 3
+
+
+class ConflictingStore(InMemoryCheckpointStore):
+    """A store in which something else is saved under an id before it is replaced, and that can fail there."""
+
+    fails = False
+
+    @override
+    async def save_checkpoint(self, checkpoint_id: str, *given: Any, **options: Any) -> int:
+        if self.fails:
+            raise BackendUnavailableError("The store is gone.")
+        await super().save_checkpoint(checkpoint_id, *given, payload=options["payload"])
+        return await super().save_checkpoint(checkpoint_id, *given, **options)
+
+
+async def test_two_processes_may_prune_one_thread_at_once() -> None:
+    async with ConflictingStore() as store:
+        saver = RegistrySaver(store)
+        *_, last = await steps(saver, "one", 3)
+        await saver.aprune(["one"])
+        assert [each.config for each in await history(saver, at("one"))] == [last]
+
+
+async def test_a_pruning_that_is_cut_short_leaves_no_history_without_its_latest_and_is_finished_by_the_next() -> None:
+    async with ConflictingStore() as store:
+        saver = RegistrySaver(store)
+        *_, last = await steps(saver, "one", 3)
+        store.fails = True
+        with pytest.raises(BackendUnavailableError):
+            await saver.aprune(["one"])
+        assert [each.config for each in await history(saver, at("one"))] == [last]
+        store.fails = False
+        await saver.aprune(["one"])
+        assert (await latest(saver, at("one"))).parent_config is None
+
+
 async def test_only_the_threads_that_are_named_are_pruned(saver: RegistrySaver) -> None:
     for name in ("a", "a/b", "a!"):
         await steps(saver, name, 3)
@@ -117,6 +199,32 @@ async def test_the_history_of_a_channel_follows_the_parents_of_a_fork(saver: Reg
     fork = await step(saver, saved[4])
     found = await saver.aget_delta_channel_history(config=fork, channels=["other"])
     assert found == {"other": {"writes": [("task", "other", n) for n in range(5)]}}
+
+
+async def test_the_history_of_a_channel_follows_the_parents_whatever_their_ids(saver: RegistrySaver) -> None:
+    config = at("one")
+    for id in ("5", "7", "6", "8", *(str(n) for n in range(79, 50, -1)), "9"):  # by processes of different clocks
+        values = {"log": ["seed"]} if id == "5" else {}
+        checkpoint: Any = {
+            **empty_checkpoint(),
+            "id": id,
+            "channel_values": values,
+            "channel_versions": dict.fromkeys(values, "1"),
+        }
+        config = await saver.aput(config, checkpoint, {}, dict.fromkeys(values, "1"))
+        await saver.aput_writes(config, [("log", id)], "task")
+    found = await saver.aget_delta_channel_history(config=at("one"), channels=["log"])
+    assert found["log"]["seed"] == ["seed"]
+    written = [value for _, _, value in found["log"]["writes"]]
+    assert written == ["5", "7", "6", "8", *(str(n) for n in range(79, 50, -1))]
+
+
+async def test_the_history_of_a_checkpoint_that_is_its_own_ancestor_ends(saver: RegistrySaver) -> None:
+    first, second = await steps(saver, "one", 2)
+    found = await latest(saver, first)
+    await saver.aput(second, found.checkpoint, found.metadata, {})
+    history = await saver.aget_delta_channel_history(config=second, channels=["other"])
+    assert history == {"other": {"writes": []}}
 
 
 async def test_a_thread_that_is_made_of_its_changes_is_not_pruned(saver: RegistrySaver) -> None:

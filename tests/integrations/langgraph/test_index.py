@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langgraph.store.base import BaseStore, IndexConfig, PutOp
@@ -203,6 +203,30 @@ async def test_an_item_whose_write_ended_before_its_old_vectors_were_removed_is_
     assert best.score == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("times", [1, 3])
+async def test_an_item_that_another_replaces_meanwhile_is_found(
+    store: RegistryStore,
+    checkpoint_store: CheckpointStoreBackend,
+    vector_store: VectorStoreBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    times: int,
+) -> None:
+    another = RegistryStore(checkpoint_store, vector_store, index=INDEX)
+    await store.aput(("a",), "k", {"text": "sea"})
+    search, left = vector_store.search, times
+
+    async def search_and_replace(*args: Any, **options: Any) -> Any:
+        nonlocal left
+        found = await search(*args, **options)
+        if left:
+            left -= 1
+            await another.aput(("a",), "k", {"text": "sea"})
+        return found
+
+    monkeypatch.setattr(vector_store, "search", search_and_replace)
+    assert await keys(store, "a", query="sea") == ["k"]
+
+
 async def test_concurrent_writers_of_one_item_leave_one_of_them_with_its_own_vector(
     checkpoint_store: CheckpointStoreBackend, vector_store: VectorStoreBackend
 ) -> None:
@@ -235,6 +259,32 @@ def test_threads_search_with_either_kind_of_embedding(blocking_registry: Blockin
     store.put(("a",), "k", {"text": "sea"})
     (found,) = store.search(("a",), query='{"text": "sea"}')
     assert found.score == pytest.approx(1, abs=1e-5)
+
+
+async def test_an_embedding_of_other_dimensions_is_refused(
+    checkpoint_store: CheckpointStoreBackend, vector_store: VectorStoreBackend
+) -> None:
+    store = RegistryStore(checkpoint_store, vector_store, index={**INDEX, "dims": 1536})
+    message = r'index\["dims"\] is 1536, but index\["embed"\] gives vectors of 16'
+    with pytest.raises(InvalidValueError, match=message):
+        await store.aput(("a",), "k", {"text": "sea"})
+    with pytest.raises(InvalidValueError, match=message):
+        await store.asearch(("a",), query="sea")
+    assert await store.aget(("a",), "k") is None
+
+
+async def test_a_query_is_ignored_without_an_index_as_langgraphs_own_does(
+    checkpoint_store: CheckpointStoreBackend,
+) -> None:
+    for store in (RegistryStore(checkpoint_store), InMemoryStore()):
+        await store.aput(("a",), "k", {"text": "sea"})
+        assert [item.score for item in await store.asearch(("a",), query="sun")] == [None]
+
+
+def test_a_misspelt_key_of_the_index_is_refused(blocking_registry: BlockingRegistry) -> None:
+    checkpoints, vectors = blocking_registry.checkpoint_store(), blocking_registry.vector_store()
+    with pytest.raises(InvalidValueError, match=r"index has no 'feilds'\. Did you mean \"fields\""):
+        RegistryStore(checkpoints, vectors, index=cast("IndexConfig", {**INDEX, "feilds": ["text"]}))
 
 
 def test_vectors_without_an_embedding_are_refused(blocking_registry: BlockingRegistry) -> None:

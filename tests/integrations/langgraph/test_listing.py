@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from langchain_core.runnables import RunnableConfig
@@ -172,6 +173,7 @@ async def test_a_checkpoint_that_is_named_is_the_only_one(saver: RegistrySaver) 
         {"$a": "$b"},
         {"nested": {"$gt": 0}},
         {"a.b": 1, "step": 3, "": None},
+        {"parents": {}, "a": None, "missing": None},
     ],
 )
 async def test_a_filter_means_equal_metadata_whatever_its_keys(saver: RegistrySaver, filter: dict[str, Any]) -> None:
@@ -180,6 +182,42 @@ async def test_a_filter_means_equal_metadata_whatever_its_keys(saver: RegistrySa
     saved = await step(saver, at("one"), **metadata)
     for config in (at("one"), None):
         assert await listed(saver, config, filter=filter) == [saved["configurable"]["checkpoint_id"]]
+
+
+async def test_what_json_does_not_hold_is_metadata_too_comes_back_as_it_is_and_can_be_filtered_by(
+    saver: RegistrySaver,
+) -> None:
+    nested: list[Any] = []
+    for _ in range(120):
+        nested = [nested]
+    metadata: dict[str, Any] = {
+        "infinite": float("inf"),
+        "set": {1, 2, 3},
+        "nested": nested,
+        "big": 2**63,
+        "by number": {1: 2},
+        "uuid": UUID(int=1),
+    }
+    for name, value in metadata.items():
+        saved = await step(saver, at(name), **{name: value})
+        assert await listed(saver, at(name), filter={name: value}) == [saved["configurable"]["checkpoint_id"]]
+        assert await listed(saver, at(name), filter={name: "other"}) == []
+        found = await saver.aget_tuple(saved)
+        assert found
+        assert found.metadata[name] == value  # type: ignore[literal-required]
+        assert type(found.metadata[name]) is type(value)  # type: ignore[literal-required]
+    odd: dict[str, Any] = {"not a number": float("nan"), "not text": "\ud800"}  # equal to nothing, and saved as "?"
+    await step(saver, at("odd"), **odd)
+    assert len(await listed(saver, at("odd"), filter=odd)) == 1
+    assert await listed(saver, at("one"), filter={"\ud800": "\ud800"}) == []
+
+
+async def test_none_is_a_thread_and_not_all(saver: RegistrySaver) -> None:
+    await step(saver, at("one"))
+    thread: RunnableConfig = {"configurable": {"thread_id": None}}
+    assert await listed(saver, thread) == []
+    saved = await step(saver, thread)
+    assert await listed(saver, thread) == [saved["configurable"]["checkpoint_id"]]
 
 
 async def test_what_is_filtered_comes_with_its_own_writes(saver: RegistrySaver) -> None:

@@ -14,7 +14,7 @@ from langgraph.checkpoint.serde.types import INTERRUPT, RESUME, TASKS
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.blocking import BlockingRegistry
-from symphony_registry.errors import BlockingCallError
+from symphony_registry.errors import BlockingCallError, NotFoundError
 from symphony_registry.integrations.langgraph import RegistrySaver
 from symphony_registry.integrations.langgraph.keys import thread
 from tests.integrations.langgraph.steps import at, step, steps
@@ -35,14 +35,15 @@ async def test_a_value_is_saved_once_however_many_steps_have_it(
     assert await checkpoint_store.count() == 10 + 10 + 1  # checkpoints, messages, setting
 
 
-async def test_a_value_that_the_graph_calls_old_but_never_saved_is_left_out(saver: RegistrySaver) -> None:
+async def test_a_checkpoint_whose_value_was_never_saved_is_not_read_without_it(saver: RegistrySaver) -> None:
     saved = await step(saver, at("one"), {"a": [1]})
     found = await saver.aget_tuple(saved)
     assert found
     await saver.aput(at("two"), found.checkpoint, found.metadata, {})
-    copied = await saver.aget_tuple(at("two"))
-    assert copied
-    assert copied.checkpoint["channel_values"] == {}
+    with pytest.raises(NotFoundError, match=r"of the thread 'two' .* lacks the values of its channels \['a'\]"):
+        await saver.aget_tuple(at("two"))
+    with pytest.raises(NotFoundError):
+        [each async for each in saver.alist(at("two"))]
 
 
 async def test_no_thread_sees_another_whatever_their_names(

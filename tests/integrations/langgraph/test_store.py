@@ -137,6 +137,11 @@ async def test_an_unknown_operator_is_named(store: RegistryStore) -> None:
         await store.asearch(("n",), filter={"year": {"$greater": 1}})
 
 
+async def test_a_filter_that_is_none_is_answered_with_one(store: RegistryStore) -> None:
+    with pytest.raises(InvalidTypeError, match=r'A filter is a dict, not a str: \{"colour": "dark"\}'):
+        await store.asearch(("n",), filter="colour")  # type: ignore[arg-type]
+
+
 async def test_pages_of_a_search_follow_each_other(store: RegistryStore) -> None:
     await store.abatch([PutOp(("n",), f"{n:03}", {"n": n, "of": {"n": n}}) for n in range(30)])
     pages = [await keys(store, ("n",), limit=7, offset=offset) for offset in range(0, 35, 7)]

@@ -317,3 +317,15 @@ def test_an_index_answers_as_over_llama_indexs_own_stores(
 
 
 TEXTS = ["ada knows charles", "charles knows dora", "dora knows emil", "emil knows ada", "fred knows gina"]
+
+
+async def test_a_node_that_comes_again_without_its_embedding_is_found_by_what_it_has_now(
+    store: RegistryPropertyGraphStore,
+) -> None:
+    async def found(colour: str) -> list[str]:
+        filters = MetadataFilters(filters=[MetadataFilter(key="colour", value=colour)])
+        return ids((await store.avector_query(VectorStoreQuery(query_embedding=[1.0, 0.0], filters=filters)))[0])
+
+    await store.aupsert_nodes([EntityNode(name="rose", properties={"colour": "red"}, embedding=[1.0, 0.0])])
+    await store.aupsert_nodes([EntityNode(name="rose", properties={"colour": "blue"}), EntityNode(name="other")])
+    assert (await found("red"), await found("blue")) == ([], ["rose"])

@@ -16,6 +16,7 @@ from openai.types.responses import ResponseOutputMessage, ResponseOutputText
 from symphony_registry import BackendType, ServiceRegistry
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, InMemoryCheckpointStore
 from symphony_registry.blocking import BlockingRegistry
+from symphony_registry.errors import InvalidTypeError
 from symphony_registry.integrations.openai_agents import RegistrySession
 
 
@@ -187,6 +188,12 @@ async def test_several_processes_lose_nothing_of_each_other(postgres_url: str, n
     await registry.shutdown()
 
 
+async def test_concurrent_additions_cost_by_their_number() -> None:
+    async with CountingStore() as store:
+        await asyncio.gather(*(RegistrySession(store, "s").add_items(said("a")) for _ in range(50)))
+        assert store.read == 49  # each reads the one before, once
+
+
 class CountingStore(InMemoryCheckpointStore):
     """Counts the checkpoints that are read."""
 
@@ -195,6 +202,7 @@ class CountingStore(InMemoryCheckpointStore):
     async def find_checkpoints(self, **options: Any) -> Any:
         found = await super().find_checkpoints(**options)
         self.read += len(found)
+        await asyncio.sleep(0)  # others have their turn, as with an engine that waits for something
         return found
 
 
@@ -215,6 +223,28 @@ async def test_an_item_that_is_no_json_is_refused_and_nothing_is_added(session: 
     with pytest.raises(TypeError, match=r"items\[1\].content"):
         await session.add_items([*said("good"), bad])
     assert await session.get_items() == []
+
+
+async def test_what_sqlite_keeps_is_kept(session: RegistrySession) -> None:
+    own = SQLiteSession("session")
+    for each in (session, own):
+        await each.add_items(said("a", "\ud83d cut", "b"))
+        await each.add_items([cast("TResponseInputItem", {"big": 2**70})])
+    assert await session.get_items() == await own.get_items()
+    assert [await session.pop_item() for _ in range(4)] == [await own.pop_item() for _ in range(4)]
+    own.close()
+
+
+@pytest.mark.parametrize("items", [{"role": "user", "content": "a"}, "text"])
+async def test_only_lists_are_added(session: RegistrySession, items: Any) -> None:
+    with pytest.raises(InvalidTypeError, match="a list"):
+        await session.add_items(items)
+    assert await session.get_items() == []
+
+
+async def test_an_id_is_a_text(checkpoint_store: CheckpointStoreBackend) -> None:
+    with pytest.raises(InvalidTypeError, match="session_id"):
+        RegistrySession(checkpoint_store, cast("str", 1))
 
 
 async def test_a_session_outlives_its_process_in_a_file(tmp_path: Path) -> None:
