@@ -15,6 +15,8 @@ from symphony_registry.errors import ProviderImportError
 from symphony_registry.registry import ServiceRegistry
 from symphony_registry.settings.files import working_directory
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 
 def mcp(
     env: Environment = None,
@@ -36,12 +38,25 @@ def mcp(
             metavar="[HOST:]PORT", help="Serve on http://HOST:PORT/mcp instead of stdin and stdout.", show_default=False
         ),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name by which clients reach --http, without the port; repeat it for more.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Serve the stores to an agent as tools of the Model Context Protocol, on stdin and stdout.
 
     The agent's client starts this command. The stores are opened when they are first used.
     """
     address = None if http is None else _address(http)
+    if address is not None and address[0] not in _LOOPBACK and not allow_host:
+        raise Misuse(
+            f"--http {http}: say by which name or address clients reach it, as --allow-host stores.example.org. Others "
+            "are refused, so that a web page cannot call tools under a name of its own."
+        )
     try:
         from symphony_registry.integrations.mcp import Limits, serve  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
@@ -57,7 +72,17 @@ def mcp(
     if note is not None:
         print_lines(Text.assemble(("warning: ", BAD), note), stderr=True)
     limits = Limits(max_items, max_bytes)
-    asyncio.run(serve(registry, allow_writes=allow_writes, embed=function, limits=limits, note=note, http=address))
+    asyncio.run(
+        serve(
+            registry,
+            allow_writes=allow_writes,
+            embed=function,
+            limits=limits,
+            note=note,
+            http=address,
+            allowed_hosts=allow_host or (),
+        )
+    )
 
 
 def _unconfigured() -> str:

@@ -9,6 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from symphony_registry.backends.values import JSONObject
+from symphony_registry.errors import InvalidValueError
 
 _SMALLEST = 64  # bytes of what is shown of a value
 
@@ -66,13 +67,16 @@ class Limits:
         return min(limit, self.items) + 1
 
     def answer(
-        self, found: Sequence[Mapping[str, Any]], limit: int, rest: Callable[[list[JSONObject]], JSONObject]
+        self,
+        found: Sequence[Mapping[str, Any]],
+        limit: int,
+        rest: Callable[[Sequence[Mapping[str, Any]]], JSONObject],
     ) -> Answer:
-        """Return what fits; what `rest` says of the items shown is how to get the others."""
+        """Return what fits; what `rest` says of the items shown, before one is shortened, is how to get the others."""
         shown, notes = self.fitting(found[: min(limit, self.items)])
         answer = Answer(items=shown)
         if len(shown) < len(found):
-            answer["next"] = rest(shown)
+            answer["next"] = rest(found[: len(shown)])
         if notes:
             answer["note"] = notes[0]
         return answer
@@ -82,7 +86,7 @@ class Limits:
     ) -> Subgraph:
         """Return what fits of both: entities first, then relations among those shown."""
         shown, notes = self.fitting(entities[:most])
-        ids = {each["id"] for each in shown}
+        ids = {each["id"] for each in entities[: len(shown)]}
         among = [each for each in relations if each["from_id"] in ids and each["to_id"] in ids]
         connections, _ = self.fitting(among[: self.items], sum(map(size_of, shown)))
         if len(shown) < len(entities):
@@ -98,18 +102,28 @@ class Limits:
             answer["note"] = " ".join(notes)
         return answer
 
+    def checked(self, ids: Sequence[str]) -> list[str]:
+        """Return ids, each once; refuse more than an answer could repeat, as missing or left for the next call."""
+        asked = list(dict.fromkeys(ids))
+        if len(asked) > self.items or size_of(asked) > self.bytes:
+            raise InvalidValueError(
+                f"These are {len(asked):,} ids of {size_of(asked):,} bytes; one call takes at most {self.items:,} "
+                f"and {self.bytes:,} bytes. Ask for some of them at a time."
+            )
+        return asked
+
     async def under(
         self, ids: Sequence[str], read: Callable[[list[str]], Awaitable[Sequence[Mapping[str, Any] | None]]]
     ) -> Answer:
         """Return what `read` gives for ids, and those under which there is nothing."""
-        asked = list(dict.fromkeys(ids))
-        found = dict(zip(asked, await read(asked[: self.items]), strict=False))
+        asked = self.checked(ids)
+        found = dict(zip(asked, await read(asked), strict=True))
         present = {id: item for id, item in found.items() if item is not None}
         shown, notes = self.fitting(list(present.values()))
         answer = Answer(items=shown)
         if missing := [id for id in found if id not in present]:
             answer["missing"] = missing
-        if rest := [*list(present)[len(shown) :], *asked[self.items :]]:
+        if rest := list(present)[len(shown) :]:
             answer["next"] = {"ids": rest}
         if notes:
             answer["note"] = notes[0]

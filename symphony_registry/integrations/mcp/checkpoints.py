@@ -19,6 +19,7 @@ from symphony_registry.integrations.mcp.tools import (
     After,
     Filter,
     Id,
+    Integer,
     Limit,
     Method,
     Prefix,
@@ -109,7 +110,7 @@ class CheckpointTools:
         store: Store = "default",
         metadata: Annotated[dict[str, Any] | None, Field(description="What filters see; a JSON object.")] = None,
         if_version: Annotated[
-            int | None,
+            Integer | None,
             Field(ge=0, description="Only if this version is stored, 0: only if nothing is. Else nothing changes."),
         ] = None,
     ) -> Saved:

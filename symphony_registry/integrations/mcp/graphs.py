@@ -18,6 +18,7 @@ from symphony_registry.integrations.mcp.tools import (
     Bound,
     Filter,
     Id,
+    Integer,
     Limit,
     Method,
     Prefix,
@@ -121,18 +122,19 @@ class GraphTools:
         self,
         ids: _Ids,
         store: Store = "default",
-        depth: Annotated[int, Field(ge=0, description="So many steps; 0: only what is among these entities.")] = 1,
+        depth: Annotated[Integer, Field(ge=0, description="So many steps; 0: only what is among these entities.")] = 1,
         relation_types: _Types = None,
         direction: Direction = "both",
         limit: Limit = 50,
     ) -> Subgraph:
         """Get the entities within some steps of these, the nearest first, and the relations among them."""
+        asked = self._limits.checked(ids)
         opened = await self._opened(store)
         most = self._limits.to_read(limit)
-        found = await opened.subgraph(ids, depth, relation_types=relation_types, direction=direction, limit=most)
+        found = await opened.subgraph(asked, depth, relation_types=relation_types, direction=direction, limit=most)
         answer = self._limits.subgraph(found["entities"], found["relations"], most - 1)
         there = {each["id"] for each in found["entities"]}
-        return await _with_missing(answer, opened, [id for id in dict.fromkeys(ids) if id not in there])
+        return await _with_missing(answer, opened, [id for id in asked if id not in there])
 
     async def find_shortest_path(
         self,
@@ -140,14 +142,15 @@ class GraphTools:
         to_id: Id,
         store: Store = "default",
         relation_types: _Types = None,
-        max_depth: Annotated[int, Field(ge=0, description="At most so many steps.")] = 6,
+        max_depth: Annotated[Integer, Field(ge=0, description="At most so many steps.")] = 6,
+        skip: Skip = 0,
     ) -> Answer:
         """Find the shortest way from one entity to another along outgoing relations; no items if there is none."""
         opened = await self._opened(store)
         found = await opened.shortest_path(from_id, to_id, relation_types, max_depth)
         if found is None:
             return await _with_missing(Answer(items=[]), opened, list(dict.fromkeys([from_id, to_id])))
-        return self._limits.answer(found, len(found), lambda shown: {"from_id": shown[-1]["id"]})
+        return self._limits.answer(found[skip:], len(found), lambda shown: {"skip": skip + len(shown)})
 
     async def add_entity(
         self, id: Id, entity_type: Id, store: Store = "default", properties: _Properties = None

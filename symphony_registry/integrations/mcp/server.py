@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from importlib.metadata import version
 from itertools import chain
@@ -13,6 +14,7 @@ from typing import Any, cast
 import anyio
 from mcp.server import MCPServer
 from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
 
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.integrations.mcp.answers import Limits
@@ -28,6 +30,7 @@ Stores of an application: vector stores (items found by similarity), knowledge g
 checkpoint stores (saved states, by id and time). list_stores says which there are, describe_store what to filter \
 by. An answer holds what fits: \
 where it has `next`, call the same tool again with these arguments changed for the rest."""
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _LONGEST_LINE = 2**26  # bytes of a request
 
 
@@ -73,16 +76,21 @@ async def serve(
     limits: Limits | None = None,
     note: str | None = None,
     http: tuple[str, int] | None = None,
+    allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Serve on standard input and output, or at an HTTP address, until the client leaves or SIGTERM; then close all.
 
-    The arguments are those of `create_server`. Nobody is asked who they are: whoever reaches the address may call.
+    The other arguments are those of `create_server`. `allowed_hosts` are the names by which clients may reach
+    the address, besides those of this machine itself; any other is refused, so that no web page can call a tool
+    under a name of its own. Nobody is asked who they are.
     """
     server = create_server(registry, allow_writes=allow_writes, embed=embed, limits=limits, note=note)
     server.settings.log_level = "INFO"  # which has where HTTP is served
     loop = asyncio.get_running_loop()
     serving = loop.create_task(
-        _serve_stdio(server) if http is None else server.run_streamable_http_async(host=http[0], port=http[1])
+        _serve_stdio(server)
+        if http is None
+        else server.run_streamable_http_async(host=http[0], port=http[1], transport_security=_only(allowed_hosts))
     )
     loop.add_signal_handler(signal.SIGTERM, serving.cancel)
     try:
@@ -93,6 +101,14 @@ async def serve(
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
         await registry.close()
+
+
+def _only(hosts: Sequence[str]) -> TransportSecuritySettings:
+    """Return settings that refuse requests to other names, and from web pages of other names."""
+    names = [named for each in (*_LOOPBACK, *hosts) for named in (each, f"{each}:*")]
+    return TransportSecuritySettings(
+        allowed_hosts=names, allowed_origins=[f"{scheme}://{name}" for scheme in ("http", "https") for name in names]
+    )
 
 
 async def _serve_stdio(server: "MCPServer[Any]") -> None:

@@ -11,14 +11,23 @@ from typing_extensions import TypedDict
 
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
+from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
-from symphony_registry.checking import counted, open_beside
+from symphony_registry.checking import counted
 from symphony_registry.errors import NotFoundError, RegistryError, hint, public_errors, public_text
 from symphony_registry.integrations.mcp.answers import Limits, shortened
 from symphony_registry.integrations.mcp.samples import Sample, sample
-from symphony_registry.integrations.mcp.tools import READ, Method, Store
+from symphony_registry.integrations.mcp.tools import READ, Method, Store, brief
 from symphony_registry.registry import ServiceRegistry
+from symphony_registry.transfer.kinds import COLLECTIONS
+
+_UNCHANGED = {"read_only": True, "create": False}
+"""The options of a store that opening does not change, where its provider has them."""
+
+
+class _NothingStoredError(NotFoundError):
+    """Opening the store would make it."""
 
 
 class Description(TypedDict):
@@ -50,7 +59,7 @@ class StoreTools:
         self._note = note
         self._allow_writes = allow_writes
         self._notes: dict[StorageBackend, str] = {}
-        self._turns = defaultdict[StorageBackend, asyncio.Lock](asyncio.Lock)  # opening beside takes several steps
+        self._turns = defaultdict[StorageBackend, asyncio.Lock](asyncio.Lock)  # opening takes several steps
 
     def tools(self) -> Iterator[tuple[Method, ToolAnnotations]]:
         """Yield the tools."""
@@ -88,6 +97,8 @@ class StoreTools:
                     described["dimension"], described["metric"] = await backend.dimension(), backend.metric
                 if note := self._notes.get(backend):
                     described["note"] = note
+        except _NothingStoredError as error:
+            described["items"], described["note"] = {each.name: 0 for each in COLLECTIONS[kind]}, str(error)
         except RegistryError as error:
             described["problem"] = public_text(error)
         return described
@@ -101,14 +112,26 @@ class StoreTools:
     @overload
     async def opened(self, kind: BackendType, name: str) -> StorageBackend: ...
     async def opened(self, kind: BackendType, name: str) -> StorageBackend:
-        """Return a store, open; where nothing is written, beside an application that has it locked."""
+        """Return a store, open; where nothing may be written, without making, locking or migrating it."""
         backend = self._registry._registrations.find(kind, name)
         if backend is None:
             known = self._registry.list_backends(kind)
-            raise NotFoundError(f"There is no {kind} {name!r}. {hint(name, known)} list_stores describes them.")
+            raise NotFoundError(f"There is no {kind} {brief(name)!r}. {hint(name, known)} list_stores describes them.")
         async with self._turns[backend]:
             if self._allow_writes:
                 await self._registry.open_backend(kind, name)
             elif not backend.is_open:
-                self._notes[backend] = await open_beside(backend, lambda: self._registry.open_backend(kind, name))
+                await self._prepare_to_read(backend)
+                await self._registry.open_backend(kind, name)
         return backend
+
+    async def _prepare_to_read(self, backend: StorageBackend) -> None:
+        """Have a store opened without making, locking or migrating it; raises for one that is not there."""
+        if not await backend.exists():
+            raise _NothingStoredError(f"Nothing is stored yet in {backend}.")
+        known = getattr(backend, "Options", BackendOptions).model_fields
+        await backend.initialize(
+            {**backend.config, **{name: value for name, value in _UNCHANGED.items() if name in known}}
+        )
+        if "read_only" in known:
+            self._notes[backend] = "It is read as it was when this server opened it; what is written since is not seen."

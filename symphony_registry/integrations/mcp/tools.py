@@ -11,11 +11,12 @@ import orjson
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from typing_extensions import override
 
 from symphony_registry.backends.values import check_bound, check_id
 from symphony_registry.errors import InvalidValueError, RegistryError, hint, public_text
+from symphony_registry.integrations.mcp.answers import shortened
 
 Method: TypeAlias = Callable[..., Awaitable[Mapping[str, Any]]]
 
@@ -27,15 +28,31 @@ READ = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 WRITE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 SAVE = WRITE.model_copy(update={"idempotent_hint": False})
 
+_LONGEST_NAME = 100  # bytes of a name of the caller's that an error repeats
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("it must be an integer, not a boolean.")  # noqa: TRY004 - pydantic's
+    return value
+
+
+def brief(name: str) -> str:
+    """Return a name of the caller's as an error repeats it."""
+    short: str = shortened(name, _LONGEST_NAME)
+    return short
+
+
 Store = Annotated[str, Field(description="The name of a store of this type, as list_stores has it.")]
-Limit = Annotated[int, Field(ge=1, description="At most so many items. An answer may hold fewer, and says so.")]
+Integer = Annotated[int, BeforeValidator(_no_bool)]
+Limit = Annotated[Integer, Field(ge=1, description="At most so many items. An answer may hold fewer, and says so.")]
 Id = Annotated[str, AfterValidator(check_id)]
 Bound = Annotated[str, AfterValidator(partial(check_bound, what="id"))]
 """An id, or nothing."""
 
 Prefix = Annotated[Bound, Field(description="Only ids that begin with this.")]
 After = Annotated[Bound, Field(description="Only ids after this one, in the order of code points.")]
-Skip = Annotated[int, Field(ge=0, description="Leave so many of the first results out, to see those that follow.")]
+Skip = Annotated[Integer, Field(ge=0, description="Leave so many of the first results out, to see those that follow.")]
 Filter = Annotated[
     dict[str, Any] | None,
     Field(
@@ -82,7 +99,7 @@ def _said(error: ValidationError, known: Iterable[str]) -> str:
     problems = error.errors(include_url=False, include_input=False)
     said = []
     for each in problems[:_MOST_PROBLEMS]:
-        where, message = ".".join(map(str, each["loc"])), each["msg"]
+        where, message = brief(".".join(map(str, each["loc"]))), each["msg"]
         if each["type"] == "extra_forbidden":
             said.append(f"There is no argument `{where}`. {hint(where, names)}")
         elif each["type"] == "missing":

@@ -1,5 +1,6 @@
 """An answer holds what fits, and says how to get the rest."""
 
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -23,7 +24,7 @@ async def _pages(agent: Agent, name: str, **arguments: Any) -> list[list[dict[st
     while rest is not None:
         answer = await agent.call(name, **arguments | rest)
         assert len(answer["items"]) <= LIMITS.items
-        assert sum(map(size_of, answer["items"])) <= LIMITS.bytes
+        assert sum(map(size_of, answer["items"])) <= LIMITS.bytes + 200 * ("note" in answer)
         pages.append(answer["items"])
         rest = answer.get("next")
     return pages
@@ -50,7 +51,40 @@ async def test_every_list_can_be_read_to_its_end(text: str, registry: ServiceReg
         assert await _ids(agent, "follow_relations", id="hub", relation_types=["r"]) == MANY
         assert await _ids(agent, "get_relations", id="hub", limit=1000) == MANY
         for name in ("get_vectors", "get_entities", "get_checkpoints"):
-            assert await _ids(agent, name, ids=[*MANY, MANY[0]]) == MANY
+            assert await _ids(agent, name, ids=[*MANY[:7], MANY[0]]) == MANY[:7]
+
+
+@pytest.mark.parametrize("huge", [0, 3, 39])
+async def test_a_path_can_be_read_to_its_end(huge: int, registry: ServiceRegistry, connect: Connect) -> None:
+    graph = registry.knowledge_graph()
+    await graph.add_entities((id, "t", {"text": "x" * 9000 * (id == MANY[huge])}) for id in MANY)
+    await graph.add_relations((one, other, "r", None) for one, other in pairwise(MANY))
+    async with connect(registry, limits=LIMITS) as agent:
+        assert await _ids(agent, "find_shortest_path", from_id=MANY[0], to_id=MANY[-1], max_depth=40) == MANY
+
+
+async def test_lists_go_on_after_ids_that_are_shortened(registry: ServiceRegistry, connect: Connect) -> None:
+    ids = [f"{number:02}" + "\x01" * 500 for number in range(6)]  # each has six bytes in JSON
+    graph, properties = registry.knowledge_graph(), {"text": "x" * 9000}
+    await registry.vector_store().add_many((id, [1.0], properties) for id in ids)
+    await graph.add_entities((id, "t", properties) for id in ids)
+    await graph.add_relations((ids[0], id, "r", properties) for id in ids)
+    await registry.checkpoint_store().save_checkpoints((id, properties, properties) for id in ids)
+    async with connect(registry, limits=LIMITS) as agent:
+        for name in ("find_vectors", "find_entities", "find_checkpoints"):
+            assert [each[:2] for each in await _ids(agent, name)] == [id[:2] for id in ids]
+        assert [each[:2] for each in await _ids(agent, "get_relations", id=ids[0])] == [id[:2] for id in ids]
+        found = await agent.call("get_subgraph", ids=[ids[0]], depth=0)
+        assert "1 relations are left out" in found["note"]
+
+
+async def test_as_many_ids_as_an_answer_holds_are_taken(registry: ServiceRegistry, connect: Connect) -> None:
+    async with connect(registry, limits=LIMITS) as agent:
+        for name in ("get_vectors", "get_entities", "get_checkpoints", "get_subgraph"):
+            assert (await agent.call(name, ids=MANY[:7]))["missing"] == MANY[:7]
+            told = await agent.failed(name, ids=MANY[:8])
+            assert "These are 8 ids of 49 bytes; one call takes at most 7 and 4,000 bytes" in told
+            assert "These are 2 ids of 4," in await agent.failed(name, ids=["\x01" * 400, "\x02" * 400])
 
 
 async def test_a_page_is_as_long_as_was_asked_for(registry: ServiceRegistry, connect: Connect) -> None:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
@@ -213,6 +214,8 @@ def test_a_function_that_cannot_be_imported_is_named(option: str, capfd: pytest.
 def test_misuse_is_told(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["mcp", "--http", "localhost"]) == 2
     assert "name a port" in capfd.readouterr().err
+    assert main(["mcp", "--http", "0.0.0.0:8000"]) == 2
+    assert "as --allow-host stores.example.org" in capfd.readouterr().err
     assert main(["mcp", "--embed", "math:pi"]) == 2
     assert "no function" in capfd.readouterr().err
 
@@ -229,22 +232,56 @@ def test_where_nobody_asks_it_ends() -> None:
     assert (done.returncode, done.stdout) == (0, b"")
 
 
-async def test_it_serves_on_http_too() -> None:
+@asynccontextmanager
+async def _serving(host: str, *options: str) -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
+    """Yield the port of a server on HTTP, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *_command("--http", str(port)), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        *_command("--allow-writes", "--http", f"{host}:{port}", *options),
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stderr
         await process.stderr.readuntil(b"Uvicorn running on")
-        async with Client(f"http://127.0.0.1:{port}/mcp") as client:
-            assert await Agent(client).call("count_vectors") == {"count": 0}
-        process.terminate()
-        assert await process.wait() == 0
+        yield port, process
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_it_serves_on_http_too() -> None:
+    async with _serving("127.0.0.1") as (port, process):
+        async with Client(f"http://127.0.0.1:{port}/mcp") as client:
+            assert await Agent(client).call("count_vectors") == {"count": 0}
+        process.terminate()
+        assert await process.wait() == 0
     assert Path("data/vectors/journal.jsonl").read_text().rstrip().endswith('"closed":true}')
+
+
+async def test_it_is_reached_by_the_names_that_are_allowed() -> None:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": CLIENT}
+    accept = {"Accept": "application/json, text/event-stream"}
+    async with _serving("127.0.0.1", "--allow-host", "stores.test") as (port, _), httpx2.AsyncClient() as browser:
+        answers = {}
+        for host in (
+            "stores.test",
+            f"stores.test:{port}",
+            f"localhost:{port}",
+            "evil.test",
+            f"stores.test.evil:{port}",
+        ):
+            for origin in ({}, {"Origin": f"http://{host}"}, {"Origin": "http://evil.test"}):
+                answer = await browser.post(
+                    f"http://127.0.0.1:{port}/mcp", json=body, headers={**accept, **origin, "Host": host}
+                )
+                answers[host, *origin.values()] = answer.status_code
+    assert {key for key, code in answers.items() if code == 200} == {
+        *(("stores.test",), ("stores.test", "http://stores.test"), (f"localhost:{port}",)),
+        *((f"stores.test:{port}",), (f"stores.test:{port}", f"http://stores.test:{port}")),
+        (f"localhost:{port}", f"http://localhost:{port}"),
+    }

@@ -1,6 +1,7 @@
 """What a model is told of a failure, and what it is not."""
 
 import asyncio
+import json
 import logging
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from symphony_registry import BackendType, ServiceRegistry
 from symphony_registry.backends.vector_store import InMemoryVectorStore
+from tests.integrations.conftest import Engine
 from tests.integrations.mcp.conftest import Connect, embed
 
 SECRET = "hunter2"
@@ -44,6 +46,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("get_relations", {"id": "a", "direction": "up"}, "direction must be 'outgoing', 'incoming' or 'both'."),
     ("add_relation", {"from_id": "", "to_id": "a", "relation_type": "r"}, "from_id: The id is empty."),
     ("find_vectors", {"after": "x" * 600}, "after: The id 'xxxxxxxxxxxxxxxxxxxx'... has 600 bytes"),
+    ("find_vectors", {"limit": True}, "limit: it must be an integer, not a boolean."),
+    ("save_checkpoint", {"checkpoint_id": "a", "data": {}, "if_version": False}, "it must be an integer"),
+    ("find_vectors", {"store": "x" * 10_000}, "xx… (10,000 characters)'. Known: default."),
+    ("find_vectors", {"x" * 10_000: 1}, "xx… (10,000 characters)`. Known: after"),
     ("follow_relations", {"id": "a", "relation_types": ["r", ""]}, "relation_types.1: The id is empty."),
     ("search_by_vector", {"vector": ["x"] * 9}, "There are 4 more problems."),
     ("find_vectors", {"metadata_filter": {"a": {"$x": 1}}}, "metadata_filter.a: there is no operator $x."),
@@ -65,6 +71,7 @@ async def test_what_is_wrong_with_a_call_is_told_with_the_names_of_the_tool(
         error = await agent.failed(name, **arguments)
         (tool,) = [each for each in (await agent.client.list_tools()).tools if each.name == name]
     assert told in error
+    assert len(error) < 1000
     assert "pydantic" not in error
     named = {"ids", "prefix", "after", "before", "metadata_filter", "property_filter", "entity_id", "entity_type"}
     assert {each for each in named if re.search(rf"\b{each}\b", error)} <= set(tool.input_schema["properties"])
@@ -139,7 +146,7 @@ async def test_a_store_that_cannot_be_opened_leaves_the_others_usable(tmp_path: 
         f"bad: {{provider: file, options: {{path: '{tmp_path}/occupied'}}}}}}"
     )
     registry = ServiceRegistry.from_config(config_dir=tmp_path)
-    async with connect(registry) as agent:
+    async with connect(registry, allow_writes=True) as agent:
         bad, good = (await agent.call("list_stores"))["stores"]
         assert "occupied" in bad["problem"]
         assert good["items"] == {"vectors": 0}
@@ -164,8 +171,47 @@ async def test_beside_an_application_a_reading_server_reads_and_a_writing_one_is
             else:
                 both = await asyncio.gather(agent.call("count_vectors"), agent.call("list_stores"))
                 assert both[0] == {"count": 1}
-                assert "An application has it open" in both[1]["stores"][0]["note"]
+                assert "read as it was when this server opened it" in both[1]["stores"][0]["note"]
         await registry.shutdown()
+    await application.shutdown()
+
+
+async def test_a_reading_server_makes_nothing(engine: Engine, tmp_path: Path, connect: Connect) -> None:
+    provider, options = engine
+    sections: dict[str, Any] = {
+        kind.section: {"default": {"provider": provider, "options": options()}} for kind in BackendType
+    }
+    (tmp_path / "base.yaml").write_text(json.dumps(sections))
+    for _ in range(2):  # the second finds what the first has made
+        registry = ServiceRegistry.from_config(config_dir=tmp_path)
+        async with connect(registry) as agent:
+            stores = (await agent.call("list_stores"))["stores"]
+            if provider == "postgres":
+                assert all("with create: true as" in each["problem"] for each in stores)  # which is needed still
+            else:
+                assert [sum(each["items"].values()) for each in stores] == [0, 0, 0]
+            if provider == "file":
+                assert all("Nothing is stored yet in" in each["note"] for each in stores)
+        await registry.shutdown()
+    assert not any(Path(each["default"]["options"].get("path", "none")).exists() for each in sections.values())
+
+
+async def test_a_reading_server_leaves_a_file_store_to_an_application_that_comes_later(
+    tmp_path: Path, connect: Connect
+) -> None:
+    options = {"path": str(tmp_path / "data")}
+    (tmp_path / "base.yaml").write_text(f"vector_stores: {{default: {{provider: file, options: {options}}}}}")
+    served, application = ServiceRegistry.from_config(config_dir=tmp_path), ServiceRegistry()
+    async with connect(served) as agent:
+        assert "Nothing is stored yet in" in await agent.failed("count_vectors")
+        store = await application.register_backend(BackendType.VECTOR_STORE, "file", config=options)
+        await store.add("a", [1.0])
+        await application.shutdown()
+        assert await agent.call("count_vectors") == {"count": 1}
+        store = await application.register_backend(BackendType.VECTOR_STORE, "file", config=options)
+        await store.add("b", [1.0])
+        assert await agent.call("count_vectors") == {"count": 1}
+    await served.shutdown()
     await application.shutdown()
 
 
