@@ -25,8 +25,13 @@ PATH = "symphony.core.registry"
 
 @pytest.mark.parametrize("name", ["", *MODULES])
 def test_every_module_is_the_same_object_under_both_paths(name: str) -> None:
-    found, real = importlib.import_module(f"{PATH}{name}"), importlib.import_module(f"symphony_registry{name}")
-    assert found is real
+    try:
+        real = importlib.import_module(f"symphony_registry{name}")
+    except ModuleNotFoundError as error:
+        if not name.startswith(".integrations."):
+            raise
+        pytest.skip(f"{error.name} is not installed: pip install -e '.[frameworks]'")
+    assert importlib.import_module(f"{PATH}{name}") is real
     assert real.__spec__ is not None
     assert real.__name__ == real.__spec__.name == f"symphony_registry{name}"
 
