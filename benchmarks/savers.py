@@ -169,10 +169,11 @@ async def postgres_savers(plan: Plan) -> list[Result]:
         }
 
         async def disk() -> dict[str, float | None]:
-            ours, theirs = await server.sizes(
-                f"{server.ours}.checkpoints", "checkpoints, checkpoint_blobs, checkpoint_writes"
-            )
-            return {OURS: ours / 1e6, _POSTGRES: theirs / 2e6 if contestants[_POSTGRES] else None}
+            tables = [f"{server.ours}.checkpoints"]
+            if contestants[_POSTGRES] is None:
+                return {OURS: (await server.sizes(*tables))[0] / 1e6}
+            ours, theirs = await server.sizes(*tables, "checkpoints, checkpoint_blobs, checkpoint_writes")
+            return {OURS: ours / 1e6, _POSTGRES: theirs / 2e6}  # of the two that share tables
 
         return await _measured(plan, contestants, [_POSTGRES, _ASYNC_POSTGRES], disk)
 
