@@ -25,6 +25,7 @@ from benchmarks.harness import (
     timed,
 )
 from benchmarks.postgres import Server
+from benchmarks.threads import READS, reading, saving
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InMemoryCheckpointStore
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
 
@@ -35,7 +36,6 @@ _DELETIONS = 3
 _SQLITE, _ASYNC_SQLITE = "langgraph SqliteSaver", "langgraph AsyncSqliteSaver"
 _POSTGRES, _ASYNC_POSTGRES = "langgraph PostgresSaver", "langgraph AsyncPostgresSaver"
 _REDIS = "langgraph AsyncRedisSaver"
-_READS = 10  # of one turn
 
 
 class Saver:
@@ -219,22 +219,6 @@ async def _on_redis(stack: AsyncExitStack) -> Saver | None:
     return Saver(saver)
 
 
-def _reading(operation: Callable[[str], Awaitable[Any]], count: int) -> Call:
-    async def read(turn: int) -> None:
-        for number in range(_READS):
-            await operation(f"thread-{(turn * _READS + number) * 7919 % count}")
-
-    return read
-
-
-def _saving(saver: Saver, count: int) -> Call:
-    async def save(turn: int) -> None:
-        for number in range(_READS):
-            await saver.save(f"thread-{number * 7919 % count}", _STEPS + turn * _READS + number)
-
-    return save
-
-
 async def _measured(
     plan: Plan,
     contestants: Mapping[str, Saver | None],
@@ -253,16 +237,16 @@ async def _measured(
         await saver.fill("long", _LONG)
     calls: dict[str, tuple[int, dict[str, Call | None]]] = {
         "save a step": (
-            _READS,
-            {name: _saving(saver, count) if saver else None for name, saver in contestants.items()},
+            READS,
+            {name: saving(saver.save, count, _STEPS) if saver else None for name, saver in contestants.items()},
         ),
         "a thread's latest": (
-            _READS,
-            {name: _reading(saver.latest, count) if saver else None for name, saver in contestants.items()},
+            READS,
+            {name: reading(saver.latest, count) if saver else None for name, saver in contestants.items()},
         ),
         "its last ten": (
-            _READS,
-            {name: _reading(saver.last_ten, count) if saver else None for name, saver in contestants.items()},
+            READS,
+            {name: reading(saver.last_ten, count) if saver else None for name, saver in contestants.items()},
         ),
         "a history of 1,000": (
             1,

@@ -240,11 +240,11 @@ async def threads_growth(plan: Plan) -> list[Result]:
                 await server.analyze([f"of_{size}_checkpoints"] if store is table else [], [])
                 for work, operation in ((_LATEST, ours.latest), (_NEWEST, ours.newest), (_LAST_TEN, ours.last_ten)):
                     name = OURS if size == sizes[-1] else f"among {size:,}"
-                    read.setdefault(f"{work}, {place}", {})[name] = _reading(operation, size // _STEPS)
+                    read.setdefault(f"{work}, {place}", {})[name] = reading(operation, size // _STEPS)
         smallest = f"among {sizes[0]:,}"
         return [
             Result(
-                f"{work}, among {sizes[-1]:,}", await race(plan, calls, _READS), reaches=[at_most_times(1.5, smallest)]
+                f"{work}, among {sizes[-1]:,}", await race(plan, calls, READS), reaches=[at_most_times(1.5, smallest)]
             )
             for work, calls in read.items()
         ]
@@ -274,7 +274,7 @@ async def postgres_threads(plan: Plan) -> list[Result]:
         )
 
 
-_READS = 20  # of one turn
+READS = 20  # of one turn
 
 
 async def _nothing() -> None:
@@ -286,18 +286,22 @@ async def _fill(store: Threads, count: int) -> None:
         await store.fill(f"thread-{number}", _STEPS)
 
 
-def _reading(operation: Callable[[str], Awaitable[Any]], count: int) -> Call:
+def reading(operation: Callable[[str], Awaitable[Any]], count: int) -> Call:
+    """Return a call that reads from `READS` of `count` threads."""
+
     async def read(turn: int) -> None:
-        for number in range(_READS):
-            await operation(f"thread-{(turn * _READS + number) * 7919 % count}")
+        for number in range(READS):
+            await operation(f"thread-{(turn * READS + number) * 7919 % count}")
 
     return read
 
 
-def _saving(store: Threads, count: int) -> Call:
+def saving(operation: Callable[[str, int], Awaitable[Any]], count: int, steps: int) -> Call:
+    """Return a call that saves a step of `READS` of `count` threads, which have `steps` already."""
+
     async def save(turn: int) -> None:
-        for number in range(_READS):
-            await store.save(f"thread-{number * 7919 % count}", _STEPS + turn * _READS + number)
+        for number in range(READS):
+            await operation(f"thread-{number * 7919 % count}", steps + turn * READS + number)
 
     return save
 
@@ -316,7 +320,7 @@ async def _measured(
         store.filled()
     await filled()
     calls: dict[str, dict[str, Call | None]] = {
-        work: {name: _reading(getattr(store, operation), count) if store else None for name, store in stores.items()}
+        work: {name: reading(getattr(store, operation), count) if store else None for name, store in stores.items()}
         for work, operation in (
             (_LATEST, "latest"),
             (_NEWEST, "newest"),
@@ -324,9 +328,9 @@ async def _measured(
             (_FILTER, "inputs"),
         )
     }
-    calls[_SAVE] = {name: _saving(store, count) if store else None for name, store in stores.items()}
+    calls[_SAVE] = {name: saving(store.save, count, _STEPS) if store else None for name, store in stores.items()}
     results = [
-        Result(work, await race(plan, contestants, _READS), reaches=reaches.get(work, ()))
+        Result(work, await race(plan, contestants, READS), reaches=reaches.get(work, ()))
         for work, contestants in calls.items()
     ]
     seconds: dict[str, list[float]] = {name: [] for name in there}

@@ -5,7 +5,7 @@ import os
 import time
 import weakref
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -18,16 +18,25 @@ T = TypeVar("T")
 _TURN = 0.003
 _PAUSE, _BETWEEN_PAUSES = 50e-6, 0.002
 
-# Threads of our own: an application may block all of the default executor's on calls to us.
-_threads = ThreadPoolExecutor(8, "symphony-registry")
+
+class Threads:
+    """A pool of threads for the life of the process; a forked child, which none survives, has others."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._count, self._name = count, name
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._pool = ThreadPoolExecutor(self._count, self._name)
+
+    def submit(self, work: Callable[[], T]) -> "Future[T]":
+        """Begin `work()`; raises `RuntimeError` where the interpreter is ending."""
+        return self._pool.submit(work)
 
 
-def _renew_threads() -> None:
-    global _threads  # noqa: PLW0603
-    _threads = ThreadPoolExecutor(8, "symphony-registry")
-
-
-os.register_at_fork(after_in_child=_renew_threads)  # threads do not survive a fork
+# Of our own: an application may block all of the default executor's on calls to us.
+_threads = Threads(8, "symphony-registry")
 
 
 class _Pauses:

@@ -151,6 +151,15 @@ def _is_meant(key: str, value: Any) -> bool:
     return type(value) is list and bool(value) and all(type(part) is dict for part in value)
 
 
+def escaped(key: str) -> str:
+    r"""Return a key as one step of a filter's path, whatever characters it has.
+
+    >>> escaped("example.org")
+    'example\\.org'
+    """
+    return key.replace("\\", r"\\").replace(".", r"\.")
+
+
 def _steps(key: str) -> tuple[str, ...]:
     """Return the keys that a key with dots descends by."""
     if "\\" not in key:

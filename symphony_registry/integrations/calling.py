@@ -2,12 +2,12 @@
 
 import asyncio
 import contextvars
-import os
 import sys
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar
 
+from symphony_registry.backends.concurrency import Threads
 from symphony_registry.backends.storage import BackendType, StorageBackend
 from symphony_registry.blocking.backend_target import BackendTarget
 from symphony_registry.errors import BackendNotOpenError, BackendUnavailableError, BlockingCallError, InvalidTypeError
@@ -23,15 +23,7 @@ _LOOK = 1.0  # seconds between looks whether the event loop that is waited for s
 
 # Threads for what is the application's: all of the default executor's may wait for calls that need one,
 # and the backends' own may be needed by what it calls.
-_threads = ThreadPoolExecutor(16, "symphony-registry-calls")
-
-
-def _renew_threads() -> None:
-    global _threads  # noqa: PLW0603
-    _threads = ThreadPoolExecutor(16, "symphony-registry-calls")
-
-
-os.register_at_fork(after_in_child=_renew_threads)  # threads do not survive a fork
+_threads = Threads(16, "symphony-registry-calls")
 
 
 async def on_thread(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
@@ -44,7 +36,7 @@ async def on_thread(function: Callable[P, T], *args: P.args, **options: P.kwargs
         except StopIteration as error:  # which no future takes
             raise RuntimeError(f"StopIteration: {error}") from error
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, run)
+    return await asyncio.wrap_future(_threads.submit(run))
 
 
 class Calls(Generic[B]):

@@ -7,6 +7,7 @@ from typing import Any
 from haystack.dataclasses import Document
 from haystack.errors import FilterError
 
+from symphony_registry.backends.filters import escaped
 from symphony_registry.backends.values import JSONObject
 
 DOCUMENT = "document"  # what of the metadata is haystack's, but for
@@ -47,7 +48,7 @@ def _path(field: str) -> str:
     if not rest and first not in _FIELDS:  # haystack's own stores take it for a key of the metadata
         first, rest = "meta", [first]
     if first == "meta":
-        return ".".join([META.replace(".", r"\.") + rest[0], *rest[1:]])
+        return ".".join([escaped(META) + rest[0], *rest[1:]])
     return ".".join([DOCUMENT, first, *rest])
 
 

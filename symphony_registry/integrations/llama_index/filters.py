@@ -5,6 +5,7 @@ from typing import Any
 
 from llama_index.core.vector_stores import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
+from symphony_registry.backends.filters import escaped
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import InvalidValueError, UnsupportedFilterError
 
@@ -35,13 +36,8 @@ def translated(filters: MetadataFilters | None) -> JSONObject | None:
             return {"$and": parts}
 
 
-def quoted(key: str) -> str:
-    """Return the path of the contract that means this key, whatever characters it has."""
-    return key.replace("\\", r"\\").replace(".", r"\.")
-
-
 def _one(filter: MetadataFilter) -> JSONObject:
-    key, value = quoted(filter.key), filter.value
+    key, value = escaped(filter.key), filter.value
     match filter.operator:
         case FilterOperator.ANY:
             return {"$or": _contains_each(key, value)}

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM
-from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.filters import escaped, parse_filter
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.knowledge_graph.base import Relation as StoredRelation
 from symphony_registry.backends.storage import BackendType
@@ -25,7 +25,6 @@ from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import UnsupportedOperationError
 from symphony_registry.integrations.calling import Calls, Store
-from symphony_registry.integrations.llama_index.filters import quoted
 from symphony_registry.integrations.llama_index.nodes import entity, joined, labelled, nearest
 from symphony_registry.integrations.llama_index.vector_store import RegistryVectorStore
 
@@ -291,4 +290,4 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
 
 
 def _has_one(properties: dict[str, Any] | None) -> JSONObject | None:
-    return {"$or": [{quoted(key): {"$eq": value}} for key, value in properties.items()]} if properties else None
+    return {"$or": [{escaped(key): {"$eq": value}} for key, value in properties.items()]} if properties else None

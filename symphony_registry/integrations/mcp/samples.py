@@ -7,6 +7,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from symphony_registry.backends.checkpoint_store.base import CheckpointStoreBackend
+from symphony_registry.backends.filters import escaped
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store.base import VectorStoreBackend
@@ -58,7 +59,7 @@ def _sample(documents: Iterable[Mapping[str, Any]]) -> Sample:
 def _keys(document: Mapping[str, Any], parent: str = "") -> Iterator[tuple[str, str]]:
     """Yield the path of each value as filters write it, with its type."""
     for key, value in document.items():
-        path = parent + key.replace("\\", "\\\\").replace(".", "\\.")
+        path = parent + escaped(key)
         if isinstance(value, dict) and value:
             yield from _keys(value, f"{path}.")
         else:

@@ -106,6 +106,8 @@ class RegistrySession(SessionABC):
     async def _save(self, id: str, items: list[TResponseInputItem], version: int) -> None:
         try:
             await self._store.save_checkpoint(id, {"items": items}, if_version=version)
+        except VersionConflictError:  # which is one of those, too
+            raise
         except InvalidValueError:  # text that is no Unicode, NaN: kept as the SDK's own sessions keep it
             await self._store.save_checkpoint(id, {"json": json.dumps(items)}, if_version=version)
 

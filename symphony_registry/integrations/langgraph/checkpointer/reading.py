@@ -13,6 +13,7 @@ from symphony_registry.backends.checkpoint_store import Checkpoint as Row
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES
+from symphony_registry.backends.filters import escaped
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.integrations.langgraph.checkpointer.keys import (
     THREADS,
@@ -34,7 +35,7 @@ from symphony_registry.integrations.langgraph.checkpointer.rows import (
     parent_of,
     place_of,
 )
-from symphony_registry.integrations.langgraph.store.matching import compared, escaped
+from symphony_registry.integrations.langgraph.store.matching import compared
 
 _FIRST, _MOST = 10, 160  # checkpoints that are read at once
 _FEW = 3  # rows: a checkpoint and the writes of a small step

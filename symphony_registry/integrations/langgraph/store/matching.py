@@ -1,15 +1,13 @@
 """langgraph's filters and namespace patterns, in terms of the contract's filters."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langgraph.store.base import MatchCondition, NamespacePath
 
+from symphony_registry.backends.filters import escaped
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.errors import InvalidValueError
-
-_SPECIAL = re.compile(r"[.\\]")  # in a key of a filter
 
 
 def metadata_filter(wanted: Mapping[str, Any] | None, *more: JSONObject) -> JSONObject:
@@ -70,11 +68,6 @@ def _conditions(wanted: Mapping[str, Any], path: str) -> list[JSONObject]:
         else:
             conditions.append(compared(place, "$eq", expected))
     return conditions
-
-
-def escaped(key: str) -> str:
-    """Return a key as one step of a filter's path."""
-    return _SPECIAL.sub(r"\\\g<0>", key)
 
 
 def compared(place: str, operator: str, operand: Any) -> JSONObject:

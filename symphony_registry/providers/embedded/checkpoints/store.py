@@ -47,7 +47,8 @@ class CheckpointCodec(Codec):
         large = [b',"data":', record.pop("data")]
         if "payload" in record:
             large += b',"payload":"', b64encode(record.pop("payload")), b'"'
-        return ({**record, LARGE: large},)
+        record[LARGE] = large
+        return (record,)
 
     @override
     def _changes(self, records: list[Record]) -> Iterable[Change]:
