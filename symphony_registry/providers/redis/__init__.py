@@ -1,0 +1,1 @@
+"""Redis and Valkey: connections, scripts and keys for the providers named `redis`."""

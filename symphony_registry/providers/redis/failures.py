@@ -1,0 +1,125 @@
+"""What the driver's errors mean, in the package's own."""
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    MaxConnectionsError,
+    MovedError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as LostError
+from redis.exceptions import TimeoutError as LateError
+
+from symphony_registry.backends.remote.driver import Explanation
+from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError
+
+
+class NotConfirmedError(RedisError):
+    """What was written is not known to be on so many disks as was asked."""
+
+    def __init__(self, own: int, replicas: int) -> None:
+        super().__init__(own, replicas)
+        self.own = own
+        self.replicas = replicas
+
+
+class NotTheMasterError(ReadOnlyError):
+    """The server is a replica."""
+
+
+ERRORS = (RedisError, OSError, EOFError)
+
+# Refused before anything was done, and gone in a while: it loads, fails over, moves a slot.
+_IN_TRANSITION = (
+    AskError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    MaxConnectionsError,
+    MovedError,
+    ReadOnlyError,
+    TryAgainError,
+)
+# The same, which the driver has no class for: by what the server's message begins with.
+_IN_TRANSITION_TOO = ("BUSY ", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNBLOCKED")
+_NO_AOF = "appendonly is disabled"
+
+
+def may_go_through(error: Exception) -> bool:
+    """Say whether the same work may succeed in a while."""
+    if isinstance(error, LateError | TimeoutError | NotConfirmedError | AuthenticationError):
+        return False
+    return _is_in_transition(error) or isinstance(error, LostError | OSError | EOFError)
+
+
+def was_not_done(error: Exception) -> bool:
+    """Say whether work that ended in this error certainly changed nothing; scripts look before they write."""
+    return isinstance(error, ResponseError | BusyLoadingError | MaxConnectionsError) and not isinstance(
+        error, NotConfirmedError
+    )
+
+
+def names_another(error: Exception) -> bool:
+    """Say whether the store may be with another server now."""
+    return _is_in_transition(error) or isinstance(error, LostError | OSError)
+
+
+def _is_in_transition(error: Exception) -> bool:
+    return isinstance(error, _IN_TRANSITION) or (
+        isinstance(error, ResponseError) and str(error).startswith(_IN_TRANSITION_TOO)
+    )
+
+
+def explained(error: Exception) -> Explanation:
+    """Return what an error means: a `BackendSetupError` where waiting does not help."""
+    match error:
+        case NotConfirmedError():
+            said = f"a write was not confirmed in time by the disk of {error.own} of 1 server"
+            said += f" and of {error.replicas} replicas"
+            advice = "Look at the disk and at the replicas (INFO persistence, INFO replication), or raise timeout."
+            return Explanation(BackendTimeoutError, said, advice)
+        case LateError() | TimeoutError():
+            advice = "Look at its load (SLOWLOG GET), or raise timeout or connect_timeout."
+            return Explanation(BackendTimeoutError, "it did not answer in time", advice)
+        case OutOfMemoryError():
+            advice = "Raise maxmemory, or delete something; deletions still work."
+            return Explanation(BackendUnavailableError, "it has no memory left for a write", advice)
+        case AuthenticationError():
+            advice = "Check the user and the password in the url."
+            return Explanation(BackendSetupError, f"it refuses the login ({_first_line(error)})", advice)
+        case NoPermissionError():
+            advice = "Grant the user what the documentation's page on Redis lists."
+            return Explanation(BackendSetupError, _first_line(error), advice)
+        case NotTheMasterError():
+            advice = "Writes belong to the master: give its address, or that of Sentinels and sentinel_master."
+            return Explanation(BackendUnavailableError, f"{error} is a replica", advice)
+        case ResponseError() if _NO_AOF in str(error):
+            return Explanation(BackendSetupError, "it keeps no append-only file", NO_AOF_ADVICE)
+        case ResponseError() if str(error).startswith("MISCONF"):
+            advice = "Look at its log and at its disk."
+            return Explanation(BackendUnavailableError, f"it refuses writes ({_first_line(error)})", advice)
+        case ResponseError() if not _is_in_transition(error):
+            return Explanation(BackendSetupError, _first_line(error), "The cause has the details.")
+        case _:
+            said = f"it cannot be reached ({type(error).__name__})"
+            if _is_in_transition(error):
+                said = f"it is not ready ({_first_line(error)})"
+            return Explanation(BackendUnavailableError, said, "Check that the server runs, then try again.")
+
+
+NO_AOF_ADVICE = (
+    "Set appendonly yes on the server (and appendfsync always, or each write waits for up to a second), or write "
+    "durability: none if what is stored may be lost."
+)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__

@@ -1,0 +1,190 @@
+"""The keys of one store, and scripts over them: every operation is one script."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from uuid import uuid4
+
+from typing_extensions import override
+
+from symphony_registry.backends.guarantees import Guarantees
+from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.remote.resource import RemoteResource
+from symphony_registry.backends.selection import Range
+from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.errors import BackendSetupError, InvalidValueError
+from symphony_registry.providers.redis.connections import Argument, Connection, Pool, RedisDriver, facts
+from symphony_registry.providers.redis.failures import NO_AOF_ADVICE
+from symphony_registry.providers.redis.options import RedisOptions
+from symphony_registry.providers.redis.scripts import script
+
+GUARANTEES = Guarantees(
+    survives="power loss",
+    atomic_bulk=True,
+    lists_entities=True,
+    restores_timestamps=True,
+    saves_several=True,
+    shared=True,
+)
+_OLDEST = (7, 2)  # which has WAITAOF
+_STAGED_SECONDS = 3_600  # that a part of a large write is kept, if the rest never comes
+_LARGEST = 512 * 1024 * 1024  # bytes of a value
+
+
+class Layout(NamedTuple):
+    """What keys a type of store has: each part of it, and the type of its value."""
+
+    kind: str
+    parts: dict[str, str]
+    version: int = 1
+
+
+def promised(options: RedisOptions) -> Guarantees:
+    """Return what a store promises with these options."""
+    return GUARANTEES if options.durability != "none" else replace(GUARANTEES, survives="crash")
+
+
+class Keyspace(RemoteResource[Pool, Connection]):
+    """The way to a backend's keys."""
+
+    def __init__(self, owner: StorageBackend, options: RedisOptions, layout: Layout) -> None:
+        self.tag = f"{options.prefix}:{layout.kind}:{quote(owner.name)}"
+        super().__init__(owner, RedisDriver(options, self.tag))
+        self.options = options
+        self._layout = layout
+        self._script = script(layout.kind)
+        self.keys = [self.key(part) for part in ("layout", *layout.parts)]
+
+    def key(self, part: str) -> str:
+        """Return the name of a key; all have one hash tag, and so one slot of a cluster."""
+        return f"{{{self.tag}}}:{part}"
+
+    @override
+    async def prepare(self, connection: Connection) -> None:
+        self._check_server(facts(await connection.command("INFO", "everything")))
+        kind, version = self._layout.kind, self._layout.version
+        arguments = ["prepare", kind, version, "1" if self.options.create else "", *self._layout.parts.values()]
+        told = await connection.run(self._script, self.keys, arguments, writes=self.options.create)
+        await connection.settle()
+        self._check_layout(*(each.decode() for each in told))
+
+    def _check_server(self, told: dict[str, str]) -> None:
+        """Raise where the server cannot give what was asked."""
+        server = self.options.server
+        version = tuple(int(number) for number in told.get("redis_version", "0.0").split(".")[:2])
+        if version < _OLDEST:
+            raise BackendSetupError(
+                f"{server} is of version {told.get('redis_version')}; the oldest that works is 7.2.", options=("url",)
+            )
+        policy = told.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            raise BackendSetupError(
+                f"{server} may throw away what is stored: its maxmemory-policy is {policy}. Set it to noeviction, or "
+                "use a server that is no cache.",
+                options=("url",),
+            )
+        if self.options.durability == "none":
+            return
+        if told.get("aof_enabled") == "0":
+            raise BackendSetupError(
+                f"{server} keeps no append-only file, so that no write survives its end. {NO_AOF_ADVICE}",
+                options=("durability", "url"),
+            )
+        connected = int(told.get("connected_slaves", "0"))
+        if connected < self.options.replicas:
+            raise BackendSetupError(
+                f"{server} has {connected} replicas connected, where durability asks for {self.options.replicas}. "
+                "Connect more, or ask for fewer.",
+                options=("durability", "url"),
+            )
+
+    def _check_layout(self, state: str, *details: str) -> None:
+        """Raise where the keys under our names are not ours, or are of another version."""
+        server, layout = self.options.server, self._layout
+        match state, details:
+            case "wrong", (key, kind):
+                said = f"the key {key} holds a {kind}, which is not ours. Choose another prefix, or remove it"
+            case "foreign", _:
+                said = f"there are keys under {self.key('')} without the layout that says whose. Choose another prefix"
+            case "missing", _:
+                said = (
+                    f"there is no store under {self.key('')}, and create is false. Open it once with create: true, "
+                    "or correct the prefix or the backend's name"
+                )
+            case "found", (kind, version) if (kind, version) != (layout.kind, str(layout.version)):
+                said = (
+                    f"the store under {self.key('')} is a {kind} of version {version}; this release knows "
+                    f"version {layout.version}. Upgrade symphony-registry here, too"
+                )
+            case _:
+                return
+        raise BackendSetupError(f"{server}: {said}.", options=("prefix", "url"))
+
+    @override
+    async def probe(self, connection: Connection) -> bool:
+        await connection.settle()
+        found: list[bytes] = await connection.command("HMGET", self.keys[0], "kind", "version")
+        return found == [self._layout.kind.encode(), str(self._layout.version).encode()]
+
+    @override
+    async def version(self) -> str:
+        told = facts(await self.read(lambda connection: connection.command("INFO", "server")))
+        if "valkey_version" in told:
+            return f"Valkey {told['valkey_version']}"
+        return f"Redis {told['redis_version']}"
+
+    async def ask(self, name: str, *arguments: Argument) -> Any:
+        """Return what a script answers that changes nothing."""
+        return await self.read(
+            lambda connection: connection.run(self._script, self.keys, [name, *arguments], writes=False)
+        )
+
+    async def change(self, operation: str, name: str, *arguments: Argument, conditional: bool = False) -> Any:
+        """Return what a script answers that does an operation's work."""
+        return await self.run(
+            operation,
+            lambda connection: connection.run(self._script, self.keys, [name, *arguments], writes=True),
+            conditional=conditional,
+        )
+
+    async def change_parts(
+        self, operation: str, name: str, parts: Parts[list[Argument]], *more: Argument, conditional: bool = False
+    ) -> Any:
+        """Do an operation's work with all parts at once: several are staged on the server first.
+
+        The script finds `more` behind them, or `more` alone where they are staged.
+        """
+        if len(parts) == 1:
+            whole = await parts.whole()
+            return await self.change(operation, name, "", *whole, conditional=conditional)
+
+        async def work(connection: Connection) -> Any:
+            keys = [*self.keys, self.key(f"staged:{uuid4().hex}")]
+
+            async def stage(part: list[Argument]) -> int:
+                staged = ["stage", _STAGED_SECONDS, *part]
+                return int(await connection.run(self._script, keys, staged, writes=False))
+
+            try:
+                await parts.send(stage)
+                return await connection.run(self._script, keys, [name, "staged"], writes=True)
+            finally:
+                await connection.command("UNLINK", keys[-1])
+
+        return await self.run(operation, work, conditional=conditional)
+
+
+def bounds(ids: Range) -> tuple[str, str]:
+    """Return a range of ids as the server takes it."""
+    low, included = ids.low()
+    high = ids.high()
+    lowest = f"{'[' if included else '('}{low}" if low else "-"
+    return lowest, "+" if high is None else f"({high}"
+
+
+def check_size(value: bytes, what: str) -> bytes:
+    """Return a value that the server can hold."""
+    if len(value) > _LARGEST:
+        raise InvalidValueError(f"{what} has {len(value):,} bytes, and Redis takes at most {_LARGEST:,}.")
+    return value

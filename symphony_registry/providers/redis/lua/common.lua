@@ -1,0 +1,73 @@
+-- What the scripts of all stores have in common. A script looks before it writes: an error in the middle would
+-- leave what is written already.
+
+local operations = {}
+local call = redis.call
+
+-- Lua passes a few thousand values at once.
+local PART = 4000
+
+-- Calls a command with many values, and returns all its replies.
+local function each_part(command, key, values)
+  local replies = {}
+  for first = 1, #values, PART do
+    local found = call(command, key, unpack(values, first, math.min(first + PART - 1, #values)))
+    if type(found) == 'table' then
+      for i = 1, #found do replies[first + i - 1] = found[i] end
+    end
+  end
+  return replies
+end
+
+-- Returns the ids of a range, as ZRANGE BYLEX takes it; `limit` is 0 for all.
+local function ids_between(key, low, high, limit, reverse)
+  local arguments = {key, low, high, 'BYLEX'}
+  if reverse then arguments = {key, high, low, 'BYLEX', 'REV'} end
+  if limit > 0 then
+    table.insert(arguments, 'LIMIT')
+    table.insert(arguments, 0)
+    table.insert(arguments, limit)
+  end
+  return call('ZRANGE', unpack(arguments))
+end
+
+-- Calls `work` with the arguments from the third on, or with what was staged under the last key.
+local function with_arguments(width, work)
+  if ARGV[2] == '' then
+    work(ARGV, 3)
+    return
+  end
+  local staged = KEYS[#KEYS]
+  local size = width * math.floor(PART / width)
+  for first = 0, call('LLEN', staged) - 1, size do
+    work(call('LRANGE', staged, first, first + size - 1), 1)
+  end
+end
+
+-- Adds a part of a large write to what is staged; it is forgotten where the write is never finished.
+function operations.stage()
+  local staged = KEYS[#KEYS]
+  local arguments = {}
+  for i = 3, #ARGV do arguments[i - 2] = ARGV[i] end
+  each_part('RPUSH', staged, arguments)
+  call('EXPIRE', staged, ARGV[2])
+  return 0
+end
+
+-- Checks the keys under our names, and begins a store where there is none.
+-- ARGV: kind, version, whether to create, then the type of each key but the first, which is the layout.
+function operations.prepare()
+  for i, key in ipairs(KEYS) do
+    local found, expected = call('TYPE', key).ok, ARGV[4 + i] or 'hash'
+    if found ~= 'none' and found ~= expected then return {'wrong', key, found} end
+  end
+  local layout = KEYS[1]
+  local kind, version = unpack(call('HMGET', layout, 'kind', 'version'))
+  if not version then
+    if call('EXISTS', unpack(KEYS)) > 0 then return {'foreign'} end
+    if ARGV[4] == '' then return {'missing'} end
+    call('HSET', layout, 'kind', ARGV[2], 'version', ARGV[3])
+    return {'begun'}
+  end
+  return {'found', kind, version}
+end

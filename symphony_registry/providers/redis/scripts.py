@@ -1,0 +1,22 @@
+"""The Lua scripts of the package: one for each type of store, since the server runs a script without interruption."""
+
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A script, and the digest by which a server remembers it."""
+
+    text: str
+    digest: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Return the script of a type of store; its first argument names the operation."""
+    folder = files(__package__) / "lua"
+    text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", name))
+    text += "\nreturn operations[ARGV[1]]()\n"
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
