@@ -58,7 +58,7 @@ end
 -- ARGV: kind, version, whether to create, then the type of each key but the first, which is the layout.
 function operations.prepare()
   for i, key in ipairs(KEYS) do
-    local found, expected = call('TYPE', key).ok, ARGV[4 + i] or 'hash'
+    local found, expected = call('TYPE', key).ok, i == 1 and 'hash' or ARGV[3 + i]
     if found ~= 'none' and found ~= expected then return {'wrong', key, found} end
   end
   local layout = KEYS[1]
