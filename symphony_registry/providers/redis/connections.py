@@ -41,6 +41,7 @@ from symphony_registry.providers.redis.scripts import Script
 
 Argument: TypeAlias = "str | bytes | int | float"
 
+_MOMENT = 5_000  # milliseconds
 _MARGIN = 1.0  # seconds that an answer may take longer than the server may wait
 
 
@@ -87,9 +88,9 @@ class Connection:
         return replies[0]
 
     async def settle(self) -> None:
-        """Wait until what this connection wrote is as durable as was asked."""
+        """Wait a moment until what this connection wrote is as durable as was asked."""
         if self._waits:
-            self._check(await self.command(*self._wait))
+            self._check(await self.command("WAITAOF", 1, self._replicas, _MOMENT))
 
     @property
     def _wait(self) -> Sequence[Argument]:
@@ -133,7 +134,7 @@ class Pool:
 
 
 class RedisDriver(Driver[Pool, Connection]):
-    """redis-py; backends share a pool that have the same server and options of the connection."""
+    """redis-py; backends share a pool that have the same slot of the same server, and options of the connection."""
 
     errors: ClassVar = ERRORS
     options: ClassVar = ("url",)
@@ -141,10 +142,7 @@ class RedisDriver(Driver[Pool, Connection]):
     def __init__(self, options: RedisOptions, tag: str) -> None:
         self._options = options
         self._slot = key_slot(tag.encode())
-        about_server = options.model_dump(exclude={"prefix", "create"})
-        is_one = len(options.address.nodes) == 1
-        self.key = repr(sorted((name, str(value)) for name, value in about_server.items()))
-        self.key = (self.key, options.url.get_secret_value(), None if is_one else self._slot)
+        self.key = self._slot, options.model_copy(update={"prefix": "", "create": True})
         self.server = options.server
         self.patience = options.connect_timeout
 
@@ -157,7 +155,8 @@ class RedisDriver(Driver[Pool, Connection]):
         failure: Exception | None = None
         for node in self._options.address.nodes:
             try:
-                return await self._found_by(node)
+                async with asyncio.timeout(self.patience):
+                    return await self._found_by(node)
             except ERRORS as error:
                 failure = error
         assert failure is not None

@@ -82,9 +82,13 @@ def explained(error: Exception) -> Explanation:
     """Return what an error means: a `BackendSetupError` where waiting does not help."""
     match error:
         case NotConfirmedError():
-            said = f"a write was not confirmed in time by the disk of {error.own} of 1 server"
-            said += f" and of {error.replicas} replicas"
-            advice = "Look at the disk and at the replicas (INFO persistence, INFO replication), or raise timeout."
+            said = "a write was not confirmed by the server's disk in time"
+            if error.own:
+                said = f"a write was confirmed in time by the disks of only {error.replicas} replicas"
+            advice = (
+                "Set appendfsync to always or everysec; look at the disk and the replicas (INFO persistence, "
+                "INFO replication), or raise timeout."
+            )
             return Explanation(BackendTimeoutError, said, advice)
         case LateError() | TimeoutError():
             advice = "Look at its load (SLOWLOG GET), or raise timeout or connect_timeout."

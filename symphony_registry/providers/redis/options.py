@@ -1,5 +1,6 @@
 """The options that every Redis provider has."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +44,13 @@ class RedisOptions(BackendOptions):
     def _check_url(cls, url: SecretStr) -> SecretStr:
         read_url(url.get_secret_value())
         return url
+
+    @field_validator("durability", mode="before")
+    @classmethod
+    def _check_durability(cls, durability: object) -> object:
+        if not isinstance(durability, Mapping | Replicated) and durability not in ("full", "none"):
+            raise ValueError("full, none, or replicated: N under it is expected here")
+        return durability
 
     @field_validator("prefix")
     @classmethod

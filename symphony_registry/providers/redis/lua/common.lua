@@ -67,7 +67,9 @@ function operations.prepare()
     if call('EXISTS', unpack(KEYS)) > 0 then return {'foreign'} end
     if ARGV[4] == '' then return {'missing'} end
     call('HSET', layout, 'kind', ARGV[2], 'version', ARGV[3])
-    return {'begun'}
+    kind, version = ARGV[2], ARGV[3]
   end
+  -- a write, which shows whether writes are confirmed
+  if ARGV[4] ~= '' then call('HSET', layout, 'opened', call('TIME')[1]) end
   return {'found', kind, version}
 end
