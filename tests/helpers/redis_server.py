@@ -66,7 +66,7 @@ def running_cluster(name: str = "redis", masters: int = 3, **settings: str) -> I
             first, following = (SLOTS * each // masters for each in (number, number + 1))
             server.command("CLUSTER", "ADDSLOTSRANGE", first, following - 1)
             server.command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            server.command("CLUSTER", "MEET", "127.0.0.1", servers[0].port)
+            server.meet(servers[0])
         for server in servers:
             server.wait(lambda it=server: b"cluster_state:ok" in it.command("CLUSTER", "INFO"))
             server.wait(lambda it=server: len(it.command("CLUSTER", "SLOTS")) == masters)
@@ -79,7 +79,7 @@ class Server:
     def __init__(self, directory: Path, name: str, settings: dict[str, str]) -> None:
         self.directory = directory
         self.port = free_port()
-        self._program = _installed(*_PROGRAMS[name], name)
+        self._program = [_installed(*_PROGRAMS[name], name)]
         self.settings = {
             "bind": "127.0.0.1",
             "port": str(self.port),
@@ -89,7 +89,14 @@ class Server:
             "appendfsync": "always",
             **settings,
         }
-        if name == "redis" and "sentinel" not in settings:
+        if "cluster-enabled" in settings:
+            self.settings["cluster-port"] = str(free_port())
+        if "sentinel" in settings:
+            configuration = directory / "sentinel.conf"
+            configuration.write_text(f"port {self.port}\nbind 127.0.0.1\nsentinel {settings['sentinel']}\n")
+            self.settings = {}
+            self._program = [*self._program, str(configuration), "--sentinel"]
+        elif name == "redis":
             self.settings["loadmodule"] = str(_installed(*_QUERY_ENGINE, "query engine"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -102,7 +109,7 @@ class Server:
         """Start, and wait until it lets clients in."""
         options = [part for name, value in self.settings.items() for part in (f"--{name}", value)]
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen([self._program, *options], stdout=log, stderr=log, cwd=self.directory)
+            self._process = subprocess.Popen([*self._program, *options], stdout=log, stderr=log, cwd=self.directory)
         self.wait(self._is_ready)
 
     def wait(self, condition: Any) -> None:
@@ -132,6 +139,10 @@ class Server:
         with redis.Redis(port=self.port, protocol=2, password=self.settings.get("requirepass")) as client:
             client.response_callbacks.clear()
             return client.execute_command(*arguments)
+
+    def meet(self, other: "Server") -> None:
+        """Join the cluster of another server."""
+        self.command("CLUSTER", "MEET", "127.0.0.1", other.port, other.settings["cluster-port"])
 
     def _is_ready(self) -> bool:
         try:

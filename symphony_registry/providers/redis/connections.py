@@ -51,20 +51,22 @@ class Connection:
     def __init__(self, raw: PlainConnection, options: RedisOptions) -> None:
         self._raw = raw
         self._milliseconds = max(1, int(options.timeout * 1000))
+        self._patience = options.timeout + _MARGIN
         self._replicas = options.replicas
         self._waits = options.durability != "none"
 
     async def ask(self, *commands: Sequence[Argument]) -> list[Any]:
         """Send commands at once and return the reply to each, an error where there is one."""
         raw = self._raw
-        await raw.send_packed_command(raw.pack_commands(commands), check_health=False)
         replies: list[Any] = []
         try:
-            for _ in commands:
-                try:
-                    replies.append(await raw.read_response())
-                except ResponseError as error:
-                    replies.append(error)
+            async with asyncio.timeout(self._patience):  # the driver's own, in Python 3.11, can lose a cancellation
+                await raw.send_packed_command(raw.pack_commands(commands), check_health=False)
+                for _ in commands:
+                    try:
+                        replies.append(await raw.read_response())
+                    except ResponseError as error:
+                        replies.append(error)
         except BaseException:
             await raw.disconnect(nowait=True)  # whose next answer would be to somebody else's question
             raise
@@ -219,7 +221,7 @@ class RedisDriver(Driver[Pool, Connection]):
             "password": login.get("password", address.password),
             "db": login.get("database", address.database),
             "protocol": 2,
-            "socket_timeout": options.timeout + _MARGIN,
+            "socket_timeout": None,
             "socket_connect_timeout": options.connect_timeout,
             "retry": Retry(NoBackoff(), 0),  # what may be sent again is for the table of operations to say
             "driver_info": None,
@@ -242,7 +244,8 @@ class RedisDriver(Driver[Pool, Connection]):
     @asynccontextmanager
     async def _lent(self, connections: BlockingConnectionPool) -> AsyncIterator[Connection]:
         try:
-            raw = await connections.get_connection()
+            async with asyncio.timeout(self._options.timeout + self.patience):
+                raw = await connections.get_connection()
         except LostError as error:
             if isinstance(error.__cause__, TimeoutError) and "No connection available" in str(error):
                 raise BackendTimeoutError(
