@@ -1,18 +1,14 @@
 import asyncio
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
 from itertools import count
-from typing import TypeVar
 from uuid import uuid4
 
 import pytest
 
 from symphony_registry import ServiceRegistry
 from tests.helpers import postgres_server, redis_server
-from tests.helpers.servers import ServerMissingError
-
-T = TypeVar("T")
+from tests.helpers.servers import given
 
 
 @pytest.fixture(autouse=True)
@@ -25,33 +21,16 @@ def _untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ServiceRegistry.reset_instance()
 
 
-def _missing(reason: ServerMissingError) -> None:
-    """Skip the test; where everything has to be tested, fail it."""
-    if os.environ.get("CI"):
-        pytest.fail(str(reason))
-    pytest.skip(str(reason))
-
-
-def _given(server: AbstractContextManager[T]) -> Iterator[T]:
-    """Yield what a server gives while it runs."""
-    with ExitStack() as stack:
-        try:
-            given = stack.enter_context(server)
-        except ServerMissingError as reason:
-            _missing(reason)
-        yield given
-
-
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """Yield the URL of a PostgreSQL server with pgvector, of a role that may create."""
-    yield from _given(postgres_server.any_server())
+    yield from given(postgres_server.any_server())
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres_server.Server]:
     """Yield a server of our own, which keeps what it acknowledged, to stop and kill; each test leaves it running."""
-    yield from _given(postgres_server.running_server())
+    yield from given(postgres_server.running_server())
 
 
 @pytest.fixture
@@ -71,13 +50,20 @@ def new_schema(postgres_url: str) -> Iterator[Callable[[], str]]:
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """Yield the URL of a Redis server with the query engine, where everything is allowed."""
-    yield from _given(redis_server.any_server())
+    yield from given(redis_server.any_server())
 
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """Yield the URL of a Valkey server, which has no query engine."""
-    yield from _given(redis_server.any_server("valkey"))
+    yield from given(redis_server.any_server("valkey"))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_url() -> Iterator[str]:
+    """Yield the URL of a cluster of three Redis servers with the query engine."""
+    for servers in given(redis_server.running_cluster()):
+        yield servers[0].url
 
 
 @pytest.fixture

@@ -38,4 +38,15 @@ PRODUCTS = (
         },
         extra="postgres",
     ),
+    Product(
+        "redis",
+        "Redis or Valkey",
+        "symphony_registry.providers.redis",
+        {
+            BackendType.VECTOR_STORE: "vector_store:RedisVectorStore",
+            BackendType.KNOWLEDGE_GRAPH: "knowledge_graph:RedisKnowledgeGraph",
+            BackendType.CHECKPOINT_STORE: "checkpoint_store:RedisCheckpointStore",
+        },
+        extra="redis",
+    ),
 )

@@ -39,17 +39,17 @@ class FakeProvider:
 class TestProviders:
     def test_the_built_in_ones_are_listed_sorted(self) -> None:
         for backend_type in BackendType:
-            assert StorageBackendFactory.list_providers(backend_type) == ["file", "memory", "postgres"]
+            assert StorageBackendFactory.list_providers(backend_type) == ["file", "memory", "postgres", "redis"]
 
     def test_a_registered_one_is_listed_and_used(self) -> None:
         StorageBackendFactory.register_provider(VECTOR, "my_custom", FakeProvider)
-        assert StorageBackendFactory.list_providers(VECTOR) == ["file", "memory", "my_custom", "postgres"]
+        assert StorageBackendFactory.list_providers(VECTOR) == ["file", "memory", "my_custom", "postgres", "redis"]
         assert isinstance(StorageBackendFactory.build(VECTOR, "my_custom"), FakeStore)
-        assert StorageBackendFactory.list_providers(GRAPH) == ["file", "memory", "postgres"]
+        assert StorageBackendFactory.list_providers(GRAPH) == ["file", "memory", "postgres", "redis"]
 
     def test_a_backend_class_serves_as_its_own_provider(self) -> None:
         StorageBackendFactory.register_provider(VECTOR, "fake", FakeStore)
-        assert StorageBackendFactory.list_providers(VECTOR) == ["fake", "file", "memory", "postgres"]
+        assert StorageBackendFactory.list_providers(VECTOR) == ["fake", "file", "memory", "postgres", "redis"]
 
     def test_a_taken_name_is_refused_unless_replaced(self) -> None:
         StorageBackendFactory.register_provider(VECTOR, "x", FakeProvider)
@@ -102,7 +102,15 @@ class TestEntryPoints:
         monkeypatch.syspath_prepend(tmp_path)
 
     def test_they_are_listed_and_found(self) -> None:
-        assert StorageBackendFactory.list_providers(VECTOR) == ["broken", "fake", "file", "memory", "postgres", "twice"]
+        assert StorageBackendFactory.list_providers(VECTOR) == [
+            "broken",
+            "fake",
+            "file",
+            "memory",
+            "postgres",
+            "redis",
+            "twice",
+        ]
         assert isinstance(StorageBackendFactory.build(VECTOR, "fake"), FakeStore)
 
     def test_a_name_that_two_packages_offer_is_an_error_that_names_both(self) -> None:

@@ -182,4 +182,3 @@ def _installed_wheel() -> Path:
     if spec is None or spec.origin is None:
         raise ServerMissingError(_MISSING)
     return Path(spec.origin).parent
-

@@ -79,7 +79,7 @@ class Server:
     def __init__(self, directory: Path, name: str, settings: dict[str, str]) -> None:
         self.directory = directory
         self.port = free_port()
-        self._program = [_installed(*_PROGRAMS[name], name)]
+        self._program = [str(_installed(*_PROGRAMS[name], name))]
         self.settings = {
             "bind": "127.0.0.1",
             "port": str(self.port),
@@ -126,6 +126,11 @@ class Server:
             self._process.terminate()
             self._process.wait()
             self._process = None
+
+    def restart(self) -> None:
+        """Kill it, and start again with the same data, on the same port."""
+        self.kill()
+        self.start()
 
     def kill(self) -> None:
         """Kill it by SIGKILL."""

@@ -85,6 +85,78 @@ class TestPostgresCheckpointStore(OnPostgres, CheckpointStoreConformance):
     pass
 
 
+class OnRedis:
+    """What the Redis providers have in common."""
+
+    provider: ClassVar[object] = "redis"
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_url: str, new_prefix: Callable[[], str]) -> None:
+        self._url, self._new_prefix = redis_url, new_prefix
+
+    def options(self, tmp_path: Path) -> dict[str, Any]:
+        return {"url": self._url, "prefix": self._new_prefix()}
+
+
+class TestRedisVectorStore(OnRedis, VectorStoreConformance):
+    pass
+
+
+@pytest.mark.slow
+class TestRedisVectorStoreWithAnIndex(OnRedis, VectorStoreConformance):
+    def options(self, tmp_path: Path) -> dict[str, Any]:
+        return {**super().options(tmp_path), "index": "hnsw", "dimension": DIMENSION}
+
+
+class TestRedisKnowledgeGraph(OnRedis, KnowledgeGraphConformance):
+    pass
+
+
+class TestRedisCheckpointStore(OnRedis, CheckpointStoreConformance):
+    pass
+
+
+class OnValkey(OnRedis):
+    """What there is without the query engine."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, valkey_url: str, new_prefix: Callable[[], str]) -> None:
+        self._url, self._new_prefix = valkey_url, new_prefix
+
+
+@pytest.mark.slow
+class TestValkeyKnowledgeGraph(OnValkey, KnowledgeGraphConformance):
+    pass
+
+
+@pytest.mark.slow
+class TestValkeyCheckpointStore(OnValkey, CheckpointStoreConformance):
+    pass
+
+
+class OnACluster(OnRedis):
+    """One of three masters has all of a store."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_cluster_url: str, new_prefix: Callable[[], str]) -> None:
+        self._url, self._new_prefix = redis_cluster_url, new_prefix
+
+
+@pytest.mark.slow
+class TestRedisClusterVectorStore(OnACluster, VectorStoreConformance):
+    pass
+
+
+@pytest.mark.slow
+class TestRedisClusterKnowledgeGraph(OnACluster, KnowledgeGraphConformance):
+    pass
+
+
+@pytest.mark.slow
+class TestRedisClusterCheckpointStore(OnACluster, CheckpointStoreConformance):
+    pass
+
+
 class OnDictionaries:
     """What the custom providers have in common."""
 

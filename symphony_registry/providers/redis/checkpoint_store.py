@@ -80,7 +80,7 @@ class RedisCheckpointStore(CheckpointStoreEngine):
 
     async def _delete_seen(self, operation: str, seen: list[SavedCheckpoint]) -> int:
         """Delete checkpoints unless they were saved again since."""
-        parts = [
+        parts: list[list[Argument]] = [
             [value for saved in part for value in (saved.id, saved.version)] for part in _PART.split(seen, lambda _: 0)
         ]
         return int(await self._data.change_parts(operation, "delete_seen", Parts.of(parts))) if seen else 0

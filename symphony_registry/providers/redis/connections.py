@@ -245,7 +245,7 @@ class RedisDriver(Driver[Pool, Connection]):
     async def _lent(self, connections: BlockingConnectionPool) -> AsyncIterator[Connection]:
         try:
             async with asyncio.timeout(self._options.timeout + self.patience):
-                raw = await connections.get_connection()
+                raw = await connections.get_connection()  # type: ignore[no-untyped-call]
         except LostError as error:
             if isinstance(error.__cause__, TimeoutError) and "No connection available" in str(error):
                 raise BackendTimeoutError(
@@ -290,9 +290,9 @@ class RedisDriver(Driver[Pool, Connection]):
 
 
 def facts(info: bytes) -> dict[str, str]:
-    """Return what the reply to INFO says.
+    r"""Return what the reply to INFO says.
 
-    >>> facts(b"# Server\\r\\nredis_mode:standalone\\r\\n")
+    >>> facts(b"# Server\r\nredis_mode:standalone\r\n")
     {'redis_mode': 'standalone'}
     """
     lines = (line.partition(":") for line in info.decode("utf-8", "replace").splitlines())

@@ -1,6 +1,5 @@
 """The keys of one store, and scripts over them: every operation is one script."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -64,7 +63,8 @@ class Keyspace(RemoteResource[Pool, Connection]):
     async def prepare(self, connection: Connection) -> None:
         self._check_server(facts(await connection.command("INFO", "everything")))
         kind, version = self._layout.kind, self._layout.version
-        arguments = ["prepare", kind, version, "1" if self.options.create else "", *self._layout.parts.values()]
+        commands, create = " ".join(self._script.commands), "1" if self.options.create else ""
+        arguments: list[Argument] = ["prepare", kind, version, create, commands, *self._layout.parts.values()]
         told = await connection.run(self._script, self.keys, arguments, writes=self.options.create)
         await connection.settle()
         self._check_layout(*(each.decode() for each in told))
@@ -112,6 +112,8 @@ class Keyspace(RemoteResource[Pool, Connection]):
                     f"there is no store under {self.key('')}, and create is false. Open it once with create: true, "
                     "or correct the prefix or the backend's name"
                 )
+            case "denied", (command,):
+                said = f"the user may not call {command} with {self.keys[0]}. Grant what the page on Redis lists"
             case "found", (kind, version) if (kind, version) != (layout.kind, str(layout.version)):
                 said = (
                     f"the store under {self.key('')} is a {kind} of version {version}; this release knows "
@@ -149,12 +151,9 @@ class Keyspace(RemoteResource[Pool, Connection]):
         )
 
     async def change_parts(
-        self, operation: str, name: str, parts: Parts[list[Argument]], *more: Argument, conditional: bool = False
+        self, operation: str, name: str, parts: Parts[list[Argument]], *, conditional: bool = False
     ) -> Any:
-        """Do an operation's work with all parts at once: several are staged on the server first.
-
-        The script finds `more` behind them, or `more` alone where they are staged.
-        """
+        """Do an operation's work with all parts at once: several are staged on the server first."""
         if len(parts) == 1:
             whole = await parts.whole()
             return await self.change(operation, name, "", *whole, conditional=conditional)

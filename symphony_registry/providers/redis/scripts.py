@@ -1,5 +1,6 @@
 """The Lua scripts of the package: one for each type of store, since the server runs a script without interruption."""
 
+import re
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
@@ -7,10 +8,14 @@ from typing import NamedTuple
 
 
 class Script(NamedTuple):
-    """A script, and the digest by which a server remembers it."""
+    """A script, the digest by which a server remembers it, and the commands that it calls."""
 
     text: str
     digest: str
+    commands: tuple[str, ...]
+
+
+_CALLED = re.compile(r"(?:call|each_part)\('([A-Z]+)'")
 
 
 @cache
@@ -19,4 +24,5 @@ def script(name: str) -> Script:
     folder = files(__package__) / "lua"
     text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", name))
     text += "\nreturn operations[ARGV[1]]()\n"
-    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+    digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
+    return Script(text, digest, tuple(sorted(set(_CALLED.findall(text)))))

@@ -19,7 +19,7 @@ async def test_a_server_without_an_append_only_file_is_refused_with_the_setting_
     server: Server, options: dict[str, Any], setting: Setting
 ) -> None:
     setting("appendonly", "no")
-    with pytest.raises(BackendSetupError, match="Set appendonly yes.*or write durability: none") as caught:
+    with pytest.raises(BackendSetupError, match=r"Set appendonly yes.*or write durability: none") as caught:
         await RedisCheckpointStore(options).connect()
     assert caught.value.options == ("durability", "url")
     async with RedisCheckpointStore({**options, "durability": "none"}) as store:
@@ -67,7 +67,7 @@ async def test_a_write_waits_for_the_disk_of_replicas(server: Server, options: d
             await store.save_checkpoint("a", {})
             assert replica.command("EXISTS", store._data.key("state")) == 1
             replica.kill()
-            with pytest.raises(BackendTimeoutError, match="only 0 replicas.*The write may have been made"):
+            with pytest.raises(BackendTimeoutError, match=r"only 0 replicas.*The write may have been made"):
                 await store.save_checkpoint("b", {})
 
 
@@ -78,7 +78,7 @@ async def test_a_full_server_refuses_writes_and_still_deletes(
         await store.save_checkpoint("a", {})
         setting("maxmemory", "1")
         for number in (1, 3_000):  # which are sent in parts
-            with pytest.raises(BackendUnavailableError, match="no memory left.*Raise maxmemory") as caught:
+            with pytest.raises(BackendUnavailableError, match=r"no memory left.*Raise maxmemory") as caught:
                 await store.save_checkpoints([(f"b{each}", {}, None) for each in range(number)])
             assert "may have been made" not in str(caught.value)
         assert await store.count() == 1
@@ -109,8 +109,8 @@ async def test_connections_that_an_administrator_ends_are_replaced(
         assert await adapter.get("a") == {"x": 1}
         server.command("CLIENT", "PAUSE", 20_000, "WRITE")
         writing = asyncio.create_task(adapter.put("a", {"x": 2}))
-        while b"blocked_clients:1" not in server.command("INFO", "clients"):
-            await asyncio.sleep(0)
+        waiting = lambda: b"blocked_clients:1" in server.command("INFO", "clients")  # noqa: E731
+        await asyncio.to_thread(server.wait, waiting)
         server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         server.command("CLIENT", "UNPAUSE")
         await writing
@@ -126,7 +126,7 @@ async def test_an_operation_that_takes_too_long_is_a_timeout(
         await adapter.put("a", {"x": 1})
         server.command("CLIENT", "PAUSE", 20_000, "WRITE")
         try:
-            with pytest.raises(BackendTimeoutError, match="in time.*may have been made"):
+            with pytest.raises(BackendTimeoutError, match=r"in time.*may have been made"):
                 await adapter.put("a", {"x": 2})
         finally:
             server.command("CLIENT", "UNPAUSE")

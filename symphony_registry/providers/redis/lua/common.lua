@@ -54,22 +54,24 @@ function operations.stage()
   return 0
 end
 
--- Checks the keys under our names, and begins a store where there is none.
--- ARGV: kind, version, whether to create, then the type of each key but the first, which is the layout.
+-- Checks the keys under our names, and what we may do with them, and begins a store where there is none.
+-- ARGV: kind, version, whether to create, the commands that are used, then the type of each key but the first.
 function operations.prepare()
   for i, key in ipairs(KEYS) do
-    local found, expected = call('TYPE', key).ok, i == 1 and 'hash' or ARGV[3 + i]
+    local found, expected = call('TYPE', key).ok, i == 1 and 'hash' or ARGV[4 + i]
     if found ~= 'none' and found ~= expected then return {'wrong', key, found} end
   end
-  local layout = KEYS[1]
+  local layout, create = KEYS[1], ARGV[4] ~= ''
   local kind, version = unpack(call('HMGET', layout, 'kind', 'version'))
+  if not version and call('EXISTS', unpack(KEYS)) > 0 then return {'foreign'} end
+  if not create then return version and {'found', kind, version} or {'missing'} end
+  for command in string.gmatch(ARGV[5], '%u+') do -- a script that is stopped in the middle would leave half a write
+    if not redis.acl_check_cmd(command, layout, layout, layout, layout) then return {'denied', command} end
+  end
   if not version then
-    if call('EXISTS', unpack(KEYS)) > 0 then return {'foreign'} end
-    if ARGV[4] == '' then return {'missing'} end
     call('HSET', layout, 'kind', ARGV[2], 'version', ARGV[3])
     kind, version = ARGV[2], ARGV[3]
   end
-  -- a write, which shows whether writes are confirmed
-  if ARGV[4] ~= '' then call('HSET', layout, 'opened', call('TIME')[1]) end
+  call('HSET', layout, 'opened', call('TIME')[1]) -- a write, which shows whether writes are confirmed
   return {'found', kind, version}
 end

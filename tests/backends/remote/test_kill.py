@@ -12,12 +12,9 @@ from typing import Any
 
 import pytest
 
-from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
-from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
-from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
-from tests.helpers.postgres_server import Server
+from tests.helpers.engines import Engine
 
-KILLS = int(os.environ.get("POSTGRES_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("SERVER_TEST_KILLS", "20"))
 WRITERS = 4  # of each type
 WRITES_A_LIFE = 50
 
@@ -25,13 +22,10 @@ Write = Callable[[str], Awaitable[None]]
 
 
 @pytest.mark.slow
-async def test_every_acknowledged_write_survives_and_no_write_fails(server: Server) -> None:
-    options = {"dsn": server.url, "schema": "killed", "connect_timeout": 30}
-    vectors, graph, checkpoints = (
-        PostgresVectorStore(options),
-        PostgresKnowledgeGraph(options),
-        PostgresCheckpointStore(options),
-    )
+async def test_every_acknowledged_write_survives_and_no_write_fails(
+    engine: Engine, server: Any, options: dict[str, Any]
+) -> None:
+    vectors, graph, checkpoints = (kind({**options, "connect_timeout": 30}) for kind in engine.kinds)
 
     async def add_vectors(id: str) -> None:
         await vectors.add_many([(f"{id}/{part}", [1.0, float(part)], {"id": id}) for part in range(5)])
