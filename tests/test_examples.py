@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.helpers.postgres_server import Server, execute
+from tests.helpers.redis_server import running_server
+from tests.helpers.servers import given
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,15 +43,22 @@ def test_the_quickstart_gives_the_same_answers_for_memory_files_and_a_custom_pro
     assert "answers: 15 of 15 there already" in second.stderr
 
 
-async def test_the_quickstart_gives_the_same_answers_in_production(server: Server) -> None:
-    memory = run("quickstart.py", SYMPHONY_REGISTRY_ENV="test")
+async def test_the_quickstart_gives_the_same_answers_in_postgresql(server: Server) -> None:
     await execute(server.url, "CREATE DATABASE quickstart")
-    production = {
-        "SYMPHONY_REGISTRY_ENV": "production",
-        "DATABASE_URL": server.tcp_url(database="quickstart"),
-    }
-    first = await asyncio.to_thread(run, "quickstart.py", **production)
-    second = await asyncio.to_thread(run, "quickstart.py", **production)
+    url = server.tcp_url(database="quickstart")
+    await asyncio.to_thread(answers_alike, SYMPHONY_REGISTRY_ENV="production", DATABASE_URL=url)
+
+
+def test_the_quickstart_gives_the_same_answers_in_redis() -> None:
+    for redis in given(running_server()):
+        answers_alike(SYMPHONY_REGISTRY_ENV="production-redis", REDIS_URL=redis.url)
+
+
+def answers_alike(**production: str) -> None:
+    """Run the quickstart twice, on what is empty at first."""
+    memory = run("quickstart.py", SYMPHONY_REGISTRY_ENV="test")
+    first = run("quickstart.py", **production)
+    second = run("quickstart.py", **production)
     assert first.stdout == second.stdout == memory.stdout
     assert "answers: 0 of 15 there already" in first.stderr
     assert "answers: 15 of 15 there already" in second.stderr

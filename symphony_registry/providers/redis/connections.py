@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, TypeAlias
 
 from redis.asyncio.connection import (
+    AbstractConnection,
     BlockingConnectionPool,
     SSLConnection,
     UnixDomainSocketConnection,
@@ -48,7 +49,7 @@ _MARGIN = 1.0  # seconds that an answer may take longer than the server may wait
 class Connection:
     """A connection that is lent."""
 
-    def __init__(self, raw: PlainConnection, options: RedisOptions) -> None:
+    def __init__(self, raw: AbstractConnection, options: RedisOptions) -> None:
         self._raw = raw
         self._milliseconds = max(1, int(options.timeout * 1000))
         self._patience = options.timeout + _MARGIN

@@ -21,7 +21,7 @@ _CALLED = re.compile(r"(?:call|each_part)\('([A-Z]+)'")
 @cache
 def script(name: str) -> Script:
     """Return the script of a type of store; its first argument names the operation."""
-    folder = files(__package__) / "lua"
+    folder = files("symphony_registry.providers.redis") / "lua"
     text = "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in ("common", name))
     text += "\nreturn operations[ARGV[1]]()\n"
     digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
