@@ -16,6 +16,7 @@ from benchmarks import (
     postgres,
     postgres_search,
     process,
+    redis,
     registry,
     report,
     savers,
@@ -62,6 +63,11 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         threads.postgres_threads,
         savers.postgres_savers,
         langchain_stores.postgres_langchain,
+        redis.redis_search,
+        redis.redis_graph,
+        redis.redis_checkpoints,
+        threads.redis_threads,
+        savers.redis_savers,
     )
 }
 

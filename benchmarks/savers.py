@@ -25,9 +25,11 @@ from benchmarks.harness import (
     timed,
 )
 from benchmarks.postgres import Server
+from benchmarks.redis import RedisServer
 from benchmarks.threads import READS, reading, saving
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InMemoryCheckpointStore
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
+from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
 
 _STEPS = 25  # of a thread
 _LONG = 1_000  # steps of a thread whose history is read, and which is deleted
@@ -130,8 +132,7 @@ async def savers(plan: Plan) -> list[Result]:
     """Checkpointers of langgraph, on files.
 
     Threads of 25 steps, each with a new message of 1,000 bytes, a document of 5,000 that stays, and the two writes of
-    its task, on the disk; a history and a deletion are of 1,000 steps. `REDIS_TEST_URL` is a server with
-    the modules for JSON and search.
+    its task, on the disk; a history and a deletion are of 1,000 steps.
     """
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(dir=plan.directory)))
@@ -142,7 +143,6 @@ async def savers(plan: Plan) -> list[Result]:
             "symphony, memory": _ours(memory),
             **installed({_SQLITE: OnSqlite}, directory / "sqlite", stack),
             _ASYNC_SQLITE: await _async_sqlite(directory / "async.sqlite", stack),
-            _REDIS: await _on_redis(stack),
         }
         used = {OURS: directory / "ours", _SQLITE: directory / "sqlite", _ASYNC_SQLITE: directory / "async.sqlite"}
 
@@ -178,6 +178,23 @@ async def postgres_savers(plan: Plan) -> list[Result]:
         return await _measured(plan, contestants, [_POSTGRES, _ASYNC_POSTGRES], disk)
 
 
+async def redis_savers(plan: Plan) -> list[Result]:
+    """Checkpointers of langgraph, in Redis.
+
+    As on files.
+    """
+    async with RedisServer.started() as server, AsyncExitStack() as stack:
+        contestants: dict[str, Saver | None] = {
+            OURS: _ours(await server.open(RedisCheckpointStore)),
+            _REDIS: await _on_redis(server.url, stack),
+        }
+
+        async def memory() -> dict[str, float | None]:
+            return {name: await server.memory(ours=name == OURS) for name in contestants}
+
+        return await _measured(plan, contestants, [_REDIS], memory, "in memory")
+
+
 def _allocated(path: Path) -> int:
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return sum(each.stat().st_blocks * 512 for each in files)
@@ -208,13 +225,12 @@ async def _async_postgres(dsn: str, stack: AsyncExitStack) -> Saver | None:
     return Saver(await stack.enter_async_context(make(dsn)), "async-")
 
 
-async def _on_redis(stack: AsyncExitStack) -> Saver | None:
-    url = os.environ.get("REDIS_TEST_URL")
-    if not url:
+async def _on_redis(url: str, stack: AsyncExitStack) -> Saver | None:
+    try:
+        make = library("langgraph.checkpoint.redis.aio").AsyncRedisSaver.from_conn_string
+    except ModuleNotFoundError:
         return None
-    saver = await stack.enter_async_context(
-        library("langgraph.checkpoint.redis.aio").AsyncRedisSaver.from_conn_string(url)
-    )
+    saver = await stack.enter_async_context(make(url))
     await saver.asetup()
     return Saver(saver)
 
@@ -223,7 +239,8 @@ async def _measured(
     plan: Plan,
     contestants: Mapping[str, Saver | None],
     rivals: Sequence[str],
-    disk: Callable[[], Awaitable[dict[str, float | None]]],
+    size: Callable[[], Awaitable[dict[str, float | None]]],
+    where: str = "on the disk",
 ) -> list[Result]:
     count = plan.steps // 5 // _STEPS
     there = {name: saver for name, saver in contestants.items() if saver is not None}
@@ -232,7 +249,7 @@ async def _measured(
             await saver.fill(f"thread-{number}", _STEPS)
         saver.filled()
     reaches = [at_most_times(1, rival) for rival in rivals if rival in there]
-    taken = Result("on the disk", await disk(), MEGABYTES, [at_most_times(1, rivals[0])] if rivals[0] in there else [])
+    taken = Result(where, await size(), MEGABYTES, [at_most_times(1, rivals[0])] if rivals[0] in there else [])
     for saver in there.values():
         await saver.fill("long", _LONG)
     calls: dict[str, tuple[int, dict[str, Call | None]]] = {

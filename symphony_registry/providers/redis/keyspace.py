@@ -13,7 +13,8 @@ from symphony_registry.backends.remote.resource import RemoteResource
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import BackendSetupError, InvalidValueError
-from symphony_registry.providers.redis.connections import Argument, Connection, Pool, RedisDriver, facts
+from symphony_registry.providers.redis.connections import Argument, Connection, Pool
+from symphony_registry.providers.redis.driver import RedisDriver, facts
 from symphony_registry.providers.redis.failures import NO_AOF_ADVICE
 from symphony_registry.providers.redis.options import RedisOptions
 from symphony_registry.providers.redis.scripts import script

@@ -91,15 +91,13 @@ local function chosen(low, high, limit, reverse, by)
   local numbers, places = {}, {}
   for i, version in ipairs(versions) do
     numbers[i] = tonumber(version)
-    places[i] = i
+    places[numbers[i]] = i
   end
-  table.sort(places, function(a, b)
-    if reverse then a, b = b, a end
-    return numbers[a] < numbers[b]
-  end)
+  table.sort(numbers)
   local sorted, their = {}, {}
-  for i = 1, limit > 0 and math.min(limit, #places) or #places do
-    sorted[i], their[i] = ids[places[i]], versions[places[i]]
+  for i = 1, limit > 0 and math.min(limit, #numbers) or #numbers do
+    local place = places[numbers[reverse and #numbers + 1 - i or i]]
+    sorted[i], their[i] = ids[place], versions[place]
   end
   return sorted, their
 end
