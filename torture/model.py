@@ -1,17 +1,18 @@
-"""The same operations on a plain model, on memory, on files and in PostgreSQL give the same answers.
+"""The same operations on a plain model, on memory, on files and on servers give the same answers.
 
 Hypothesis makes up the operations. What persists is closed and opened again in
 between; files are taken over as a kill leaves them, and compacted as often as they
-can be. PostgreSQL takes part where there is the URL of a server.
+can be. Servers take part where there are the URLs of some.
 """
 
 # mypy: disable-error-code=no-untyped-call
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeAlias
 
 from hypothesis import HealthCheck, seed, settings
@@ -19,13 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from symphony_registry.backends.checkpoint_store import FileCheckpointStore, InMemoryCheckpointStore
+from symphony_registry.backends.factory import StorageBackendFactory
 from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph, InMemoryKnowledgeGraph
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
 from symphony_registry.errors import RegistryError
-from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
-from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
-from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 from tests.helpers.plain import DictCheckpointStoreWithBulk, DictGraphWithListing, DictVectorStore
 from torture.disk import copy_files, scratch
 from torture.subjects import at_rest, logged, on_small_data
@@ -34,7 +33,7 @@ from torture.tally import Tally
 Operation: TypeAlias = "tuple[str, tuple[Any, ...], dict[str, Any]]"
 
 STEPS = 50  # of one history
-_FILE = 2  # where the file provider stands, PostgreSQL after it
+_FILE = 2  # where the file provider stands, servers after it
 
 ids = st.sampled_from(["a", "A", "b", "../x", "é", "e\u0301", "\uffff", "\U00010000"])
 bad_ids = st.sampled_from(["", "\0", "\ud800", "x" * 513, None, 3])
@@ -209,9 +208,8 @@ class Agreement(RuleBasedStateMachine):
     model: ClassVar[type[StorageBackend]]
     memory: ClassVar[type[StorageBackend]]
     file: ClassVar[type[StorageBackend]]
-    postgres: ClassVar[type[StorageBackend]]
     options: ClassVar[dict[str, Any]] = {}
-    server: ClassVar[dict[str, Any] | None] = None  # the options that lead to PostgreSQL
+    servers: ClassVar[Mapping[str, dict[str, Any]]] = {}  # the options that lead to the store of a provider
     steps: ClassVar[int] = 0
 
     def __init__(self) -> None:
@@ -224,12 +222,14 @@ class Agreement(RuleBasedStateMachine):
         self._lives = 0
         kind = type(self)
         self._backends = [kind.model(kind.options), kind.memory(kind.options), self._on_files()]
-        if kind.server:
-            self._backends.append(kind.postgres({**kind.options, **kind.server}))
         for backend in self._backends:
             self._runner.run(backend.connect())
-        if kind.server:
-            self._runner.run(self._backends[-1].clear())
+        for provider, options in kind.servers.items():
+            config = {**kind.options, **options}
+            backend = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
+            self._runner.run(backend.connect())
+            self._runner.run(backend.clear())
+            self._backends.append(backend)
 
     def _on_files(self) -> Any:
         return type(self).file({**self.options, "path": self._base / f"{self._lives}"})
@@ -276,7 +276,7 @@ class VectorAgreement(Agreement):
     """Vector stores."""
 
     calls = VECTOR_CALLS
-    model, memory, file, postgres = DictVectorStore, InMemoryVectorStore, FileVectorStore, PostgresVectorStore
+    model, memory, file = DictVectorStore, InMemoryVectorStore, FileVectorStore
     options: ClassVar[dict[str, Any]] = {"dimension": 2, "metric": "dot"}
 
 
@@ -285,7 +285,6 @@ class GraphAgreement(Agreement):
 
     calls = GRAPH_CALLS
     model, memory, file = DictGraphWithListing, InMemoryKnowledgeGraph, FileKnowledgeGraph
-    postgres = PostgresKnowledgeGraph
 
 
 class CheckpointAgreement(Agreement):
@@ -293,7 +292,6 @@ class CheckpointAgreement(Agreement):
 
     calls = CHECKPOINT_CALLS
     model, memory, file = DictCheckpointStoreWithBulk, InMemoryCheckpointStore, FileCheckpointStore
-    postgres = PostgresCheckpointStore
 
 
 MACHINES = {
@@ -303,13 +301,13 @@ MACHINES = {
 }
 
 
-def run(tally: Tally, steps: int, number: int, server: dict[str, Any] | None = None) -> None:
+def run(tally: Tally, steps: int, number: int, servers: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> None:
     """Hold the providers of each type against each other for about `steps` steps in all.
 
-    `server` are the options that lead to PostgreSQL, where it takes part.
+    `servers` are providers that take part, and the options that lead to a store of each.
     """
     for name, machine in MACHINES.items():
-        machine.steps, machine.server = 0, server
+        machine.steps, machine.servers = 0, servers
         histories = max(1, steps // STEPS // len(MACHINES))
         thorough = settings(
             deadline=None,

@@ -28,7 +28,11 @@ def _postgres(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"dsn": request.getfixturevalue("postgres_url"), "schema": request.getfixturevalue("new_schema")()}
 
 
-ENGINES = {"memory": _memory, "file": _file, "postgres": _postgres}
+def _redis(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {"url": request.getfixturevalue("redis_url"), "prefix": request.getfixturevalue("new_prefix")()}
+
+
+ENGINES = {"memory": _memory, "file": _file, "postgres": _postgres, "redis": _redis}
 
 
 @pytest.fixture(params=ENGINES)

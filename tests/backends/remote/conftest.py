@@ -13,8 +13,14 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> Engine:
-    return ENGINES[request.param]
+def product(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def engine(product: str) -> Engine:
+    return ENGINES[product]
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,26 @@
-"""Many tasks, and two processes, at work on the same PostgreSQL tables."""
+"""Many tasks, and two processes, at work on the same store of a server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from itertools import cycle
+from itertools import count, cycle
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from symphony_registry.backends.factory import StorageBackendFactory
+from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
 from symphony_registry.backends.operations import OPERATIONS
-from symphony_registry.backends.storage import StorageBackend
+from symphony_registry.backends.storage import BackendType, StorageBackend
+from symphony_registry.backends.vector_store import VectorStoreBackend
 from symphony_registry.errors import DimensionError, InvalidValueError
-from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
-from symphony_registry.providers.postgres.knowledge_graph import PostgresKnowledgeGraph
-from symphony_registry.providers.postgres.vector_store import PostgresVectorStore
 from symphony_registry.testing import Harness, sentences
 from symphony_registry.testing.adapters import adapt
 from symphony_registry.testing.promises import NotPromised
 from symphony_registry.testing.report import examine
-from tests.helpers.postgres_cases import KINDS, each_type
+from tests.helpers.engines import Engine
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ TASKS = 20
 
 
 class ByTurns(StorageBackend):
-    """A backend that hands every other call to its twin, which has a pool of its own on the same tables."""
+    """A backend that hands every other call to its twin, which has a pool of its own."""
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
@@ -37,7 +37,7 @@ class ByTurns(StorageBackend):
 
     def __init_subclass__(cls) -> None:
         for name in OPERATIONS[cls.backend_type]:
-            setattr(cls, name, by_turns(getattr(cls, name)))
+            setattr(cls, name, taking_turns(getattr(cls, name)))
 
     async def connect(self) -> None:
         await super().connect()
@@ -50,31 +50,20 @@ class ByTurns(StorageBackend):
         await self.twin.disconnect()
 
 
-def by_turns(operation: Callable[..., Any]) -> Callable[..., Any]:
+def taking_turns(operation: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, *arguments, **options: operation(next(self.turns), *arguments, **options)
 
 
-class VectorStoreByTurns(ByTurns, PostgresVectorStore):
-    pass
-
-
-class KnowledgeGraphByTurns(ByTurns, PostgresKnowledgeGraph):
-    pass
-
-
-class CheckpointStoreByTurns(ByTurns, PostgresCheckpointStore):
-    pass
-
-
-@pytest.mark.parametrize("kind", [VectorStoreByTurns, KnowledgeGraphByTurns, CheckpointStoreByTurns])
 async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with_two_pools(
-    kind: type[ByTurns], tmp_path: Path, postgres_url: str, new_schema: Callable[[], str]
+    kind: type[StorageBackend], engine: Engine, server: Any, tmp_path: Path
 ) -> None:
+    by_turns = type(f"{kind.__name__}ByTurns", (ByTurns, kind), {})
+    numbers = count(1)
     harness: Harness[Any] = Harness(
         kind.backend_type,
-        kind,
+        by_turns,
         tmp_path,
-        options=lambda _: {"dsn": postgres_url, "schema": new_schema()},
+        options=lambda _: engine.options(server, f"{kind.backend_type}_{next(numbers)}"),
     )
     # in the event loop's own sentences nobody else may hold it; and two change everybody's clock
     alone = ("event_loop.", "sequence.clock_changes", "sequence.persisted")
@@ -123,11 +112,6 @@ def in_two_processes(work: Work, kind: type[StorageBackend], options: Mapping[st
         return [each.result() for each in begun]
 
 
-@pytest.fixture
-def options(postgres_url: str, new_schema: Callable[[], str]) -> dict[str, Any]:
-    return {"dsn": postgres_url, "schema": new_schema()}
-
-
 async def write_own_and_shared(backend: Any, number: int) -> None:
     adapter = adapt(backend)
 
@@ -139,7 +123,6 @@ async def write_own_and_shared(backend: Any, number: int) -> None:
     await asyncio.gather(*(task(own) for own in range(TASKS)))
 
 
-@each_type
 async def test_what_two_processes_were_told_is_stored_is_there(kind: Any, options: dict[str, Any]) -> None:
     await asyncio.to_thread(in_two_processes, write_own_and_shared, kind, options)
     async with kind(options) as backend:
@@ -150,7 +133,7 @@ async def test_what_two_processes_were_told_is_stored_is_there(kind: Any, option
         assert await adapter.get("shared") in [{"by": number, "again": [number] * 10} for number in range(2)]
 
 
-async def cross(backend: PostgresVectorStore, number: int) -> None:
+async def cross(backend: VectorStoreBackend, number: int) -> None:
     """Add the same ids in the opposite order, and delete some of them."""
     ids = [f"{item:03}" for item in range(400)][:: 1 if number else -1]
     for turn in range(15):
@@ -159,16 +142,18 @@ async def cross(backend: PostgresVectorStore, number: int) -> None:
     await backend.add_many([(id, [number + 1, 15], {"by": [number + 1, 15]}) for id in ids])
 
 
-async def test_bulk_writes_that_cross_each_other_leave_every_item_whole(options: dict[str, Any]) -> None:
-    await asyncio.to_thread(in_two_processes, cross, PostgresVectorStore, options)
-    async with PostgresVectorStore(options) as store:
+async def test_bulk_writes_that_cross_each_other_leave_every_item_whole(
+    engine: Engine, options: dict[str, Any]
+) -> None:
+    await asyncio.to_thread(in_two_processes, cross, engine.kinds[0], options)
+    async with engine.kinds[0](options) as store:
         items = [item async for item in store.scan()]
     assert [item["metadata"]["by"] for item in items] == [item["vector"] for item in items]
     # the later of the two ends with adding all; of the items, the other deleted none after that
     assert len(items) == 400
 
 
-async def build_or_tear(backend: PostgresKnowledgeGraph, number: int) -> int:
+async def build_or_tear(backend: KnowledgeGraphBackend, number: int) -> int:
     """The first process builds a graph, the other deletes what it finds of it."""
     refused = 0
     ids = [f"{item:02}" for item in range(40)]
@@ -185,17 +170,17 @@ async def build_or_tear(backend: PostgresKnowledgeGraph, number: int) -> int:
 
 
 async def test_a_graph_that_is_built_and_torn_down_at_once_has_no_relation_without_its_ends(
-    options: dict[str, Any],
+    engine: Engine, options: dict[str, Any]
 ) -> None:
-    refused, _ = await asyncio.to_thread(in_two_processes, build_or_tear, PostgresKnowledgeGraph, options)
+    refused, _ = await asyncio.to_thread(in_two_processes, build_or_tear, engine.kinds[1], options)
     assert 0 <= refused <= 5
-    async with PostgresKnowledgeGraph(options) as graph:
+    async with engine.kinds[1](options) as graph:
         entities = {entity["id"] async for entity in graph.scan_entities()}
         async for relation in graph.scan_relations():
             assert {relation["from_id"], relation["to_id"]} <= entities
 
 
-async def add_of_own_dimension(backend: PostgresVectorStore, number: int) -> int:
+async def add_of_own_dimension(backend: VectorStoreBackend, number: int) -> int:
     """Add vectors of this process's dimension; the store is emptied in between."""
     added = 0
     for turn in range(60):
@@ -208,38 +193,39 @@ async def add_of_own_dimension(backend: PostgresVectorStore, number: int) -> int
     return added
 
 
-async def test_the_first_vector_fixes_the_dimension_for_two_processes(options: dict[str, Any]) -> None:
-    added = await asyncio.to_thread(in_two_processes, add_of_own_dimension, PostgresVectorStore, options)
+async def test_the_first_vector_fixes_the_dimension_for_two_processes(engine: Engine, options: dict[str, Any]) -> None:
+    added = await asyncio.to_thread(in_two_processes, add_of_own_dimension, engine.kinds[0], options)
     assert sum(added) >= 60
-    async with PostgresVectorStore(options) as store:
+    async with engine.kinds[0](options) as store:
         sizes = {len(item["vector"]) async for item in store.scan()}
         assert sizes == {await store.dimension()}
 
 
+def product_of(backend: StorageBackend) -> str:
+    return type(backend).__module__.split(".")[-2]
+
+
 async def open_many(backend: Any, number: int) -> list[bool]:
-    """Open five more, each with a pool and tables to make."""
-    more = [
-        kind({**backend.config, "connect_timeout": 20 + turn, "table_prefix": "second_"})
-        for turn in range(5)
-        for kind in KINDS
-    ]
+    """Open five more, each with a pool and a place to make."""
+    more = []
+    for turn in range(5):
+        for backend_type in BackendType:
+            options = {**backend.config, "connect_timeout": 20 + turn}
+            more.append(StorageBackendFactory.build(backend_type, product_of(backend), "second", options))
     await asyncio.gather(*(each.connect() for each in more))
     healthy = await asyncio.gather(*(each.health_check() for each in more))
     await asyncio.gather(*(each.disconnect() for each in more))
     return list(healthy)
 
 
-async def test_ten_openers_that_all_find_no_tables_make_them_once(options: dict[str, Any]) -> None:
-    healthy = await asyncio.to_thread(in_two_processes, open_many, PostgresCheckpointStore, options)
+async def test_ten_openers_that_all_find_nothing_there_make_it_once(engine: Engine, options: dict[str, Any]) -> None:
+    healthy = await asyncio.to_thread(in_two_processes, open_many, engine.kinds[2], options)
     assert [all(each) for each in healthy] == [True, True]
     assert [len(each) for each in healthy] == [15, 15]
 
 
-async def test_what_is_saved_last_is_the_newest_however_many_save_it(
-    postgres_url: str, new_schema: Callable[[], str]
-) -> None:
-    options = {"dsn": postgres_url, "schema": new_schema(), "pool_max_size": 16}
-    async with PostgresCheckpointStore(options) as store:
+async def test_what_is_saved_last_is_the_newest_however_many_save_it(engine: Engine, options: dict[str, Any]) -> None:
+    async with engine.kinds[2]({**options, "pool_max_size": 16}) as store:
 
         async def saved_after_another() -> None:
             await store.save_checkpoint("other", {})
