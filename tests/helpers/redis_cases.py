@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
+from symphony_registry.providers.redis.knowledge_graph import RedisKnowledgeGraph
 
-KINDS = [RedisCheckpointStore]
+KINDS = [RedisCheckpointStore, RedisKnowledgeGraph]
 each_type = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.backend_type))
 
 
