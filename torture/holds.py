@@ -155,6 +155,7 @@ async def _vector_steps(store: Any, size: int, dimension: int, *, equal: bool) -
     yield "add_many over half", lambda: store.add_many(items[: size // 2 + 1])
     yield "search after that", _each(lambda n: store.search(rows[n]), 5)
     yield "get_many", lambda: store.get_many(ids)
+    yield "get_many, no vectors", lambda: store.get_many(ids, include_vectors=False)
     yield "get", _each(lambda n: store.get(ids[n]), 300)
     yield "find", store.find
     yield "find, filter", lambda: store.find(metadata_filter={"word": {"$gt": "w1"}}, include_vectors=False)

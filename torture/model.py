@@ -110,7 +110,7 @@ VECTOR_CALLS = st.one_of(
     call("add", some_ids, some_vectors, some_objects),
     call("add_many", st.lists(st.tuples(some_ids, some_vectors, some_objects), max_size=3)),
     call("get", some_ids),
-    call("get_many", st.lists(ids, max_size=3)),
+    call("get_many", st.lists(ids, max_size=3), include_vectors=st.booleans()),
     call("delete", some_ids),
     call("delete_many", st.lists(some_ids, max_size=3)),
     call("delete_many", metadata_filter=some_filters, **ranges),

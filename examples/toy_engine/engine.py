@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import orjson
@@ -32,7 +32,7 @@ from symphony_registry.backends.remote.driver import Driver
 from symphony_registry.backends.remote.resource import RemoteResource
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import Direction, JSONObject
-from symphony_registry.backends.vector_store.base import FoundVector, VectorItem, VectorOptions
+from symphony_registry.backends.vector_store.base import FoundVector, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError, VersionConflictError
@@ -153,8 +153,8 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
         except RefusedError as refusal:
             raise DimensionError(refusal.args[0], dimension) from None
 
-    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        return await _made(_item, await self._ask("get_many", "read", ids))
+    async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
+        return await _made(partial(_item, include_vectors), await self._ask("get_many", "read", ids))
 
     async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
         low, includes_low = selection.ids.low()
@@ -163,10 +163,8 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
         rows = await self._ask("find", "within", start, selection.ids.high(), limit, page.reverse)
 
         def found() -> list[FoundVector]:
-            matching = [_item(*row) for row in rows if selection.condition.matches(row[2])][: page.limit]
-            if include_vectors:
-                return cast("list[FoundVector]", matching)
-            return [{"id": item["id"], "metadata": item["metadata"]} for item in matching]
+            matching = [row for row in rows if selection.condition.matches(row[2])][: page.limit]
+            return [_item(include_vectors, *row) for row in matching]
 
         return await here_or_in_thread(found, len(rows) * ITEM)
 
@@ -283,8 +281,10 @@ async def _made(make: Callable[..., T], rows: list[Any]) -> list[T]:
     return await here_or_in_thread(lambda: [row and make(*row) for row in rows], len(rows) * ITEM)
 
 
-def _item(id: str, vector: list[float], metadata: JSONObject) -> VectorItem:
-    return {"id": id, "vector": np.array(vector, np.float32).tolist(), "metadata": metadata}
+def _item(include_vectors: bool, id: str, vector: list[float], metadata: JSONObject) -> FoundVector:
+    if include_vectors:
+        return {"id": id, "vector": np.array(vector, np.float32).tolist(), "metadata": metadata}
+    return {"id": id, "metadata": metadata}
 
 
 def _entity(id: str, kind: str, properties: JSONObject) -> Entity:

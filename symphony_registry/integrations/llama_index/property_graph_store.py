@@ -65,9 +65,9 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
         if self._vectors is not None:
             entities = [node for node in nodes if isinstance(node, EntityNode)]
             there = await self._vectors.client.get_many([node.id for node in entities if node.embedding is None])
-            kept = {item["id"]: item["vector"] for item in there if item is not None}  # filters ask of new properties
+            kept = {item["id"]: item.get("vector") for item in there if item is not None}
             embedded = [(node, kept.get(node.id) if node.embedding is None else node.embedding) for node in entities]
-            await self._vectors.async_add(
+            await self._vectors.async_add(  # those with a vector that was there too: filters ask of new properties
                 [
                     TextNode(id_=node.id, text=str(node), metadata=node.properties, embedding=embedding)
                     for node, embedding in embedded
