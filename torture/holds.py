@@ -183,6 +183,7 @@ async def _graph_steps(graph: Any, size: int) -> AsyncIterator[tuple[str, Work]]
     yield "neighbors of a hub", lambda: graph.neighbors("e0", depth=2)
     yield "shortest_path", lambda: graph.shortest_path("e1", "e2")
     yield "get_relations of a hub", lambda: graph.get_relations("e0")
+    yield "a page of them", lambda: graph.get_relations("e0", after=("e0", "e5", "HUB"), limit=20)
     yield "find_entities", lambda: graph.find_entities("T", {"n": {"$gt": size - 5}})
     yield "find_entities, all", lambda: graph.find_entities(None, None, None)
     yield "find_entities by a prefix", lambda: graph.find_entities(None, None, None, prefix="e1", reverse=True)

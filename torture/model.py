@@ -85,6 +85,7 @@ some_vectors = st.one_of(vectors, vectors, vectors, st.sampled_from([[1], [1, fl
 kinds = st.sampled_from(["P", "Q"])
 some_kinds = st.one_of(kinds, kinds, kinds, st.sampled_from(["", None]))
 directions = st.sampled_from(["outgoing", "incoming", "both", "both", "up"])
+some_keys = st.tuples(ids | st.just(""), some_ids, some_kinds) | st.sampled_from(["abP", ("a", "b")])
 
 # A prefix of some ids, or a bound between them.
 bounds = st.sampled_from(["", "A", "a", "e", "é", "\ud7ff", "\uffff", "\U00010000", "\U0010ffff", "\0", 3])
@@ -131,7 +132,7 @@ GRAPH_CALLS = st.one_of(
     call("delete_entities", st.none() | st.lists(some_ids, max_size=3), **entities),
     call("add_relation", ids, ids, some_kinds, some_objects),
     call("add_relations", st.lists(st.tuples(ids, ids, kinds, objects), max_size=5)),
-    call("get_relations", some_ids, some_kinds, directions),
+    call("get_relations", some_ids, some_kinds, directions, after=st.none() | some_keys, limit=some_limits),
     call("delete_relation", ids, ids, some_kinds),
     call("query", some_ids, st.lists(kinds, max_size=3), limits),
     call("find_entities", some_kinds, some_filters, some_limits, **in_range, reverse=st.booleans()),

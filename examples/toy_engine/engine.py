@@ -22,7 +22,7 @@ from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.guarantees import Guarantees
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen
@@ -208,9 +208,17 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     async def _delete_entities(self, ids: list[str]) -> int:
         return int(await self._ask("delete_entities", "delete", ids))
 
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
         rows = await self._ask("get_relations", "links", entity_id, direction, relation_type)
-        return await _made(_relation, rows)
+        following = rows if after is None else [row for row in rows if row[0] > "\0".join(after)]
+        return await _made(_relation, following[:limit])
 
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
         return bool(await self._ask("delete_relation", "delete", [f"{from_id}\0{to_id}\0{relation_type}"]))

@@ -30,6 +30,7 @@ from symphony_registry.errors import UnsupportedOperationError
 
 EntityInput: TypeAlias = "tuple[str, str, JSONObject | None]"
 RelationInput: TypeAlias = "tuple[str, str, str, JSONObject | None]"
+RelationKey: TypeAlias = tuple[str, str, str]
 
 
 class Entity(TypedDict):
@@ -92,11 +93,19 @@ class KnowledgeGraphBackend(StorageBackend):
 
     @abstractmethod
     async def get_relations(
-        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "outgoing",
+        *,
+        after: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Relation]:
         """Return the entity's relations by (from, to, type); none for an unknown entity.
 
         With the direction "both", a relation of an entity to itself appears once.
+        Wanted are `limit` of those that follow `after`, which is such a (from, to,
+        type) and need not be there; all without either.
         """
 
     @abstractmethod

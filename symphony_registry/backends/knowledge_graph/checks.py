@@ -1,9 +1,12 @@
 """Checking the arguments of a knowledge graph's operations."""
 
+import reprlib
 from typing import Any
 
-from symphony_registry.backends.values import JSONObject, check_id, check_items, checked_object
+from symphony_registry.backends.values import JSONObject, check_bound, check_id, check_items, checked_object
 from symphony_registry.errors import InvalidTypeError, InvalidValueError
+
+_KEY = ("from", "to", "type")
 
 
 def check_path(path: object, what: str = "relation_path") -> list[str]:
@@ -21,6 +24,16 @@ def check_types(value: object) -> list[str] | None:
 def check_optional_id(value: object, what: str) -> str | None:
     """Return `value` if it is `None` or an id."""
     return None if value is None else check_id(value, what)
+
+
+def check_after(value: object) -> tuple[str, str, str] | None:
+    """Return the (from, to, type) that the wanted relations follow, whose parts may be empty, else raise."""
+    if value is None:
+        return None
+    if not isinstance(value, tuple | list) or len(value) != len(_KEY):
+        raise InvalidValueError(f"The argument after must be ({', '.join(_KEY)}), not {reprlib.repr(value)}.")
+    from_id, to_id, kind = (check_bound(part, f"{name} of after") for name, part in zip(_KEY, value, strict=True))
+    return from_id, to_id, kind
 
 
 def check_entity(id: Any, kind: Any, properties: Any) -> tuple[str, str, JSONObject]:
@@ -41,7 +54,7 @@ def check_relation(from_id: Any, to_id: Any, kind: Any, properties: Any) -> tupl
 
 def check_relations(items: list[object]) -> list[tuple[str, str, str, JSONObject]]:
     """Return the items of `add_relations`, checked and copied, else raise."""
-    return check_items(items, ("from", "to", "type", "properties"), check_relation)
+    return check_items(items, (*_KEY, "properties"), check_relation)
 
 
 def missing_end(relation: tuple[str, str, str, JSONObject], end: str) -> InvalidValueError:

@@ -11,6 +11,7 @@ from symphony_registry.backends.concurrency import Turns, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.knowledge_graph.base import Entity, EntityInput, Relation, RelationInput, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import (
+    check_after,
     check_entities,
     check_entity,
     check_optional_id,
@@ -121,11 +122,19 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
 
     @override
     async def get_relations(
-        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "outgoing",
+        *,
+        after: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Relation]:
         check_id(entity_id, "entity_id")
         check_optional_id(relation_type, "relation_type")
-        return await self._get_relations(entity_id, relation_type, check_direction(direction))
+        check_direction(direction)
+        page = check_page(limit, reverse=False)
+        return await self._get_relations(entity_id, relation_type, direction, check_after(after), page.limit)
 
     @override
     async def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:

@@ -10,7 +10,13 @@ from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.filters import comparisons
-from symphony_registry.backends.knowledge_graph.base import Entity, KnowledgeGraphBackend, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import (
+    Entity,
+    KnowledgeGraphBackend,
+    Relation,
+    RelationKey,
+    Subgraph,
+)
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.selection import EVERYTHING, Page, Selection
 from symphony_registry.backends.values import MAX_LIMIT, Direction, JSONObject
@@ -55,8 +61,15 @@ class KnowledgeGraphHooks(Engine, KnowledgeGraphBackend):
         """Delete the entities and the relations that touch them, all or none; return how many were there."""
 
     @abstractmethod
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
-        """Return the entity's relations by (from, to, type)."""
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
+        """Return so many of the entity's relations that follow `after`, by (from, to, type)."""
 
     @abstractmethod
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
@@ -97,7 +110,7 @@ class KnowledgeGraphHooks(Engine, KnowledgeGraphBackend):
         async with aclosing(self._entity_batches(EVERYTHING, size)) as batches:
             async for entities in batches:
                 for entity in entities:
-                    yield await self._get_relations(entity["id"], None, "outgoing")
+                    yield await self._get_relations(entity["id"], None, "outgoing", None, None)
 
     # ... or to the spine, which reads all that is selected, in the largest batches that the engine gives.
 

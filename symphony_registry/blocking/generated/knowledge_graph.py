@@ -40,10 +40,16 @@ class BlockingKnowledgeGraph(BlockingBackend[KnowledgeGraphBackend]):
         self._call(self._target.add_relation, from_entity_id, to_entity_id, relation_type, properties)
 
     def get_relations(
-        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "outgoing",
+        *,
+        after: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Relation]:
         """Return the entity's relations by (from, to, type); none for an unknown entity."""
-        return self._call(self._target.get_relations, entity_id, relation_type, direction)
+        return self._call(self._target.get_relations, entity_id, relation_type, direction, after=after, limit=limit)
 
     def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:
         """Delete the relation and say whether it was there."""

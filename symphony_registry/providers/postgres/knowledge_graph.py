@@ -10,7 +10,7 @@ from typing_extensions import override
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.engine import pages
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
@@ -127,12 +127,25 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.execute("delete_entities", DELETE_ENTITIES, *arguments, where=where)
 
     @override
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
-        arguments = [entity_id] if relation_type is None else [entity_id, relation_type]
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
+        arguments: list[Any] = [entity_id, limit]
+        where = SIDES[direction]
+        if relation_type is not None:
+            arguments.append(relation_type)
+            where += " AND type = $3"
+        if after is not None:
+            number = len(arguments) + 1
+            arguments += after
+            where += f" AND (from_id, to_id, type) > (${number}, ${number + 1}, ${number + 2})"
         records = await self._data.fetch(
-            f"{RELATION} WHERE {SIDES[direction]}{{of_type}} ORDER BY from_id, to_id, type",
-            *arguments,
-            of_type="" if relation_type is None else " AND type = $2",
+            f"{RELATION} WHERE {{where}} ORDER BY from_id, to_id, type LIMIT $2", *arguments, where=where
         )
         return await _relations(records)
 

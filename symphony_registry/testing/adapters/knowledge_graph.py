@@ -148,6 +148,7 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
 
         return self.promised(
             {
+                "get_relations": lambda: store.get_relations("a", limit=limit),
                 "query": lambda: store.query("a", ["R"], limit),
                 "find_entities": lambda: store.find_entities(limit=limit),
                 "find_entities from the last": lambda: store.find_entities(limit=limit, reverse=True),

@@ -74,11 +74,41 @@ class LosesUpdates(InMemoryKnowledgeGraph):
 class SelfRelationTwice(InMemoryKnowledgeGraph):
     """Gives a relation of an entity to itself once for each direction."""
 
-    async def get_relations(self, entity_id, relation_type=None, direction="outgoing"):
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing", **page):
         if direction == "both":
-            outgoing = await super().get_relations(entity_id, relation_type, "outgoing")
-            return outgoing + await super().get_relations(entity_id, relation_type, "incoming")
-        return await super().get_relations(entity_id, relation_type, direction)
+            outgoing = await super().get_relations(entity_id, relation_type, "outgoing", **page)
+            return outgoing + await super().get_relations(entity_id, relation_type, "incoming", **page)
+        return await super().get_relations(entity_id, relation_type, direction, **page)
+
+
+@fault("relations.pages")
+class RepeatsTheLast(InMemoryKnowledgeGraph):
+    """Begins with the relation that the wanted ones follow."""
+
+    async def _get_relations(self, entity_id, relation_type, direction, after, limit):
+        found = await super()._get_relations(entity_id, relation_type, direction, None, None)
+        keys = [(each["from_id"], each["to_id"], each["type"]) for each in found]
+        return [each for each, key in zip(found, keys, strict=True) if after is None or key >= after][:limit]
+
+
+@fault("relations.pages")
+class LimitsEachSide(InMemoryKnowledgeGraph):
+    """Cuts at the limit before it puts both directions in order."""
+
+    async def _get_relations(self, entity_id, relation_type, direction, after, limit):
+        if direction != "both":
+            return await super()._get_relations(entity_id, relation_type, direction, after, limit)
+        outgoing = await super()._get_relations(entity_id, relation_type, "outgoing", after, limit)
+        incoming = await super()._get_relations(entity_id, relation_type, "incoming", after, limit)
+        return (outgoing + [each for each in incoming if each not in outgoing])[:limit]
+
+
+@fault("relations.after_refused")
+class FollowsAnything(InMemoryKnowledgeGraph):
+    """Takes what is no relation for one to follow, and begins at the beginning."""
+
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing", *, after=None, limit=None):
+        return await super().get_relations(entity_id, relation_type, direction, after=after or None, limit=limit)
 
 
 @fault("relations")

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.cost import ITEM, LONG, SMALL
 from symphony_registry.backends.filters import ANYTHING, comparisons
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
@@ -131,9 +131,18 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.write(lambda: deletion(self._data.state.ids(selection)), cost)
 
     @override
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
         cost = self._data.state.degree(entity_id) * SMALL
-        return await self._data.read(lambda: self._data.state.relations(entity_id, relation_type, direction), cost)
+        return await self._data.read(
+            lambda: self._data.state.relations(entity_id, relation_type, direction, after, limit), cost
+        )
 
     @override
     async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
