@@ -195,6 +195,8 @@ async def _graph_steps(graph: Any, size: int) -> AsyncIterator[tuple[str, Work]]
     yield "update_entity", _each(lambda n: graph.update_entity(f"e{n}", {"z": n}), 100)
     yield "scan_entities", _through(graph.scan_entities)
     yield "scan_relations", _through(graph.scan_relations)
+    yield "delete_relations", lambda: graph.delete_relations([each[:3] for each in relations[: size // 10]])
+    yield "delete_relations of a type", lambda: graph.delete_relations(relation_types=["R"])
     yield "delete_entity of a hub", lambda: graph.delete_entity("e0")
     yield "delete_entity", _each(lambda n: graph.delete_entity(f"e{n + 1}"), 100)
     yield "delete_entities", lambda: graph.delete_entities([f"e{n}" for n in range(0, size, 10)])

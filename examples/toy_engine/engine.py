@@ -22,10 +22,10 @@ from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.guarantees import Guarantees
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, relation_key
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
-from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen, of_types
 from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver
@@ -220,8 +220,8 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
         following = rows if after is None else [row for row in rows if row[0] > "\0".join(after)]
         return await _made(_relation, following[:limit])
 
-    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        return bool(await self._ask("delete_relation", "delete", [f"{from_id}\0{to_id}\0{relation_type}"]))
+    async def _delete_relations(self, keys: list[RelationKey]) -> int:
+        return int(await self._ask("delete_relations", "delete", ["\0".join(key) for key in keys]))
 
     def _entity_batches(self, selection: Selection, size: int) -> AsyncGenerator[list[Entity], None]:
         async def read(after: str, size: int) -> list[Entity]:
@@ -229,11 +229,11 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
 
         return chosen(pages(read, "", lambda entity: entity["id"], size), selection)
 
-    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
+    def _relation_batches(self, size: int, relation_types: list[str] | None) -> AsyncGenerator[list[Relation], None]:
         async def read(after: str, size: int) -> list[Relation]:
             return await _made(_relation, await self._ask("scan_relations", "page", after, size, 3))
 
-        return pages(read, "", lambda each: f"{each['from_id']}\0{each['to_id']}\0{each['type']}", size)
+        return of_types(pages(read, "", lambda each: "\0".join(relation_key(each)), size), relation_types)
 
 
 class ToyCheckpointStore(OnToy, CheckpointStoreEngine):

@@ -193,6 +193,16 @@ class PropertyGraph:
         start, end = self._ids.numbers.get(from_id), self._ids.numbers.get(to_id)
         return start is not None and end is not None and self._relations.contains(start, end, kind)
 
+    def keys(self, kinds: Iterable[str]) -> list[RelationKey]:
+        """Return the relations of some types, as (from, to, type)."""
+        chosen = self._relations.chosen(kinds) or []
+        return [
+            row[:3]
+            for id, number in self.entities.items()
+            for kind in chosen
+            for row in self._leaving(id, number, kind)
+        ]
+
     def relations(
         self,
         id: str,
