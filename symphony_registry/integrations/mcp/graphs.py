@@ -99,9 +99,9 @@ class GraphTools:
     ) -> Answer:
         """Get the relations from and to an entity, by (from_id, to_id, type)."""
         opened = await self._opened(store)
-        found = await opened.get_relations(id, relation_type or None, direction)
-        later = [each for each in found if after is None or _key(each) > after]
-        answer = self._limits.answer(later, limit, lambda shown: {"after": _key(shown[-1])})
+        most = self._limits.to_read(limit)
+        found = await opened.get_relations(id, relation_type or None, direction, after=after, limit=most)
+        answer = self._limits.answer(found, limit, lambda shown: {"after": _key(shown[-1])})
         return answer if found else await _with_missing(answer, opened, [id])
 
     async def follow_relations(
