@@ -12,10 +12,10 @@ from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES, SMALL
 from symphony_registry.backends.engine import pages
 from symphony_registry.backends.filters import ANYTHING, Condition, comparisons
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
-from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen, of_types
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.selection import Page, Range, Selection
@@ -112,13 +112,25 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
         return count
 
     @override
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
         types = _types(None if relation_type is None else [relation_type])
-        return await _relations(*await self._data.ask("relations", entity_id, direction, *types))
+        place = (limit or 0, *(after or ("", "", "")))
+        return await _relations(*await self._data.ask("relations", entity_id, direction, *place, *types))
 
     @override
-    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        return bool(await self._data.change("delete_relation", "delete_relation", from_id, relation_type, to_id))
+    async def _delete_relations(self, keys: list[RelationKey]) -> int:
+        parts: list[list[Argument]] = [
+            [value for from_id, to_id, kind in part for value in (from_id, kind, to_id)]
+            for part in _PART.split(keys, lambda _: 0)
+        ]
+        return int(await self._data.change_parts("delete_relations", "delete_relations", Parts.of(parts)))
 
     @override
     async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
@@ -188,11 +200,11 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
         return chosen(pages(read, None, lambda entity: entity["id"], size), selection)
 
     @override
-    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
+    def _relation_batches(self, size: int, relation_types: list[str] | None) -> AsyncGenerator[list[Relation], None]:
         async def read(after: str, size: int) -> list[Relation]:
             return await _relations(*await self._data.ask("relations_after", after, size))
 
-        return pages(read, "", lambda relation: relation["from_id"], size)
+        return of_types(pages(read, "", lambda relation: relation["from_id"], size), relation_types)
 
 
 def _place(selection: Selection) -> tuple[str, str, str]:

@@ -19,10 +19,11 @@ local function each_part(command, key, values)
   return replies
 end
 
--- Whether one text comes before another by bytes, which is by code points; where `<` does that, nothing.
-local is_before
-if 'a' < 'B' then -- the server's collation is not that of C
-  is_before = function(one, other)
+-- Whether one text comes before another by bytes, which is by code points.
+local function before(one, other) return one < other end
+local is_native = 'a' > 'B' -- the server's collation is that of C
+if not is_native then
+  before = function(one, other)
     for i = 1, math.min(#one, #other) do
       local here, there = one:byte(i), other:byte(i)
       if here ~= there then return here < there end
@@ -32,7 +33,7 @@ if 'a' < 'B' then -- the server's collation is not that of C
 end
 
 local function sorted(ids)
-  table.sort(ids, is_before)
+  table.sort(ids, not is_native and before or nil)
   return ids
 end
 

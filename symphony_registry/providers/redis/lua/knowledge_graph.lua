@@ -85,7 +85,16 @@ local function delete_relation(from, type, to)
   return 1
 end
 
-function operations.delete_relation() return delete_relation(ARGV[2], ARGV[3], ARGV[4]) end
+-- ARGV: from, type and to each; returns how many were there.
+function operations.delete_relations()
+  local count = 0
+  with_arguments(3, function(arguments, first)
+    for i = first, #arguments, 3 do
+      count = count + delete_relation(arguments[i], arguments[i + 1], arguments[i + 2])
+    end
+  end)
+  return count
+end
 
 -- Deletes an entity and the relations that touch it; returns whether it was there.
 local function delete_entity(id)
@@ -167,18 +176,47 @@ local function types_from(first)
   return types
 end
 
--- ARGV: id, direction, types.
+-- Returns the types of an entity's relations on a side, by leaping from one to the next.
+local function types_on(side, id)
+  local types, low = {}, '[' .. id .. '\0'
+  while true do
+    local member = call('ZRANGE', side, low, '(' .. id .. '\1', 'BYLEX', 'LIMIT', 0, 1)[1]
+    if not member then return types end
+    types[#types + 1] = member:sub(#id + 2, member:find('\0', #id + 2, true) - 1)
+    low = '[' .. joined(id, types[#types]) .. '\1'
+  end
+end
+
+-- Returns an entity's relations by (from, to, type), where there is a limit, from behind one; of each type and side no
+-- more than the limit are read. ARGV: id, direction, limit (0: all), from, to and type of the one, types.
 function operations.relations()
-  local id, direction, keys = ARGV[2], ARGV[3], {}
-  if direction ~= 'incoming' then
-    each_relation(OUT, id, types_from(4), function(to, type) keys[#keys + 1] = joined(id, type, to) end)
+  local id, direction, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
+  local after, types = joined(ARGV[5], ARGV[6], ARGV[7]), types_from(8)
+  local ordered, keys = {}, {}
+  local function collect(side, least, key_of)
+    for _, type in ipairs(types or types_on(side, id)) do
+      local start = joined(id, type, '')
+      local bounds = {side, '[' .. start .. least, '(' .. joined(id, type) .. '\1', 'BYLEX'}
+      if limit > 0 then append(bounds, {'LIMIT', 0, limit + 1}) end -- the first may be the one
+      for _, member in ipairs(call('ZRANGE', unpack(bounds))) do
+        local from, to = key_of(member:sub(#start + 1))
+        local place = joined(from, to, type)
+        if before(after, place) and not keys[place] then
+          ordered[#ordered + 1] = place
+          keys[place] = joined(from, type, to)
+        end
+      end
+    end
+  end
+  if direction ~= 'incoming' and not before(id, ARGV[5]) then
+    collect(OUT, ARGV[5] == id and ARGV[6] or '', function(other) return id, other end)
   end
   if direction ~= 'outgoing' then
-    each_relation(IN, id, types_from(4), function(from, type)
-      if direction == 'incoming' or from ~= id then keys[#keys + 1] = joined(from, type, id) end
-    end)
+    collect(IN, ARGV[5], function(other) return other, id end)
   end
-  return relations(keys)
+  if limit > 0 then ordered = first_of(sorted(ordered), limit) end
+  for i, place in ipairs(ordered) do ordered[i] = keys[place] end
+  return relations(ordered)
 end
 
 -- Returns the relations of the entities after one, which are complete: at least so many, unless it is the end.
