@@ -7,11 +7,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
-from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, InMemoryCheckpointStore
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.errors import (
-    BackendUnavailableError,
     InvalidTypeError,
     InvalidValueError,
     NotFoundError,
@@ -121,40 +119,6 @@ async def test_writes_whose_checkpoint_was_deleted_before_them_go_with_the_next_
         await saver.aput_writes(config, [("channel", 1)], "task")
     await saver.aprune(["one"])
     assert await checkpoint_store.count() == before + 3
-
-
-class ConflictingStore(InMemoryCheckpointStore):
-    """A store in which something else is saved under an id before it is replaced, and that can fail there."""
-
-    fails = False
-
-    @override
-    async def save_checkpoint(self, checkpoint_id: str, *given: Any, **options: Any) -> int:
-        if self.fails:
-            raise BackendUnavailableError("The store is gone.")
-        await super().save_checkpoint(checkpoint_id, *given, payload=options["payload"])
-        return await super().save_checkpoint(checkpoint_id, *given, **options)
-
-
-async def test_two_processes_may_prune_one_thread_at_once() -> None:
-    async with ConflictingStore() as store:
-        saver = RegistrySaver(store)
-        *_, last = await steps(saver, "one", 3)
-        await saver.aprune(["one"])
-        assert [each.config for each in await history(saver, at("one"))] == [last]
-
-
-async def test_a_pruning_that_is_cut_short_leaves_no_history_without_its_latest_and_is_finished_by_the_next() -> None:
-    async with ConflictingStore() as store:
-        saver = RegistrySaver(store)
-        *_, last = await steps(saver, "one", 3)
-        store.fails = True
-        with pytest.raises(BackendUnavailableError):
-            await saver.aprune(["one"])
-        assert [each.config for each in await history(saver, at("one"))] == [last]
-        store.fails = False
-        await saver.aprune(["one"])
-        assert (await latest(saver, at("one"))).parent_config is None
 
 
 async def test_only_the_threads_that_are_named_are_pruned(saver: RegistrySaver) -> None:
