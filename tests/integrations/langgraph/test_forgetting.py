@@ -191,6 +191,23 @@ async def test_the_history_of_a_checkpoint_that_is_its_own_ancestor_ends(saver: 
     assert history == {"other": {"writes": []}}
 
 
+async def test_the_history_of_a_channel_is_not_given_without_what_was_deleted_while_a_run_went_on(
+    saver: RegistrySaver,
+) -> None:
+    first = await step(saver, at("one"), {"log": ["seed"]})
+    read = await latest(saver, first)
+    await saver.adelete_thread("one")
+    late: Any = {**read.checkpoint, "id": str(uuid6()), "channel_values": {}}
+    second = await saver.aput(first, late, read.metadata, {})
+    await saver.aput_writes(second, [("log", "more"), ("other", "new")], "task")
+    later: Any = {**late, "id": str(uuid6())}
+    third = await saver.aput(second, later, read.metadata, {})
+    with pytest.raises(NotFoundError, match=r"thread 'one' .* lacks its parent.* channels \['log'\]"):
+        await saver.aget_delta_channel_history(config=third, channels=["log", "other"])
+    history = await saver.aget_delta_channel_history(config=third, channels=["other"])
+    assert history == {"other": {"writes": [("task", "other", "new")]}}
+
+
 async def test_a_thread_that_is_made_of_its_changes_is_not_pruned(saver: RegistrySaver) -> None:
     await with_deltas(saver)
     before = await history(saver, at("one"))
