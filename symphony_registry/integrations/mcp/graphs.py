@@ -33,6 +33,8 @@ _Type = Annotated[Bound, Field(description="Only entities of this type.")]
 _Types = Annotated[list[Id] | None, Field(description="Only along relations of these types.")]
 _Properties = Annotated[dict[str, Any] | None, Field(description="A JSON object.")]
 
+_LONGEST_PATH = 100  # steps; in a graph with a circle, any number could be taken
+
 
 class GraphTools:
     """What a model does with knowledge graphs."""
@@ -107,7 +109,9 @@ class GraphTools:
     async def follow_relations(
         self,
         id: Id,
-        relation_types: Annotated[list[Id], Field(description="The path: the type of each step in turn.")],
+        relation_types: Annotated[
+            list[Id], Field(max_length=_LONGEST_PATH, description="The path: the type of each step in turn.")
+        ],
         store: Store = "default",
         limit: Limit = 20,
         skip: Skip = 0,
