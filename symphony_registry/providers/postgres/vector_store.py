@@ -200,6 +200,11 @@ class PostgresVectorStore(VectorStoreEngine):
         found: list[list[SearchResult]] = []
         for vector in queries:
             await turns.give()
+            if vector.size > LARGEST:  # of which no statement can be made
+                if (dimension := await self._dimension()) is not None:
+                    raise DimensionError(dimension, vector.size, "query vector")
+                found.append([])
+                continue
             query = Query(vector, self._options.metric)
             records, ranking = await self._ranked(query, limit, condition, min_similarity)
             results = partial(ranking.results, limit, min_similarity, include_vectors=include_vectors)
