@@ -93,7 +93,7 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
     @override
     async def _delete_entities(self, ids: list[str]) -> int:
         parts = Parts.of([list[Argument](part) for part in _PART.split(ids, len)])
-        return int(await self._data.change_parts("delete_entities", "delete_entities", parts)) if ids else 0
+        return int(await self._data.change_parts("delete_entities", "delete_entities", parts))
 
     @override
     async def _delete_selected(self, selection: Selection) -> int:

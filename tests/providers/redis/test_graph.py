@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.redis.knowledge_graph import RedisKnowledgeGraph
 from tests.helpers.redis_server import Server, running_server
@@ -91,8 +92,8 @@ class Meanwhile(RedisKnowledgeGraph):
     changes: list[tuple[str, dict[str, Any]]]
 
     @override
-    async def _matching(self, *arguments: Any) -> Any:
-        found = await super()._matching(*arguments)
+    async def _matching(self, selection: Selection, page: Page) -> Any:
+        found = await super()._matching(selection, page)
         if self.changes:
             await self.update_entity(*self.changes.pop())
         return found
