@@ -24,7 +24,7 @@ from symphony_registry.backends.vector_store.scoring import Query, lengths_of, o
 from symphony_registry.errors import DimensionError, InvalidValueError
 from symphony_registry.providers.redis.connections import Argument
 from symphony_registry.providers.redis.keyspace import GUARANTEES, bounds, check_size, promised
-from symphony_registry.providers.redis.terms import OUTLIER, term_query, terms
+from symphony_registry.providers.redis.terms import term_query, terms
 from symphony_registry.providers.redis.vector_options import LARGEST, RedisVectorOptions
 from symphony_registry.providers.redis.vectors import Found, VectorKeyspace
 
@@ -208,10 +208,10 @@ async def _items(rows: list[_Row]) -> list[FoundVector]:
     """Return what rows of an id, metadata and perhaps a vector mean."""
 
     def item(id: str, metadata: bytes, *vectors: bytes | None) -> FoundVector:
-        found: FoundVector = {"id": id, "metadata": orjson.loads(metadata)}
-        if vectors:
-            found["vector"] = np.frombuffer(vectors[0] or vectors[1] or b"", "<f4").tolist()
-        return found
+        if not vectors:
+            return {"id": id, "metadata": orjson.loads(metadata)}
+        vector = np.frombuffer(vectors[0] or vectors[1] or b"", "<f4").tolist()
+        return {"id": id, "vector": vector, "metadata": orjson.loads(metadata)}
 
     size = sum(map(len, filter(None, rows[0][2:]))) if rows else 0
     return await here_or_in_thread(lambda: [item(*row) for row in rows], len(rows) * (ITEM + size / VECTOR_BYTES))
@@ -239,7 +239,5 @@ def _values(block: Block) -> list[Argument]:
     for id, vector, length, outlier, metadata in zip(
         ids, vectors.astype("<f4"), lengths.tolist(), outliers(lengths).tolist(), documents, strict=True
     ):
-        text, found = _described(metadata)
-        values += [id, "r" if outlier else "v", vector.tobytes(), length, text]
-        values.append(f"{found},{OUTLIER}" if outlier else found)
+        values += [id, "r" if outlier else "v", vector.tobytes(), length, *_described(metadata)]
     return values

@@ -96,6 +96,11 @@ function operations.index()
   return false
 end
 
+-- Stores metadata, their terms and perhaps a vector, of which there is an r where `is_outlier`.
+local function describe(id, is_outlier, metadata, terms, ...)
+  call('HSET', ITEM .. id, 'm', metadata, 't', is_outlier and terms .. ',outlier' or terms, ...)
+end
+
 -- Stores items; returns the dimension and theirs where that is another.
 function operations.put()
   local dimension = call('HGET', LAYOUT, 'dimension')
@@ -125,7 +130,7 @@ function operations.put()
         call('HSET', LAYOUT, 'longest', arguments[i + 3])
       end
       call('ZADD', IDS, 0, id)
-      call('HSET', ITEM .. id, field, arguments[i + 2], 'm', arguments[i + 4], 't', arguments[i + 5])
+      describe(id, field == 'r', arguments[i + 4], arguments[i + 5], field, arguments[i + 2])
       if old[id] then call('HDEL', ITEM .. id, field == 'v' and 'r' or 'v') end
     end
   end)
@@ -152,8 +157,9 @@ function operations.dimension() return call('HGET', LAYOUT, 'dimension') end
 
 -- Changes metadata where they are what was seen; returns whether. ARGV: id, those seen, the new ones, their terms.
 function operations.update()
-  if stored(ARGV[2])[1] ~= ARGV[3] then return 0 end
-  call('HSET', ITEM .. ARGV[2], 'm', ARGV[4], 't', ARGV[5])
+  local seen, outlier = unpack(stored(ARGV[2], 'r'))
+  if seen ~= ARGV[3] then return 0 end
+  describe(ARGV[2], outlier, ARGV[4], ARGV[5])
   return 1
 end
 
