@@ -53,6 +53,7 @@ class Keyspace(RemoteResource[Pool, Connection]):
         super().__init__(owner, RedisDriver(options, self.tag))
         self.options = options
         self._layout = layout
+        self.is_clustered = False
         self._script = script(layout.kind)
         self.keys = [self.key(part) for part in ("layout", *layout.parts)]
 
@@ -62,13 +63,15 @@ class Keyspace(RemoteResource[Pool, Connection]):
 
     @override
     async def prepare(self, connection: Connection) -> None:
-        self._check_server(facts(await connection.command("INFO", "everything")))
+        told = facts(await connection.command("INFO", "everything"))
+        self._check_server(told)
+        self.is_clustered = told.get("redis_mode") == "cluster"
         kind, version = self._layout.kind, self._layout.version
         commands, create = " ".join(self._script.commands), "1" if self.options.create else ""
         arguments: list[Argument] = ["prepare", kind, version, create, commands, *self._layout.parts.values()]
-        told = await connection.run(self._script, self.keys, arguments, writes=self.options.create)
+        state = await connection.run(self._script, self.keys, arguments, writes=self.options.create)
         await connection.settle()
-        self._check_layout(*(each.decode() for each in told))
+        self._check_layout(*(each.decode() for each in state))
 
     def _check_server(self, told: dict[str, str]) -> None:
         """Raise where the server cannot give what was asked."""
@@ -112,6 +115,11 @@ class Keyspace(RemoteResource[Pool, Connection]):
                 said = (
                     f"there is no store under {self.key('')}, and create is false. Open it once with create: true, "
                     "or correct the prefix or the backend's name"
+                )
+            case "unknown", (command,):
+                said = (
+                    f"it has no {command}, and vectors need the query engine. Install Redis 8 or Redis Stack, which "
+                    "have it; Valkey and the Redis of many distributions have not"
                 )
             case "denied", (command,):
                 said = f"the user may not call {command} with {self.keys[0]}. Grant what the page on Redis lists"

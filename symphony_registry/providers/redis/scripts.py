@@ -15,7 +15,7 @@ class Script(NamedTuple):
     commands: tuple[str, ...]
 
 
-_CALLED = re.compile(r"(?:call|each_part)\('([A-Z]+)'")
+_CALLED = re.compile(r"(?:call|each_part)\('([A-Z.]+)'")
 
 
 @cache

@@ -93,8 +93,10 @@ function operations.prepare()
   local kind, version = unpack(call('HMGET', layout, 'kind', 'version'))
   if not version and call('EXISTS', unpack(KEYS)) > 0 then return {'foreign'} end
   if not create then return version and {'found', kind, version} or {'missing'} end
-  for command in string.gmatch(ARGV[5], '%u+') do -- a script that is stopped in the middle would leave half a write
-    if not redis.acl_check_cmd(command, layout, layout, layout, layout) then return {'denied', command} end
+  for command in string.gmatch(ARGV[5], '%S+') do -- a script that is stopped in the middle would leave half a write
+    local known, allowed = pcall(redis.acl_check_cmd, command, layout, layout, layout, layout)
+    if not known then return {'unknown', command} end
+    if not allowed then return {'denied', command} end
   end
   if not version then
     call('HSET', layout, 'kind', ARGV[2], 'version', ARGV[3])
