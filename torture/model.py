@@ -229,7 +229,7 @@ class Agreement(RuleBasedStateMachine):
             self._runner.run(backend.connect())
         for provider, options in kind.servers.items():
             config = {**kind.options, **options}
-            backend = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
+            backend: Any = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
             self._runner.run(backend.connect())
             self._runner.run(backend.clear())
             self._backends.append(backend)

@@ -9,8 +9,9 @@ import pytest
 
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
 from symphony_registry.providers.redis.knowledge_graph import RedisKnowledgeGraph
+from symphony_registry.providers.redis.vector_store import RedisVectorStore
 
-KINDS = [RedisCheckpointStore, RedisKnowledgeGraph]
+KINDS = [RedisVectorStore, RedisKnowledgeGraph, RedisCheckpointStore]
 each_type = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.backend_type))
 
 

@@ -140,7 +140,7 @@ class RedisDriver(Driver[Pool, Connection]):
             )
         raw = kind(**arguments)
         async with asyncio.timeout(self.patience):
-            await raw.connect()
+            await raw.connect()  # type: ignore[no-untyped-call]
         return Connection(raw, options)
 
     @asynccontextmanager
