@@ -229,10 +229,10 @@ class Agreement(RuleBasedStateMachine):
             self._runner.run(backend.connect())
         for provider, options in kind.servers.items():
             config = {**kind.options, **options}
-            backend: Any = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
-            self._runner.run(backend.connect())
-            self._runner.run(backend.clear())
-            self._backends.append(backend)
+            server: Any = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
+            self._runner.run(server.connect())
+            self._runner.run(server.clear())
+            self._backends.append(server)
 
     def _on_files(self) -> Any:
         return type(self).file({**self.options, "path": self._base / f"{self._lives}"})

@@ -31,6 +31,7 @@ from symphony_registry.providers.redis.vectors import Found, VectorKeyspace
 _PART = PartLimit(1_000)
 _BATCH = 1_000  # items that are read at once where all are
 _SPARE = 1  # more than the limit are fetched, since the server orders by float32 sums
+_SIEVED = 16  # times as many, where the server cannot say the whole filter
 _MORE = 4  # times as many are fetched where they were too few
 _MOST_FOUND = 1_000_000  # that the query engine returns
 
@@ -182,7 +183,7 @@ class RedisVectorStore(VectorStoreEngine):
         # an hnsw index is exact where there is a filter, since what fulfils it is compared one by one
         is_filtered = condition is not ANYTHING or self._options.index == "hnsw"
         terms = await here_or_in_thread(lambda: term_query(condition), comparisons(condition) * ITEM)
-        wanted = limit + _SPARE
+        wanted = (limit + _SPARE) * (1 if terms.is_exact else _SIEVED)
         while wanted <= _MOST_FOUND:
             found, count = await self._data.nearest(query, wanted, terms if is_filtered else None)
             if not terms.is_exact:
