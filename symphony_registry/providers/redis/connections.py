@@ -92,6 +92,7 @@ class Pool:
         self, find: Callable[[], Awaitable[Node]], connect: Callable[[Node], Awaitable[Connection]], limit: int
     ) -> None:
         """Take what finds the server, what connects to it, and how many connections there may be."""
+        self.loop = asyncio.get_running_loop()
         self._find, self._connect = find, connect
         self._node: Node | None = None
         self._finding = asyncio.Lock()
