@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
+from symphony_registry.providers.redis.vector_store import RedisVectorStore
 
-KINDS = [RedisCheckpointStore]
+KINDS = [RedisCheckpointStore, RedisVectorStore]
 each_type = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.backend_type))
 
 
