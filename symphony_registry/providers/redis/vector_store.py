@@ -125,9 +125,12 @@ class RedisVectorStore(VectorStoreEngine):
             return int(await self._data.change_parts("delete_many", "delete_many", ids))
         if chosen.is_range:
             return int(await self._data.change("delete_many", "delete_range", *bounds(chosen.ids)))
-        seen = await self._matching(chosen, Page())
-        parts = [[value for row in part for value in row] for part in _PART.split(seen, lambda row: len(row[1]))]
-        return int(await self._data.change_parts("delete_many", "delete_seen", Parts.of(parts))) if seen else 0
+        while seen := await self._matching(chosen, Page()):
+            parts = [[value for row in part for value in row] for part in _PART.split(seen, lambda row: len(row[1]))]
+            deleted = int(await self._data.change_parts("delete_many", "delete_seen", Parts.of(parts)))
+            if deleted >= 0:
+                return deleted
+        return 0
 
     @override
     async def _clear(self) -> None:
@@ -160,6 +163,7 @@ class RedisVectorStore(VectorStoreEngine):
             await turns.give()
             ranking = await self._ranked(Query(vector, self._options.metric), limit, condition)
             if ranking is None:
+                await self._check_dimension(vector.size)
                 found += await super()._search(
                     [vector], limit, condition, min_similarity=min_similarity, include_vectors=include_vectors
                 )
@@ -167,6 +171,11 @@ class RedisVectorStore(VectorStoreEngine):
             results = partial(ranking.results, limit, min_similarity, include_vectors=include_vectors)
             found.append(await here_or_in_thread(results, limit * (ITEM + vector.nbytes / VECTOR_BYTES)))
         return found
+
+    async def _check_dimension(self, size: int) -> None:
+        dimension = await self._dimension()
+        if dimension not in (None, size):
+            raise DimensionError(dimension, size, "query vector")
 
     async def _ranked(self, query: Query, limit: int, condition: Condition) -> Ranking | None:
         """Return what is found, or `None` where the server cannot: beyond float32, or for very many."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import BackendSetupError
 from symphony_registry.testing.adapters import adapt
 from tests.helpers.redis_cases import each_type
@@ -13,6 +14,7 @@ from tests.helpers.redis_server import Server
 
 PAGE = (Path(__file__).parents[3] / "docs" / "redis.md").read_text()
 ((RULES,),) = [re.findall(r"<!-- rules -->\n```\nACL SETUSER agents on >password (.*)\n```", PAGE)]
+((VECTOR_RULES,),) = [re.findall(r"<!-- rules for vectors -->\n```\nACL SETUSER agents (.*)\n```", PAGE)]
 
 
 def login(server: Server, *rules: str) -> str:
@@ -21,11 +23,16 @@ def login(server: Server, *rules: str) -> str:
     return server.url.replace("redis://", "redis://agents:password@")
 
 
+def rules(kind: Any) -> list[str]:
+    """Return the rules that the page lists for a type of store."""
+    return [*RULES.split(), *(VECTOR_RULES.split() if kind.backend_type is BackendType.VECTOR_STORE else ())]
+
+
 @each_type
 async def test_a_user_with_the_rights_of_the_page_can_do_everything(
     kind: Any, server: Server, options: dict[str, Any]
 ) -> None:
-    url = login(server, *RULES.split())
+    url = login(server, *rules(kind))
     async with kind({**options, "prefix": "symphony", "url": url}) as backend:
         adapter = adapt(backend)
         for operation in adapter.operations().values():
@@ -41,7 +48,7 @@ async def test_a_user_with_the_rights_of_the_page_can_do_everything(
 async def test_a_right_that_is_missing_is_found_before_anything_is_written(
     missing: str, kind: Any, server: Server, options: dict[str, Any]
 ) -> None:
-    url = login(server, *RULES.split(), missing)
+    url = login(server, *rules(kind), missing)
     with pytest.raises(BackendSetupError, match=f"(?i){missing[1:]}") as caught:
         await kind({**options, "prefix": f"symphony:{options['prefix']}", "url": url}).connect()
     assert "Grant" in str(caught.value)

@@ -189,15 +189,18 @@ function operations.delete_many()
   return delete(ids)
 end
 
--- Deletes what has the metadata that were seen, and returns how many. ARGV: pairs of ids and metadata.
+-- Deletes what was seen, and returns how many; -1 and nothing is done where metadata have changed since. An item that
+-- stays because it was updated would be a deletion done by half. ARGV: pairs of ids and metadata.
 function operations.delete_seen()
-  local ids = {}
+  local ids, has_changed = {}, false
   with_arguments(2, function(arguments, first)
     for i = first, #arguments, 2 do
-      if stored(arguments[i])[1] == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
+      local metadata = stored(arguments[i])[1]
+      if metadata == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
+      has_changed = has_changed or metadata and metadata ~= arguments[i + 1]
     end
   end)
-  return delete(ids)
+  return has_changed and -1 or delete(ids)
 end
 
 function operations.delete_range() return delete(ids_between(IDS, ARGV[2], ARGV[3], 0, false)) end
