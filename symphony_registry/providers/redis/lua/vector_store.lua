@@ -70,7 +70,9 @@ local function complete(name, dimension)
     call('HDEL', LAYOUT, 'complete:' .. name)
     retried_later(string.format('the index has %.0f of %.0f vectors yet', count, total))
   end
-  call('HSET', LAYOUT, 'complete:' .. name, dimension)
+  if call('HGET', LAYOUT, 'complete:' .. name) ~= dimension then -- who only reads need not write
+    call('HSET', LAYOUT, 'complete:' .. name, dimension)
+  end
 end
 
 -- Fixes the dimension of a store that has none, and so no items.
@@ -91,7 +93,7 @@ function operations.index()
   elseif call('HEXISTS', LAYOUT, 'index:' .. name) == 0 then
     return ''
   end
-  if not dimension and demanded ~= '' then dimension = fix(demanded) end
+  if not dimension and demanded ~= '' and recipe ~= '' then dimension = fix(demanded) end
   if dimension then complete(name, dimension) end
   return false
 end
