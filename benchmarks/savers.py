@@ -190,7 +190,8 @@ async def redis_savers(plan: Plan) -> list[Result]:
         }
 
         async def memory() -> dict[str, float | None]:
-            return {name: await server.memory(ours=name == OURS) for name in contestants}
+            there = [name for name, saver in contestants.items() if saver is not None]
+            return {name: await server.memory(ours=name == OURS) for name in there}
 
         return await _measured(plan, contestants, [_REDIS], memory, "in memory")
 

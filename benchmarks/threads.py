@@ -109,8 +109,8 @@ async def postgres_threads(plan: Plan) -> list[Result]:
 async def redis_threads(plan: Plan) -> list[Result]:
     """Threads of agent state in Redis.
 
-    As on files, with a tenth of the threads; by hand, a sorted set of steps and a hash of writes for each thread, in one
-    transaction.
+    As on files, with a tenth of the threads; by hand, a sorted set of steps and a hash of writes for each thread, in
+    one transaction.
     """
     plan, data = replace(plan, steps=plan.steps // 10), conversation(_BYTES)
     async with RedisServer.started() as server, AsyncExitStack() as stack:

@@ -381,8 +381,8 @@ checkpoint_stores: 5
             'memory. Did you mean "dimension"? Known: dimension, metric.',
             "base.yaml:7: vector_stores.docs.options.metric: input should be 'cosine', 'dot' or 'euclidean'.",
             "base.yaml:8: vector_stores.unknown.provider: There is no vector_store provider 'memroy'. "
-            'Did you mean "memory"? Known: file, memory, postgres, redis. Install the package that brings it, register it '
-            "with StorageBackendFactory.register_provider, or name a class as package.module:Class.",
+            'Did you mean "memory"? Known: file, memory, postgres, redis. Install the package that brings it, register '
+            "it with StorageBackendFactory.register_provider, or name a class as package.module:Class.",
             'base.yaml:9: vector_stores.pathless.options.path: the option "path" of the provider file is missing.',
             'base.yaml:10: knowledge_graph: there is no key "knowledge_graph". '
             'Did you mean "knowledge_graphs"? Known: checkpoint_stores, knowledge_graphs, timeouts, vector_stores.',
