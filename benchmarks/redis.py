@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import orjson
 from redis.asyncio import Redis
-from symphony_registry.providers.redis.knowledge_graph import RedisKnowledgeGraph
-from symphony_registry.providers.redis.vector_store import RedisVectorStore
 
 from benchmarks.data import conversation
 from benchmarks.harness import OURS, RATE, Call, Plan, Result, at_most_times, installed, library, race
 from benchmarks.postgres_data import ALL, FILTERS, KIND, STEPS, packages
 from benchmarks.redis_peers import InRedis, Redisvl
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
+from symphony_registry.providers.redis.knowledge_graph import RedisKnowledgeGraph
+from symphony_registry.providers.redis.vector_store import RedisVectorStore
 
 COMMANDS = "commands by hand"
 _REDISVL = "redisvl"
@@ -52,7 +52,7 @@ class RedisServer:
         """Return the megabytes that our keys take, or all others."""
         keys = [key async for key in self.client.scan_iter(count=10_000)]
         chosen = [key for key in keys if key.startswith(f"{{{self._prefix}".encode()) == ours]
-        return sum([await self.client.memory_usage(key, samples=0) for key in chosen]) / 1e6
+        return float(sum([await self.client.memory_usage(key, samples=0) for key in chosen])) / 1e6
 
 
 async def redis_search(plan: Plan) -> list[Result]:
@@ -87,10 +87,13 @@ async def redis_search(plan: Plan) -> list[Result]:
         async def ours_at_once(_: int) -> None:
             await ours.add_many(zip(items.ids, items.vectors, items.documents, strict=True))
 
-        bulks = {
-            OURS: ours_at_once,
-            **{name: store and (lambda _, it=store: it.add_many(items)) for name, store in stores.items()},
-        }
+        def at_once(store: Any) -> Call:
+            return lambda _: store.add_many(items)
+
+        def searching(search: Callable[..., Any], wanted: Any) -> Call:
+            return lambda turn: search(items.query(turn), _TOP, wanted)
+
+        bulks = {OURS: ours_at_once, **{name: store and at_once(store) for name, store in stores.items()}}
         bulk = await race(plan, bulks, per=len(items.ids))
         reaches = [*_REACH, at_most_times(1, _REDISVL)] if peers[_REDISVL] else _REACH
         results = [
@@ -98,12 +101,9 @@ async def redis_search(plan: Plan) -> list[Result]:
             Result(f"`add_many` of {len(items.ids):,}", bulk, RATE, reaches),
         ]
         for wanted in (ALL, *FILTERS):
-            searches: dict[str, Call | None] = {
-                OURS: lambda turn, wanted=wanted: ours.search(items.query(turn), _TOP, wanted.ours),
-                **{
-                    name: store and (lambda turn, it=store, wanted=wanted: it.search(items.query(turn), _TOP, wanted))
-                    for name, store in stores.items()
-                },
+            searches = {
+                OURS: searching(ours.search, wanted.ours),
+                **{name: store and searching(store.search, wanted) for name, store in stores.items()},
             }
             found = await ours.search(items.query(0), _TOP, wanted.ours)
             assert {each["id"] for each in found} == {id for id, *_ in await hand.search(items.query(0), _TOP, wanted)}

@@ -84,6 +84,8 @@ some_vectors = st.one_of(vectors, vectors, vectors, st.sampled_from([[1], [1, fl
 kinds = st.sampled_from(["P", "Q"])
 some_kinds = st.one_of(kinds, kinds, kinds, st.sampled_from(["", None]))
 directions = st.sampled_from(["outgoing", "incoming", "both", "both", "up"])
+some_types = st.lists(some_kinds, max_size=2)
+some_keys = st.tuples(ids | st.just(""), some_ids, some_kinds) | st.sampled_from(["abP", ("a", "b")])
 
 # A prefix of some ids, or a bound between them.
 bounds = st.sampled_from(["", "A", "a", "e", "é", "\ud7ff", "\uffff", "\U00010000", "\U0010ffff", "\0", 3])
@@ -109,7 +111,7 @@ VECTOR_CALLS = st.one_of(
     call("add", some_ids, some_vectors, some_objects),
     call("add_many", st.lists(st.tuples(some_ids, some_vectors, some_objects), max_size=3)),
     call("get", some_ids),
-    call("get_many", st.lists(ids, max_size=3)),
+    call("get_many", st.lists(ids, max_size=3), include_vectors=st.booleans()),
     call("delete", some_ids),
     call("delete_many", st.lists(some_ids, max_size=3)),
     call("delete_many", metadata_filter=some_filters, **ranges),
@@ -130,8 +132,9 @@ GRAPH_CALLS = st.one_of(
     call("delete_entities", st.none() | st.lists(some_ids, max_size=3), **entities),
     call("add_relation", ids, ids, some_kinds, some_objects),
     call("add_relations", st.lists(st.tuples(ids, ids, kinds, objects), max_size=5)),
-    call("get_relations", some_ids, some_kinds, directions),
+    call("get_relations", some_ids, some_kinds, directions, after=st.none() | some_keys, limit=some_limits),
     call("delete_relation", ids, ids, some_kinds),
+    call("delete_relations", st.none() | st.lists(some_keys, max_size=3), relation_types=st.none() | some_types),
     call("query", some_ids, st.lists(kinds, max_size=3), limits),
     call("find_entities", some_kinds, some_filters, some_limits, **in_range, reverse=st.booleans()),
     call("neighbors", ids, some_kinds, directions, st.integers(0, 3), limits),
@@ -140,14 +143,14 @@ GRAPH_CALLS = st.one_of(
         "subgraph",
         st.lists(some_ids, max_size=3),
         st.integers(-1, 3),
-        relation_types=st.none() | st.lists(some_kinds, max_size=2),
+        relation_types=st.none() | some_types,
         direction=directions,
         limit=some_limits,
     ),
     call("count_entities", some_kinds, property_filter=some_filters, **in_range),
     call("count_relations", some_kinds),
     call("scan_entities", entity_type=some_kinds, property_filter=some_filters, prefix=prefixes),
-    call("scan_relations"),
+    call("scan_relations", relation_types=st.none() | some_types),
     call("clear"),
 )
 payloads = st.sampled_from([None, b"", b"\0\xff", b"\x28\xb5\x2f\xfdx", b"x" * 3_000, "text"])
@@ -226,10 +229,10 @@ class Agreement(RuleBasedStateMachine):
             self._runner.run(backend.connect())
         for provider, options in kind.servers.items():
             config = {**kind.options, **options}
-            backend = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
-            self._runner.run(backend.connect())
-            self._runner.run(backend.clear())
-            self._backends.append(backend)
+            server: Any = StorageBackendFactory.build(kind.model.backend_type, provider, config=config)
+            self._runner.run(server.connect())
+            self._runner.run(server.clear())
+            self._backends.append(server)
 
     def _on_files(self) -> Any:
         return type(self).file({**self.options, "path": self._base / f"{self._lives}"})

@@ -136,6 +136,8 @@ def _graph_script() -> Iterator[Step]:
     yield one(lambda graph: graph.delete_entities(["bulk1", "nobody", "task0"]))
     yield one(lambda graph: graph.delete_entities(prefix="bulk", entity_type="P", after="bulk4"))
     yield one(reopen)
+    yield one(lambda graph: graph.delete_relations([("hub", "task1", "r"), ("hub", "nobody", "r")]))
+    yield one(lambda graph: graph.delete_relations(relation_types=["next", "self"]))
     yield one(lambda graph: graph.delete_entity("hub"))
 
 

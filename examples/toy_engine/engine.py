@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import orjson
@@ -22,17 +22,17 @@ from symphony_registry.backends.cost import ITEM, JSON_BYTES
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.guarantees import Guarantees
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, relation_key
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
-from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen
+from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow, chosen, of_types
 from symphony_registry.backends.options import BackendOptions, Seconds
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.remote.driver import Driver
 from symphony_registry.backends.remote.resource import RemoteResource
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import Direction, JSONObject
-from symphony_registry.backends.vector_store.base import FoundVector, VectorItem, VectorOptions
+from symphony_registry.backends.vector_store.base import FoundVector, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError, VersionConflictError
@@ -153,8 +153,8 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
         except RefusedError as refusal:
             raise DimensionError(refusal.args[0], dimension) from None
 
-    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        return await _made(_item, await self._ask("get_many", "read", ids))
+    async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
+        return await _made(partial(_item, include_vectors), await self._ask("get_many", "read", ids))
 
     async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
         low, includes_low = selection.ids.low()
@@ -163,10 +163,8 @@ class ToyVectorStore(OnToy, VectorStoreEngine):
         rows = await self._ask("find", "within", start, selection.ids.high(), limit, page.reverse)
 
         def found() -> list[FoundVector]:
-            matching = [_item(*row) for row in rows if selection.condition.matches(row[2])][: page.limit]
-            if include_vectors:
-                return cast("list[FoundVector]", matching)
-            return [{"id": item["id"], "metadata": item["metadata"]} for item in matching]
+            matching = [row for row in rows if selection.condition.matches(row[2])][: page.limit]
+            return [_item(include_vectors, *row) for row in matching]
 
         return await here_or_in_thread(found, len(rows) * ITEM)
 
@@ -210,12 +208,20 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
     async def _delete_entities(self, ids: list[str]) -> int:
         return int(await self._ask("delete_entities", "delete", ids))
 
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
         rows = await self._ask("get_relations", "links", entity_id, direction, relation_type)
-        return await _made(_relation, rows)
+        following = rows if after is None else [row for row in rows if row[0] > "\0".join(after)]
+        return await _made(_relation, following[:limit])
 
-    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        return bool(await self._ask("delete_relation", "delete", [f"{from_id}\0{to_id}\0{relation_type}"]))
+    async def _delete_relations(self, keys: list[RelationKey]) -> int:
+        return int(await self._ask("delete_relations", "delete", ["\0".join(key) for key in keys]))
 
     def _entity_batches(self, selection: Selection, size: int) -> AsyncGenerator[list[Entity], None]:
         async def read(after: str, size: int) -> list[Entity]:
@@ -223,11 +229,11 @@ class ToyKnowledgeGraph(OnToy, KnowledgeGraphEngine):
 
         return chosen(pages(read, "", lambda entity: entity["id"], size), selection)
 
-    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
+    def _relation_batches(self, size: int, relation_types: list[str] | None) -> AsyncGenerator[list[Relation], None]:
         async def read(after: str, size: int) -> list[Relation]:
             return await _made(_relation, await self._ask("scan_relations", "page", after, size, 3))
 
-        return pages(read, "", lambda each: f"{each['from_id']}\0{each['to_id']}\0{each['type']}", size)
+        return of_types(pages(read, "", lambda each: "\0".join(relation_key(each)), size), relation_types)
 
 
 class ToyCheckpointStore(OnToy, CheckpointStoreEngine):
@@ -283,8 +289,10 @@ async def _made(make: Callable[..., T], rows: list[Any]) -> list[T]:
     return await here_or_in_thread(lambda: [row and make(*row) for row in rows], len(rows) * ITEM)
 
 
-def _item(id: str, vector: list[float], metadata: JSONObject) -> VectorItem:
-    return {"id": id, "vector": np.array(vector, np.float32).tolist(), "metadata": metadata}
+def _item(include_vectors: bool, id: str, vector: list[float], metadata: JSONObject) -> FoundVector:
+    if include_vectors:
+        return {"id": id, "vector": np.array(vector, np.float32).tolist(), "metadata": metadata}
+    return {"id": id, "metadata": metadata}
 
 
 def _entity(id: str, kind: str, properties: JSONObject) -> Entity:

@@ -56,6 +56,7 @@ OPERATIONS: Mapping[BackendType, Mapping[str, Operation]] = {
         add_relation="write",
         get_relations="read",
         delete_relation="single write",
+        delete_relations="single write",
         query="read",
         add_entities="write",
         add_relations="write",

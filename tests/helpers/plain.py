@@ -12,8 +12,8 @@ from symphony_registry.backends.checkpoint_store.base import check_payload, chec
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.knowledge_graph import KnowledgeGraphBackend
-from symphony_registry.backends.knowledge_graph.checks import check_optional_id
-from symphony_registry.backends.selection import check_range, check_selection
+from symphony_registry.backends.knowledge_graph.checks import check_after, check_optional_id
+from symphony_registry.backends.selection import check_page, check_range, check_selection
 from symphony_registry.backends.values import (
     check_bool,
     check_dict,
@@ -125,16 +125,17 @@ class DictGraph(KnowledgeGraphBackend):
         key = from_entity_id, to_entity_id, check_id(relation_type, "relation_type")
         self.relations[key] = checked_object(properties, "properties")
 
-    async def get_relations(self, entity_id, relation_type=None, direction="outgoing"):
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing", *, after=None, limit=None):
         self.ensure_open()
+        first, page = check_after(after) or (), check_page(limit, reverse=False)
         check_id(entity_id, "entity_id")
         check_optional_id(relation_type, "relation_type")
         ends = {"outgoing": (0,), "incoming": (1,), "both": (0, 1)}[check_direction(direction)]
         return [
             {"from_id": key[0], "to_id": key[1], "type": key[2], "properties": copied(self.relations[key])}
             for key in sorted(key for key in self.relations if any(key[end] == entity_id for end in ends))
-            if relation_type in (None, key[2])
-        ]
+            if relation_type in (None, key[2]) and key > first
+        ][: page.limit]
 
     async def delete_relation(self, from_entity_id, to_entity_id, relation_type):
         self.ensure_open()

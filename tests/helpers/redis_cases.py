@@ -1,23 +1,26 @@
 """What the tests of the Redis providers try on each of them."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
+from symphony_registry.providers.redis.knowledge_graph import RedisKnowledgeGraph
 from symphony_registry.providers.redis.vector_store import RedisVectorStore
 
-KINDS = [RedisCheckpointStore, RedisVectorStore]
+KINDS = [RedisVectorStore, RedisKnowledgeGraph, RedisCheckpointStore]
 each_type = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: str(kind.backend_type))
 
 
 class Line:
     """A line to a server, which can be cut when an answer comes."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self.swallows = 0
         self._server_port = port
         self._tasks: set[asyncio.Task[None]] = set()
@@ -26,7 +29,7 @@ class Line:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Line"]:
         """Pass on what clients and the server say."""
-        async with await asyncio.start_server(self._connect, "127.0.0.1") as listening:
+        async with await asyncio.start_server(self._connect, "127.0.0.1", ssl=self._tls) as listening:
             self.port = listening.sockets[0].getsockname()[1]
             yield self
             for task in self._tasks:
@@ -39,7 +42,7 @@ class Line:
     @property
     def url(self) -> str:
         """The URL of the server at the other end."""
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"{'rediss' if self._tls else 'redis'}://127.0.0.1:{self.port}/0"
 
     async def _connect(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)

@@ -11,9 +11,11 @@ from symphony_registry.backends.knowledge_graph.checks import (
     check_entities,
     check_optional_id,
     check_path,
+    check_relation_deletion,
     check_relations,
     check_types,
 )
+from symphony_registry.backends.naming import naming
 from symphony_registry.backends.operations import OPERATIONS
 from symphony_registry.backends.selection import Selection, check_deletion, check_page, check_range
 from symphony_registry.backends.storage import BackendType, StorageBackend
@@ -30,6 +32,7 @@ from symphony_registry.errors import UnsupportedOperationError
 
 EntityInput: TypeAlias = "tuple[str, str, JSONObject | None]"
 RelationInput: TypeAlias = "tuple[str, str, str, JSONObject | None]"
+RelationKey: TypeAlias = tuple[str, str, str]
 
 
 class Entity(TypedDict):
@@ -49,6 +52,11 @@ class Relation(TypedDict):
     properties: JSONObject
 
 
+def relation_key(relation: Relation) -> RelationKey:
+    """Return what identifies a relation."""
+    return relation["from_id"], relation["to_id"], relation["type"]
+
+
 class Subgraph(TypedDict):
     """Some entities, the nearest first, then by id, and the relations among them by (from, to, type)."""
 
@@ -62,7 +70,8 @@ class KnowledgeGraphBackend(StorageBackend):
     A provider has to write the abstract operations; the rest stands on them.
     Listing entities cannot be made of the others: a provider that overrides
     `scan_entities` gets `find_entities`, `count_entities`, `delete_entities` by a
-    selection, `scan_relations`, `count_relations` and `clear` with it.
+    selection, `scan_relations`, `delete_relations` by types, `count_relations` and
+    `clear` with it.
     """
 
     backend_type: ClassVar[BackendType] = BackendType.KNOWLEDGE_GRAPH
@@ -92,11 +101,18 @@ class KnowledgeGraphBackend(StorageBackend):
 
     @abstractmethod
     async def get_relations(
-        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "outgoing",
+        *,
+        after: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Relation]:
         """Return the entity's relations by (from, to, type); none for an unknown entity.
 
         With the direction "both", a relation of an entity to itself appears once.
+        Given are `limit` of those that follow `after`, a (from, to, type).
         """
 
     @abstractmethod
@@ -182,12 +198,25 @@ class KnowledgeGraphBackend(StorageBackend):
                     entity_type, property_filter, None, prefix=prefix, after=after, before=before
                 )
                 found = [entity["id"] for entity in selected]
-            turns = Turns()
-            count = 0
-            for id in found:
-                await turns.give()
-                count += await self.delete_entity(id)
-            return count
+            return await fallback.deleted(self.delete_entity, [(id,) for id in found])
+
+        self.ensure_open()
+        return await delaying_cancellation(delete())
+
+    async def delete_relations(
+        self, keys: Iterable[RelationKey] | None = None, *, relation_types: Sequence[str] | None = None
+    ) -> int:
+        """Delete all of `keys`, which are (from, to, type), or all relations of some types; return how many.
+
+        Whole or not at all. Raises `InvalidValueError` without either.
+        """
+        chosen, types = check_relation_deletion(keys, relation_types)
+
+        async def delete() -> int:
+            found = chosen
+            if types is not None:
+                found = [relation_key(each) async for each in self.scan_relations(relation_types=types)]
+            return await fallback.deleted(self.delete_relation, found)
 
         self.ensure_open()
         return await delaying_cancellation(delete())
@@ -293,10 +322,7 @@ class KnowledgeGraphBackend(StorageBackend):
         """Delete everything. As defined here, others may see a part of it while it runs."""
 
         async def delete_all() -> None:
-            turns = Turns()
-            for entity_id in [entity["id"] async for entity in self.scan_entities()]:
-                await turns.give()
-                await self.delete_entity(entity_id)
+            await fallback.deleted(self.delete_entity, [(entity["id"],) async for entity in self.scan_entities()])
 
         await delaying_cancellation(delete_all())
 
@@ -312,10 +338,13 @@ class KnowledgeGraphBackend(StorageBackend):
         raise UnsupportedOperationError(f"{self} cannot list its entities: its class does not define scan_entities.")
         yield  # what makes it an iterator
 
-    async def scan_relations(self) -> AsyncIterator[Relation]:
-        """Yield all relations by (from, to, type). What is written meanwhile may be seen or not."""
+    async def scan_relations(self, *, relation_types: Sequence[str] | None = None) -> AsyncIterator[Relation]:
+        """Yield all relations, or those of some types, by (from, to, type); what is written meanwhile perhaps."""
+        with naming(self):
+            types = check_types(relation_types)
         turns = Turns()
         async for entity in self.scan_entities():
             await turns.give()
             for relation in await self.get_relations(entity["id"]):
-                yield relation
+                if types is None or relation["type"] in types:
+                    yield relation

@@ -9,13 +9,23 @@ from typing_extensions import override
 
 from symphony_registry.backends.concurrency import Turns, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
-from symphony_registry.backends.knowledge_graph.base import Entity, EntityInput, Relation, RelationInput, Subgraph
+from symphony_registry.backends.knowledge_graph.base import (
+    Entity,
+    EntityInput,
+    Relation,
+    RelationInput,
+    RelationKey,
+    Subgraph,
+)
 from symphony_registry.backends.knowledge_graph.checks import (
+    check_after,
     check_entities,
     check_entity,
     check_optional_id,
     check_path,
     check_relation,
+    check_relation_deletion,
+    check_relation_key,
     check_relations,
     check_types,
 )
@@ -121,19 +131,35 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
 
     @override
     async def get_relations(
-        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "outgoing",
+        *,
+        after: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Relation]:
         check_id(entity_id, "entity_id")
         check_optional_id(relation_type, "relation_type")
-        return await self._get_relations(entity_id, relation_type, check_direction(direction))
+        check_direction(direction)
+        page = check_page(limit, reverse=False)
+        return await self._get_relations(entity_id, relation_type, direction, check_after(after), page.limit)
 
     @override
     async def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:
-        return await self._delete_relation(
-            check_id(from_entity_id, "from_entity_id"),
-            check_id(to_entity_id, "to_entity_id"),
-            check_id(relation_type, "relation_type"),
+        return bool(await self._delete_relations([check_relation_key(from_entity_id, to_entity_id, relation_type)]))
+
+    @override
+    async def delete_relations(
+        self, keys: Iterable[RelationKey] | None = None, *, relation_types: Sequence[str] | None = None
+    ) -> int:
+        given = None if keys is None else collected(keys)
+        chosen, types = await here_or_in_thread(
+            lambda: check_relation_deletion(given, relation_types), len(given or ()) * ITEM
         )
+        if types is not None:
+            return await self._delete_types(types)
+        return await self._delete_relations(chosen) if chosen else 0
 
     @override
     async def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:
@@ -235,10 +261,12 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
                 self.ensure_open()
 
     @override
-    async def scan_relations(self) -> AsyncIterator[Relation]:
+    async def scan_relations(self, *, relation_types: Sequence[str] | None = None) -> AsyncIterator[Relation]:
         self.ensure_open()
+        with naming(self):
+            types = check_types(relation_types)
         turns = Turns()
-        async with aclosing(self._relation_batches(_SCANNED)) as batches:
+        async with aclosing(self._relation_batches(_SCANNED, types)) as batches:
             async for relations in batches:
                 for relation in relations:
                     yield relation

@@ -1,6 +1,6 @@
 """What the abstract class of knowledge graphs makes of the operations that every provider has."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from symphony_registry.backends.concurrency import Turns
@@ -54,6 +54,16 @@ async def add_relations(graph: "KnowledgeGraphBackend", items: list[tuple[str, s
             else:
                 await graph.delete_relation(*key)
         raise
+
+
+async def deleted(delete: Callable[..., Awaitable[bool]], keys: Iterable[tuple[str, ...]]) -> int:
+    """Delete one after the other; return how many were there."""
+    turns = Turns()
+    count = 0
+    for key in keys:
+        await turns.give()
+        count += await delete(*key)
+    return count
 
 
 async def query(graph: "KnowledgeGraphBackend", start: str, path: list[str]) -> list[str]:

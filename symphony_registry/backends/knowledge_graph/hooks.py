@@ -10,7 +10,14 @@ from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.filters import comparisons
-from symphony_registry.backends.knowledge_graph.base import Entity, KnowledgeGraphBackend, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import (
+    Entity,
+    KnowledgeGraphBackend,
+    Relation,
+    RelationKey,
+    Subgraph,
+    relation_key,
+)
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.selection import EVERYTHING, Page, Selection
 from symphony_registry.backends.values import MAX_LIMIT, Direction, JSONObject
@@ -55,12 +62,19 @@ class KnowledgeGraphHooks(Engine, KnowledgeGraphBackend):
         """Delete the entities and the relations that touch them, all or none; return how many were there."""
 
     @abstractmethod
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
-        """Return the entity's relations by (from, to, type)."""
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
+        """Return so many of the entity's relations that follow `after`, by (from, to, type)."""
 
     @abstractmethod
-    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        """Delete the relation; say whether it was there."""
+    async def _delete_relations(self, keys: list[RelationKey]) -> int:
+        """Delete distinct relations, all or none; return how many were there."""
 
     @abstractmethod
     async def _clear(self) -> None:
@@ -93,11 +107,14 @@ class KnowledgeGraphHooks(Engine, KnowledgeGraphBackend):
     ) -> Subgraph:
         return await super().subgraph(ids, depth, relation_types=relation_types, direction=direction, limit=limit)
 
-    async def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
-        async with aclosing(self._entity_batches(EVERYTHING, size)) as batches:
-            async for entities in batches:
-                for entity in entities:
-                    yield await self._get_relations(entity["id"], None, "outgoing")
+    def _relation_batches(self, size: int, relation_types: list[str] | None) -> AsyncGenerator[list[Relation], None]:
+        async def everything() -> AsyncGenerator[list[Relation], None]:
+            async with aclosing(self._entity_batches(EVERYTHING, size)) as batches:
+                async for entities in batches:
+                    for entity in entities:
+                        yield await self._get_relations(entity["id"], None, "outgoing", None, None)
+
+        return of_types(everything(), relation_types)
 
     # ... or to the spine, which reads all that is selected, in the largest batches that the engine gives.
 
@@ -113,11 +130,16 @@ class KnowledgeGraphHooks(Engine, KnowledgeGraphBackend):
     async def _delete_selected(self, selection: Selection) -> int:
         return await self._delete_entities([entity["id"] for entity in await self._find(selection, Page())])
 
+    async def _delete_types(self, relation_types: list[str]) -> int:
+        async with aclosing(self._relation_batches(MAX_LIMIT, relation_types)) as batches:
+            keys = [relation_key(relation) async for relations in batches for relation in relations]
+        return await self._delete_relations(keys)
+
     async def _count_entities(self, selection: Selection) -> int:
-        return await _counted(self._entity_batches(selection, MAX_LIMIT), None)
+        return await _counted(self._entity_batches(selection, MAX_LIMIT))
 
     async def _count_relations(self, relation_type: str | None) -> int:
-        return await _counted(self._relation_batches(MAX_LIMIT), relation_type)
+        return await _counted(self._relation_batches(MAX_LIMIT, None if relation_type is None else [relation_type]))
 
 
 async def chosen(
@@ -135,7 +157,16 @@ async def chosen(
             yield await here_or_in_thread(partial(matching, entities), len(entities) * SMALL * comparisons(condition))
 
 
-async def _counted(batches: AsyncGenerator[Sequence[Entity | Relation], None], kind: str | None) -> int:
-    """Return how many of what is in batches have a type."""
+async def of_types(
+    batches: AsyncGenerator[list[Relation], None], relation_types: list[str] | None
+) -> AsyncGenerator[list[Relation], None]:
+    """Yield those of the relations in batches that have one of the types, for an engine that cannot select."""
     async with aclosing(batches):
-        return sum([sum(kind in (None, each["type"]) for each in found) async for found in batches])
+        async for relations in batches:
+            yield [each for each in relations if relation_types is None or each["type"] in relation_types]
+
+
+async def _counted(batches: AsyncGenerator[Sequence[Entity | Relation], None]) -> int:
+    """Return how much is in batches."""
+    async with aclosing(batches):
+        return sum([len(found) async for found in batches])

@@ -54,8 +54,7 @@ class Connections(Generic[PoolT, ConnectionT]):
             return
         self._opening.cancel()
         await asyncio.wait([self._opening])
-        if not self._opening.cancelled() and not self._opening.exception():
-            pool = self._opening.result()
+        if (pool := self._opened) is not None:
             try:
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
                     await self._driver.close(pool)
@@ -64,7 +63,14 @@ class Connections(Generic[PoolT, ConnectionT]):
 
     def abandon(self) -> None:
         """Give them back after their event loop has ended, without which they cannot be closed in order."""
-        self._leave()
+        if self._leave() and (pool := self._opened) is not None:
+            self._driver.abandon(pool)
+
+    @property
+    def _opened(self) -> PoolT | None:
+        opening = self._opening
+        failed = not opening.done() or opening.cancelled() or opening.exception()
+        return None if failed else opening.result()
 
     def _leave(self) -> bool:
         self._users -= 1

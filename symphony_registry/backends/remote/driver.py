@@ -50,6 +50,9 @@ class Driver(ABC, Generic[PoolT, ConnectionT]):
     def abort(self, pool: PoolT) -> None:
         """Close a pool at once."""
 
+    def abandon(self, pool: PoolT) -> None:
+        """Leave a pool to the garbage collector: its event loop has ended, or is that of the parent of a fork."""
+
     def drop(self, connection: ConnectionT) -> None:
         """Close a connection whose answer nobody waits for, where leaving `connection` with an error does not."""
 

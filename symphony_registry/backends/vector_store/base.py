@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from operator import itemgetter
-from typing import Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class VectorItem(TypedDict):
 
 
 class FoundVector(TypedDict):
-    """What `find` gives; `vector` only with `include_vectors`."""
+    """What `find` and `get_many` give; `vector` only with `include_vectors`."""
 
     id: str
     metadata: JSONObject
@@ -150,13 +150,17 @@ class VectorStoreBackend(StorageBackend):
 
         await delaying_cancellation(fallback.add_many(self, checked))
 
-    async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
+    async def get_many(self, ids: Iterable[str], *, include_vectors: bool = True) -> list[FoundVector | None]:
         """Return what is stored under each id, `None` where nothing is, in the order asked."""
+        check_bool(include_vectors, "include_vectors")
         turns = Turns()
-        found: list[VectorItem | None] = []
+        found: list[FoundVector | None] = []
         for id in [check_id(id) for id in collected(ids)]:
             await turns.give()
-            found.append(await self.get(id))
+            item = cast("FoundVector | None", await self.get(id))
+            if item is not None and not include_vectors:
+                del item["vector"]
+            found.append(item)
         return found
 
     async def find(
@@ -291,7 +295,7 @@ class VectorStoreBackend(StorageBackend):
         for start in range(0, len(ids), batch_size):
             for item in await self.get_many(ids[start : start + batch_size]):
                 if item is not None:
-                    yield item
+                    yield cast("VectorItem", item)
 
 
 def _checked_item(id: Any, vector: Any, metadata: Any) -> tuple[str, Float32s, JSONObject]:

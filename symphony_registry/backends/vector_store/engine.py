@@ -79,7 +79,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         """
 
     @abstractmethod
-    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
+    async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
         """Return what is stored under each id."""
 
     @abstractmethod
@@ -205,13 +205,14 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
 
     @override
     async def get(self, id: str) -> VectorItem | None:
-        (found,) = await self._get([check_id(id)])
-        return found
+        (found,) = await self._get([check_id(id)], include_vectors=True)
+        return cast("VectorItem | None", found)
 
     @override
-    async def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
+    async def get_many(self, ids: Iterable[str], *, include_vectors: bool = True) -> list[FoundVector | None]:
+        check_bool(include_vectors, "include_vectors")
         checked = await checked_ids(ids)
-        return await self._get(checked) if checked else []
+        return await self._get(checked, include_vectors=include_vectors) if checked else []
 
     @override
     async def delete(self, id: str) -> bool:

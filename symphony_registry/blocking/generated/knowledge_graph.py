@@ -8,6 +8,7 @@ from symphony_registry.backends.knowledge_graph.base import (
     KnowledgeGraphBackend,
     Relation,
     RelationInput,
+    RelationKey,
     Subgraph,
 )
 from symphony_registry.backends.values import Direction, JSONObject
@@ -40,10 +41,16 @@ class BlockingKnowledgeGraph(BlockingBackend[KnowledgeGraphBackend]):
         self._call(self._target.add_relation, from_entity_id, to_entity_id, relation_type, properties)
 
     def get_relations(
-        self, entity_id: str, relation_type: str | None = None, direction: Direction = "outgoing"
+        self,
+        entity_id: str,
+        relation_type: str | None = None,
+        direction: Direction = "outgoing",
+        *,
+        after: Sequence[str] | None = None,
+        limit: int | None = None,
     ) -> list[Relation]:
         """Return the entity's relations by (from, to, type); none for an unknown entity."""
-        return self._call(self._target.get_relations, entity_id, relation_type, direction)
+        return self._call(self._target.get_relations, entity_id, relation_type, direction, after=after, limit=limit)
 
     def delete_relation(self, from_entity_id: str, to_entity_id: str, relation_type: str) -> bool:
         """Delete the relation and say whether it was there."""
@@ -104,6 +111,12 @@ class BlockingKnowledgeGraph(BlockingBackend[KnowledgeGraphBackend]):
             after=after,
             before=before,
         )
+
+    def delete_relations(
+        self, keys: Iterable[RelationKey] | None = None, *, relation_types: Sequence[str] | None = None
+    ) -> int:
+        """Delete all of `keys`, which are (from, to, type), or all relations of some types; return how many."""
+        return self._call(self._target.delete_relations, self._collected(keys), relation_types=relation_types)
 
     def query(self, start_entity_id: str, relation_path: Sequence[str], limit: int = 100) -> list[Entity]:
         """Return the distinct entities at the end of a path of outgoing relation types, by id."""
@@ -180,6 +193,6 @@ class BlockingKnowledgeGraph(BlockingBackend[KnowledgeGraphBackend]):
             self._target.scan_entities, entity_type=entity_type, prefix=prefix, property_filter=property_filter
         )
 
-    def scan_relations(self) -> Iterator[Relation]:
-        """Yield all relations by (from, to, type). What is written meanwhile may be seen or not."""
-        return self._iterate(self._target.scan_relations)
+    def scan_relations(self, *, relation_types: Sequence[str] | None = None) -> Iterator[Relation]:
+        """Yield all relations, or those of some types, by (from, to, type); what is written meanwhile perhaps."""
+        return self._iterate(self._target.scan_relations, relation_types=relation_types)

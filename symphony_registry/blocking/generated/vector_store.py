@@ -69,9 +69,9 @@ class BlockingVectorStore(BlockingBackend[VectorStoreBackend]):
         """Store `(id, vector, metadata)` items, all or none; the last of equal ids wins."""
         self._call(self._target.add_many, self._collected(items))
 
-    def get_many(self, ids: Iterable[str]) -> list[VectorItem | None]:
+    def get_many(self, ids: Iterable[str], *, include_vectors: bool = True) -> list[FoundVector | None]:
         """Return what is stored under each id, `None` where nothing is, in the order asked."""
-        return self._call(self._target.get_many, self._collected(ids))
+        return self._call(self._target.get_many, self._collected(ids), include_vectors=include_vectors)
 
     def find(
         self,

@@ -115,7 +115,7 @@ class RegistryDocumentStore:
         return len(documents) if overwrite else len(new)
 
     async def _there(self, ids: Sequence[str]) -> set[str]:
-        found = await self._vectors.get_many(ids)
+        found = await self._vectors.get_many(ids, include_vectors=False)
         return {item["id"] for item in found if item is not None} | await self._others.there(ids)
 
     async def _store(self, documents: Sequence[Document]) -> None:

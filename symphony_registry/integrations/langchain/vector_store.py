@@ -15,7 +15,7 @@ from typing_extensions import override
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.backends.values import JSONObject, check_limit
 from symphony_registry.backends.vector_store import VectorStoreBackend
-from symphony_registry.backends.vector_store.base import Item, SearchResult, VectorItem
+from symphony_registry.backends.vector_store.base import FoundVector, Item, SearchResult
 from symphony_registry.errors import InvalidTypeError, InvalidValueError, UnsupportedOperationError
 from symphony_registry.integrations.calling import Calls, Store
 from symphony_registry.integrations.langchain.filters import METADATA, TEXT, within
@@ -83,7 +83,8 @@ class RegistryVectorStore(VectorStore):
         return await self._calls.awaited(self._get, ids)
 
     async def _get(self, ids: Sequence[str]) -> list[Document]:
-        return [_document(item) for item in await self._store.get_many(ids) if item is not None]
+        found = await self._store.get_many(ids, include_vectors=False)
+        return [_document(item) for item in found if item is not None]
 
     @override
     def delete(self, ids: list[str] | None = None, *, filter: JSONObject | None = None, **kwargs: Any) -> bool:
@@ -250,7 +251,7 @@ def _scored(found: list[SearchResult]) -> list[tuple[Document, float]]:
     return [(_document(result), result["similarity"]) for result in found]
 
 
-def _document(stored: VectorItem | SearchResult) -> Document:
+def _document(stored: FoundVector | SearchResult) -> Document:
     metadata = stored["metadata"]
     if not metadata.keys() >= {TEXT, METADATA}:
         raise InvalidValueError(

@@ -65,9 +65,9 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
         if self._vectors is not None:
             entities = [node for node in nodes if isinstance(node, EntityNode)]
             there = await self._vectors.client.get_many([node.id for node in entities if node.embedding is None])
-            kept = {item["id"]: item["vector"] for item in there if item is not None}  # filters ask of new properties
+            kept = {item["id"]: item.get("vector") for item in there if item is not None}
             embedded = [(node, kept.get(node.id) if node.embedding is None else node.embedding) for node in entities]
-            await self._vectors.async_add(
+            await self._vectors.async_add(  # those with a vector that was there too: filters ask of new properties
                 [
                     TextNode(id_=node.id, text=str(node), metadata=node.properties, embedding=embedding)
                     for node, embedding in embedded
@@ -147,8 +147,7 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
             part = await self._graph.subgraph(ends[0], relation_types=relation_names or None, limit=None)
             entities, relations = part["entities"], part["relations"]
         elif relation_names or properties:
-            scanned = self._graph.scan_relations()
-            relations = [each async for each in scanned if not relation_names or each["type"] in relation_names]
+            relations = [each async for each in self._graph.scan_relations(relation_types=relation_names or None)]
             around = {id for each in relations for id in (each["from_id"], each["to_id"])}
             entities = [found for found in await self._graph.get_entities(around) if found is not None]
         else:
@@ -230,8 +229,7 @@ class RegistryPropertyGraphStore(PropertyGraphStore):
         ids: list[str] | None,
     ) -> None:
         if relation_names:
-            for each in [each async for each in self._graph.scan_relations() if each["type"] in relation_names]:
-                await self._graph.delete_relation(each["from_id"], each["to_id"], each["type"])
+            await self._graph.delete_relations(relation_types=relation_names)
         nodes = {*(entity_names or []), *(ids or [])}
         if properties:
             nodes |= {node.id for node in await self._get(properties, None)}

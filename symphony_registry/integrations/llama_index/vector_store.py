@@ -84,7 +84,8 @@ class RegistryVectorStore(BasePydanticVectorStore):
 
     async def _get_nodes(self, node_ids: list[str] | None, filters: MetadataFilters | None) -> list[BaseNode]:
         if node_ids is not None and filters is None:
-            return [metadata_dict_to_node(item["metadata"]) for item in await self._store.get_many(node_ids) if item]
+            items = await self._store.get_many(node_ids, include_vectors=False)
+            return [metadata_dict_to_node(item["metadata"]) for item in items if item]
         found = await self._store.find(metadata_filter=_condition(node_ids, None, filters), include_vectors=False)
         return await here_or_in_thread(
             lambda: [metadata_dict_to_node(item["metadata"]) for item in found], len(found) * ITEM

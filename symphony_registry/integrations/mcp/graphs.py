@@ -33,6 +33,8 @@ _Type = Annotated[Bound, Field(description="Only entities of this type.")]
 _Types = Annotated[list[Id] | None, Field(description="Only along relations of these types.")]
 _Properties = Annotated[dict[str, Any] | None, Field(description="A JSON object.")]
 
+_LONGEST_PATH = 100  # steps; in a graph with a circle, any number could be taken
+
 
 class GraphTools:
     """What a model does with knowledge graphs."""
@@ -99,15 +101,17 @@ class GraphTools:
     ) -> Answer:
         """Get the relations from and to an entity, by (from_id, to_id, type)."""
         opened = await self._opened(store)
-        found = await opened.get_relations(id, relation_type or None, direction)
-        later = [each for each in found if after is None or _key(each) > after]
-        answer = self._limits.answer(later, limit, lambda shown: {"after": _key(shown[-1])})
+        most = self._limits.to_read(limit)
+        found = await opened.get_relations(id, relation_type or None, direction, after=after, limit=most)
+        answer = self._limits.answer(found, limit, lambda shown: {"after": _key(shown[-1])})
         return answer if found else await _with_missing(answer, opened, [id])
 
     async def follow_relations(
         self,
         id: Id,
-        relation_types: Annotated[list[Id], Field(description="The path: the type of each step in turn.")],
+        relation_types: Annotated[
+            list[Id], Field(max_length=_LONGEST_PATH, description="The path: the type of each step in turn.")
+        ],
         store: Store = "default",
         limit: Limit = 20,
         skip: Skip = 0,

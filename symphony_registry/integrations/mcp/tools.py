@@ -107,7 +107,8 @@ def _said(error: ValidationError, known: Iterable[str]) -> str:
         elif each["type"] == "value_error":
             said.append(f"{where}: {message.removeprefix('Value error, ')}")
         else:
-            said.append(f"{where} must {message.partition(' should ')[2]}.")
+            rule = message.partition(" should ")[2].replace(" after validation", "")
+            said.append(f"{where} must {rule}.")
     if len(problems) > _MOST_PROBLEMS:
         said.append(f"There are {len(problems) - _MOST_PROBLEMS:,} more problems.")
     return " ".join(said)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Annotated, Any, TypeAlias
 
 from mcp.types import ToolAnnotations
@@ -117,13 +118,7 @@ class VectorTools:
     ) -> Answer:
         """Get the items of a vector store that have these ids, with their metadata."""
         opened = await self._opened(store)
-
-        async def read(ids: list[str]) -> list[dict[str, Any] | None]:
-            found = await opened.get_many(ids)
-            kept = ("id", "vector", "metadata") if include_vectors else ("id", "metadata")
-            return [item and {key: value for key, value in item.items() if key in kept} for item in found]
-
-        return await self._limits.under(ids, read)
+        return await self._limits.under(ids, partial(opened.get_many, include_vectors=include_vectors))
 
     async def count_vectors(
         self, store: Store = "default", prefix: Prefix = "", metadata_filter: Filter = None

@@ -18,6 +18,7 @@ def ordered(items: list[T], key: Callable[[T], Any] | None = None) -> list[T]:
     return runs[0] if len(runs) == 1 else sorted(chain.from_iterable(runs), key=order)
 
 
-def first(limit: int, items: list[T], key: Callable[[T], Any]) -> list[T]:
+def first(limit: int, items: list[T], key: Callable[[T], Any] | None = None) -> list[T]:
     """Return the first `limit` items in order."""
-    return nsmallest(limit, items, key) if limit * _FEW < len(items) else ordered(items, key)[:limit]
+    order: Any = key
+    return nsmallest(limit, items, order) if limit * _FEW < len(items) else ordered(items, key)[:limit]

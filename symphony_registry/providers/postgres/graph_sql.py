@@ -54,6 +54,12 @@ PUT_RELATIONS = """
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS item(from_id, to_id, type, properties)
     ON CONFLICT (from_id, type, to_id) DO UPDATE SET properties = excluded.properties
 """
+DELETE_RELATION = "DELETE FROM {relations} WHERE from_id = $1 AND to_id = $2 AND type = $3"
+DELETE_RELATIONS = """
+    DELETE FROM {relations} AS relation USING unnest($1::text[], $2::text[], $3::text[]) AS key(from_id, to_id, type)
+    WHERE (relation.from_id, relation.to_id, relation.type) = (key.from_id, key.to_id, key.type)
+"""
+OF_TYPES = "type = ANY($1::text[])"
 MISSING = """
     SELECT number FROM unnest($1::text[]) WITH ORDINALITY AS item(id, number)
     WHERE NOT EXISTS (SELECT FROM {entities} AS entity WHERE entity.id = item.id) ORDER BY number LIMIT 1

@@ -10,7 +10,7 @@ from typing_extensions import override
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.engine import pages
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph, relation_key
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
@@ -24,10 +24,13 @@ from symphony_registry.providers.postgres.database import GUARANTEES, Database, 
 from symphony_registry.providers.postgres.documents import texts
 from symphony_registry.providers.postgres.graph_sql import (
     DELETE_ENTITIES,
+    DELETE_RELATION,
+    DELETE_RELATIONS,
     ENTITY,
     LAYOUT,
     MISSING,
     NEIGHBORS,
+    OF_TYPES,
     OVER,
     PUT_ENTITIES,
     PUT_RELATIONS,
@@ -127,19 +130,40 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.execute("delete_entities", DELETE_ENTITIES, *arguments, where=where)
 
     @override
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
-        arguments = [entity_id] if relation_type is None else [entity_id, relation_type]
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
+        arguments: list[Any] = [entity_id, limit]
+        where = SIDES[direction]
+        if relation_type is not None:
+            arguments.append(relation_type)
+            where += " AND type = $3"
+        if after is not None:
+            number = len(arguments) + 1
+            arguments += after
+            where += f" AND (from_id, to_id, type) > (${number}, ${number + 1}, ${number + 2})"
         records = await self._data.fetch(
-            f"{RELATION} WHERE {SIDES[direction]}{{of_type}} ORDER BY from_id, to_id, type",
-            *arguments,
-            of_type="" if relation_type is None else " AND type = $2",
+            f"{RELATION} WHERE {{where}} ORDER BY from_id, to_id, type LIMIT $2", *arguments, where=where
         )
         return await _relations(records)
 
     @override
-    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        delete = "DELETE FROM {relations} WHERE from_id = $1 AND to_id = $2 AND type = $3"
-        return bool(await self._data.execute("delete_relation", delete, from_id, to_id, relation_type))
+    async def _delete_relations(self, keys: list[RelationKey]) -> int:
+        if len(keys) == 1:  # which takes half the time
+            return await self._data.execute("delete_relations", DELETE_RELATION, *keys[0])
+        columns = map(list, zip(*sorted(keys), strict=True))  # everybody locks in the same order
+        return await self._data.execute("delete_relations", DELETE_RELATIONS, *columns)
+
+    @override
+    async def _delete_types(self, relation_types: list[str]) -> int:
+        return await self._data.execute(
+            "delete_relations", f"DELETE FROM {{relations}} WHERE {OF_TYPES}", relation_types
+        )
 
     @override
     async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
@@ -221,13 +245,18 @@ class PostgresKnowledgeGraph(KnowledgeGraphEngine):
         return pages(read, None, lambda entity: entity["id"], size)
 
     @override
-    def _relation_batches(self, size: int) -> AsyncGenerator[list[Relation], None]:
-        following = f"{RELATION} WHERE (from_id, to_id, type) > ($1, $2, $3) ORDER BY from_id, to_id, type LIMIT $4"
+    def _relation_batches(self, size: int, relation_types: list[str] | None) -> AsyncGenerator[list[Relation], None]:
+        of_types, arguments = ("true", []) if relation_types is None else (OF_TYPES, [relation_types])
+        number = len(arguments) + 1
+        following = f"""
+            {RELATION} WHERE {of_types} AND (from_id, to_id, type) > (${number}, ${number + 1}, ${number + 2})
+            ORDER BY from_id, to_id, type LIMIT ${number + 3}
+        """
 
-        async def read(after: tuple[str, str, str], size: int) -> list[Relation]:
-            return await _relations(await self._data.fetch(following, *after, size))
+        async def read(after: RelationKey, size: int) -> list[Relation]:
+            return await _relations(await self._data.fetch(following, *arguments, *after, size))
 
-        return pages(read, ("", "", ""), lambda each: (each["from_id"], each["to_id"], each["type"]), size)
+        return pages(read, ("", "", ""), relation_key, size)
 
 
 def _selected(selection: Selection, arguments: list[Any]) -> str:

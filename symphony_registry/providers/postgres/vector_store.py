@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, TypeAlias, cast
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import asyncpg
 import numpy as np
@@ -18,7 +18,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import JSONObject
-from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorItem
+from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult
 from symphony_registry.backends.vector_store.block import Block, uncopied_documents
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.backends.vector_store.ranking import Candidate, Ranking, farthest
@@ -130,14 +130,17 @@ class PostgresVectorStore(VectorStoreEngine):
         return count - touched(await connection.execute(put, *values, self._data.tables.key, part.dimension))
 
     @override
-    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        found = await self._records(f"{ITEMS} WHERE id = ANY($1::text[])", ids)
+    async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
+        found = await self._records("WHERE id = ANY($1::text[])", ids, include_vectors=include_vectors)
         records = {record[0]: record for record in found}
-        items = iter(await _items([records[id] for id in ids if id in records]))
+        items = iter(await _items([records[id] for id in ids if id in records], include_vectors=include_vectors))
         return [next(items) if id in records else None for id in ids]
 
-    async def _records(self, template: str, *arguments: Any, **names: str) -> list[Record]:
-        sql = self._data.tables.sql(template, **names)
+    async def _records(self, which: str, *arguments: Any, include_vectors: bool, **names: str) -> list[Record]:
+        """Return the id, the vector if wanted, and the metadata of some items."""
+        if not include_vectors:
+            return await self._data.fetch(f"SELECT id, metadata FROM {{vectors}} {which}", *arguments, **names)
+        sql = self._data.tables.sql(f"{ITEMS} {which}", **names)
         return await self._data.read_vectors(lambda connection: connection.fetch(sql, *arguments))
 
     @override
@@ -145,13 +148,8 @@ class PostgresVectorStore(VectorStoreEngine):
         arguments: list[Any] = [page.limit]
         where = selected(selection, "comparable", arguments)
         order = f"WHERE {{where}} ORDER BY id {'DESC' if page.reverse else 'ASC'} LIMIT $1"
-        if include_vectors:
-            records = await self._records(f"{ITEMS} {order}", *arguments, where=where)
-            return cast("list[FoundVector]", await _items(records))
-        records = await self._data.fetch(f"SELECT id, metadata FROM {{vectors}} {order}", *arguments, where=where)
-        return await here_or_in_thread(
-            lambda: [{"id": id, "metadata": orjson.loads(metadata)} for id, metadata in records], len(records) * ITEM
-        )
+        records = await self._records(order, *arguments, include_vectors=include_vectors, where=where)
+        return await _items(records, include_vectors=include_vectors)
 
     @override
     async def _update(self, id: str, changes: JSONObject) -> bool:
@@ -202,6 +200,11 @@ class PostgresVectorStore(VectorStoreEngine):
         found: list[list[SearchResult]] = []
         for vector in queries:
             await turns.give()
+            if vector.size > LARGEST:  # of which no statement can be made
+                if (dimension := await self._dimension()) is not None:
+                    raise DimensionError(dimension, vector.size, "query vector")
+                found.append([])
+                continue
             query = Query(vector, self._options.metric)
             records, ranking = await self._ranked(query, limit, condition, min_similarity)
             results = partial(ranking.results, limit, min_similarity, include_vectors=include_vectors)
@@ -306,8 +309,10 @@ async def _ranking(query: Query, records: list[Record]) -> Ranking:
     return await here_or_in_thread(ranking, _cost(records))
 
 
-async def _items(records: list[Record]) -> list[VectorItem]:
-    def items() -> list[VectorItem]:
+async def _items(records: list[Record], *, include_vectors: bool) -> list[FoundVector]:
+    def items() -> list[FoundVector]:
+        if not include_vectors:
+            return [{"id": id, "metadata": orjson.loads(metadata)} for id, metadata in records]
         vectors = decoded(record[1] for record in records).tolist()
         return [
             {"id": record[0], "vector": vector, "metadata": orjson.loads(record[2])}

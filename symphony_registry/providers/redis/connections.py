@@ -36,7 +36,8 @@ class Connection:
         replies: list[Any] = []
         try:
             async with asyncio.timeout(self._patience):  # the driver's own, in Python 3.11, can lose a cancellation
-                await raw.send_packed_command(list(map(pack_command, commands)), check_health=False)
+                packed = [pack_command(each) for each in commands]  # type: ignore[arg-type] # of any length
+                await raw.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     try:
                         replies.append(await raw.read_response())
@@ -91,6 +92,7 @@ class Pool:
         self, find: Callable[[], Awaitable[Node]], connect: Callable[[Node], Awaitable[Connection]], limit: int
     ) -> None:
         """Take what finds the server, what connects to it, and how many connections there may be."""
+        self.loop = asyncio.get_running_loop()
         self._find, self._connect = find, connect
         self._node: Node | None = None
         self._finding = asyncio.Lock()

@@ -33,6 +33,8 @@ from symphony_registry.providers.redis.failures import (
 )
 from symphony_registry.providers.redis.options import RedisOptions
 
+_ABANDONED: list[Pool] = []  # which are never finalized
+
 
 class RedisDriver(Driver[Pool, Connection]):
     """redis-py; backends share a pool that have the same slot of the same server, and options of the connection."""
@@ -140,7 +142,7 @@ class RedisDriver(Driver[Pool, Connection]):
             )
         raw = kind(**arguments)
         async with asyncio.timeout(self.patience):
-            await raw.connect()
+            await raw.connect()  # type: ignore[no-untyped-call]
         return Connection(raw, options)
 
     @asynccontextmanager
@@ -162,6 +164,11 @@ class RedisDriver(Driver[Pool, Connection]):
     async def close(self, pool: Pool) -> None:
         with suppress(RedisError, OSError):
             await pool.close()
+
+    @override
+    def abandon(self, pool: Pool) -> None:
+        if not pool.loop.is_closed():  # which a forked child shares with its parent: finalizers would disturb it
+            _ABANDONED.append(pool)
 
     @override
     def is_worth_retrying(self, error: Exception) -> bool:

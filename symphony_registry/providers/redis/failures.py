@@ -1,5 +1,7 @@
 """What the driver's errors mean, in the package's own."""
 
+import ssl
+
 from redis.exceptions import (
     AskError,
     AuthenticationError,
@@ -55,7 +57,7 @@ _NO_AOF = "appendonly is disabled"
 
 def may_go_through(error: Exception) -> bool:
     """Say whether the same work may succeed in a while."""
-    if isinstance(error, LateError | TimeoutError | NotConfirmedError | AuthenticationError):
+    if isinstance(error, LateError | TimeoutError | NotConfirmedError | AuthenticationError) or _is_untrusted(error):
         return False
     return _is_in_transition(error) or isinstance(error, LostError | OSError | EOFError)
 
@@ -78,6 +80,10 @@ def _is_in_transition(error: Exception) -> bool:
     )
 
 
+def _is_untrusted(error: Exception) -> bool:
+    return isinstance(error.__context__, ssl.SSLCertVerificationError)
+
+
 def explained(error: Exception) -> Explanation:
     """Return what an error means: a `BackendSetupError` where waiting does not help."""
     match error:
@@ -93,6 +99,9 @@ def explained(error: Exception) -> Explanation:
         case LateError() | TimeoutError():
             advice = "Look at its load (SLOWLOG GET), or raise timeout or connect_timeout."
             return Explanation(BackendTimeoutError, "it did not answer in time", advice)
+        case _ if _is_untrusted(error):
+            advice = "Check the host in the url, and name the certificates of its authority as tls_ca_file."
+            return Explanation(BackendSetupError, "its certificate is not trusted", advice)
         case OutOfMemoryError():
             advice = "Raise maxmemory, or delete something; deletions still work."
             return Explanation(BackendUnavailableError, "it has no memory left for a write", advice)
@@ -113,7 +122,7 @@ def explained(error: Exception) -> Explanation:
         case ResponseError() if not _is_in_transition(error):
             return Explanation(BackendSetupError, _first_line(error), "The cause has the details.")
         case _:
-            said = f"it cannot be reached ({type(error).__name__})"
+            said = f"it cannot be reached ({type(error.__context__ or error).__name__})"
             if _is_in_transition(error):
                 said = f"it is not ready ({_first_line(error)})"
             return Explanation(BackendUnavailableError, said, "Check that the server runs, then try again.")

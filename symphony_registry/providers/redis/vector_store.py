@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 import orjson
@@ -31,12 +31,12 @@ from symphony_registry.providers.redis.vectors import Found, VectorKeyspace
 _PART = PartLimit(1_000)
 _BATCH = 1_000  # items that are read at once where all are
 _SPARE = 1  # more than the limit are fetched, since the server orders by float32 sums
+_SIEVED = 16  # times as many, where the server cannot say the whole filter
 _MORE = 4  # times as many are fetched where they were too few
 _MOST_FOUND = 1_000_000  # that the query engine returns
 
-_Row: TypeAlias = tuple[
-    Any, ...
-]  # id, metadata as JSON text, and where it was read a vector, in the one place or other
+# Id, metadata as JSON text, and where it was read a vector, in the one place or the other.
+_Row: TypeAlias = tuple[Any, ...]
 _RowT = TypeVar("_RowT", bound=tuple[Any, ...])
 
 
@@ -69,10 +69,10 @@ class RedisVectorStore(VectorStoreEngine):
             raise DimensionError(expected, given)
 
     @override
-    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        rows = await self._data.ask("get", *ids)
+    async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
+        rows = await self._data.ask("get", int(include_vectors), *ids)
         items = iter(await _items([(id, *row) for id, row in zip(ids, rows, strict=True) if row[0]]))
-        return [cast("VectorItem", next(items)) if row[0] else None for row in rows]
+        return [next(items) if row[0] else None for row in rows]
 
     @override
     def _batches(self, size: int, selection: Selection) -> AsyncGenerator[list[VectorItem], None]:
@@ -86,7 +86,7 @@ class RedisVectorStore(VectorStoreEngine):
             found = await self._matching(selection, page)
             if not include_vectors or not found:
                 return await _items(found)
-            rows = await self._data.ask("get", *(id for id, _ in found))
+            rows = await self._data.ask("get", 1, *(id for id, _ in found))
             if all(row[0] == metadata for row, (_, metadata) in zip(rows, found, strict=True)):  # none has changed
                 return await _items([(id, *row) for row, (id, _) in zip(rows, found, strict=True)])
 
@@ -111,7 +111,7 @@ class RedisVectorStore(VectorStoreEngine):
     @override
     async def _update(self, id: str, changes: JSONObject) -> bool:
         while True:
-            ((seen, *_),) = await self._data.ask("get", id)
+            ((seen,),) = await self._data.ask("get", 0, id)
             if seen is None:
                 return False
             metadata = orjson.loads(seen) | changes
@@ -190,7 +190,7 @@ class RedisVectorStore(VectorStoreEngine):
         # an hnsw index is exact where there is a filter, since what fulfils it is compared one by one
         is_filtered = condition is not ANYTHING or self._options.index == "hnsw"
         terms = await here_or_in_thread(lambda: term_query(condition), comparisons(condition) * ITEM)
-        wanted = limit + _SPARE
+        wanted = (limit + _SPARE) * (1 if terms.is_exact else _SIEVED)
         while wanted <= _MOST_FOUND:
             found, count = await self._data.nearest(query, wanted, terms if is_filtered else None)
             if not terms.is_exact:

@@ -82,6 +82,7 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
             "add_relation": lambda: store.add_relation("a", "a", "R"),
             "get_relations": lambda: store.get_relations("a", direction="both"),
             "delete_relation": lambda: store.delete_relation("a", "a", "R"),
+            "delete_relations": lambda: store.delete_relations([("a", "a", "R")]),
             "delete_entity": lambda: store.delete_entity("a"),
             "delete_entities": lambda: store.delete_entities(["a"]),
             "query": lambda: store.query("a", ["R"]),
@@ -118,6 +119,10 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
                 "delete_relation's start": lambda: store.delete_relation(id, "a", "R"),
                 "delete_relation's end": lambda: store.delete_relation("a", id, "R"),
                 "delete_relation's type": lambda: store.delete_relation("a", "a", id),
+                "delete_relations' start": lambda: store.delete_relations([("x", "a", "R"), (id, "a", "R")]),
+                "delete_relations' end": lambda: store.delete_relations([("x", "a", "R"), ("a", id, "R")]),
+                "delete_relations' type": lambda: store.delete_relations([("x", "a", "R"), ("a", "a", id)]),
+                "delete_relations' types": lambda: store.delete_relations(relation_types=["x", id]),
                 "query": lambda: store.query(id, ["R"]),
                 "query's path": lambda: store.query("a", ["R", id]),
                 "add_entities": lambda: store.add_entities([("x", "T", None), (id, "T", None)]),
@@ -135,6 +140,7 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
                 "subgraph's types": lambda: store.subgraph(["a"], relation_types=["R", id]),
                 "count_entities' type": lambda: store.count_entities(id),
                 "count_relations' type": lambda: store.count_relations(id),
+                "scan_relations' types": lambda: collect(store.scan_relations(relation_types=["R", id])),
             }
         )
 
@@ -148,6 +154,7 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
 
         return self.promised(
             {
+                "get_relations": lambda: store.get_relations("a", limit=limit),
                 "query": lambda: store.query("a", ["R"], limit),
                 "find_entities": lambda: store.find_entities(limit=limit),
                 "find_entities from the last": lambda: store.find_entities(limit=limit, reverse=True),
@@ -178,7 +185,8 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
     def _whole_writes(self, many: int) -> list[WholeWrite]:
         store = self.store
         ids = [f"id-{number}" for number in range(many)]
-        relations = [("a", id, "R", {"to": id}) for id in ids]
+        keys = [("a", id, "R") for id in ids]
+        relations = [(*key, {"to": key[1]}) for key in keys]
 
         async def nodes() -> None:
             await store.add_entities([("a", "T", None), *((id, "T", {"id": id}) for id in ids)])
@@ -197,6 +205,7 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
             WholeWrite("delete_entity", graph, lambda: store.delete_entity("a"), degree, bulk=False),
             WholeWrite("add_relations", nodes, lambda: store.add_relations(relations), degree),
             WholeWrite("delete_entities", graph, lambda: store.delete_entities(ids), degree),
+            WholeWrite("delete_relations", graph, lambda: store.delete_relations(keys), degree),
         ]
         if self._has("count_entities"):
             writes += [
@@ -205,6 +214,9 @@ class GraphAdapter(Adapter[KnowledgeGraphBackend]):
                     graph,
                     lambda: store.delete_entities(prefix="id-"),
                     store.count_entities,
+                ),
+                WholeWrite(
+                    "delete_relations by type", graph, lambda: store.delete_relations(relation_types=["R"]), degree
                 ),
                 WholeWrite("add_entities", nothing, nodes, store.count_entities),
                 WholeWrite("clear", graph, store.clear, store.count_entities),

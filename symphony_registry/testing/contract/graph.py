@@ -1,7 +1,7 @@
 """Sentences about entities and relations."""
 
 import asyncio
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from symphony_registry.backends.knowledge_graph.base import KnowledgeGraphBackend, Relation
 from symphony_registry.backends.storage import BackendType
@@ -203,6 +203,37 @@ async def of_type(harness: GraphHarness) -> None:
         assert edges(await graph.get_relations("a", "S", "incoming")) == ["b S a"]
         assert edges(await graph.get_relations("a", "R", "both")) == ["a R b", "b R a"]
         assert await graph.get_relations("a", "T") == []
+
+
+@relations.sentence("get_relations gives so many as the limit says, which follow one that need not be there")
+async def pages(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        await add_graph(graph, "m S b", "m R b", "m R a", "z R m", "a S m", "a R m", "m R m", "m R é", "m R Z", "x R y")
+        for direction in ("outgoing", "incoming", "both"):
+            for kind in (None, "R"):
+                found = await graph.get_relations("m", kind, direction)
+                for number, each in enumerate(found, start=1):
+                    page = await graph.get_relations("m", kind, direction, limit=number)
+                    assert_same(page, found[:number], "the first relations")
+                    key = (each["from_id"], each["to_id"], each["type"])
+                    for limit in (None, 1, 2, 1000):
+                        page = await graph.get_relations("m", kind, direction, after=key, limit=limit)
+                        assert_same(page, found[number:][:limit], f"the relations after the {number}th")
+        assert edges(await graph.get_relations("m", after=["m", "a", "S"], limit=2)) == ["m R b", "m S b"]
+        assert edges(await graph.get_relations("m", direction="both", after=("a", "m", ""), limit=1)) == ["a R m"]
+        assert edges(await graph.get_relations("m", after=("", "", ""), limit=1)) == ["m R Z"]
+        assert await graph.get_relations("m", after=("n", "", "")) == []
+        assert await graph.get_relations("x", after=("", "", "")) == await graph.get_relations("x")
+
+
+@relations.sentence("what is no (from, to, type) to follow raises")
+async def after_refused(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        await add_graph(graph, "a R b")
+        wrong: list[Any] = ["abR", ("a", "b"), ("a", "b", "R", {}), ("a", "b", None), ("a", "\ud800", "R"), "", 0, {}]
+        for after in wrong:
+            with refused(f"get_relations after {after!r}"):
+                await graph.get_relations("a", after=after)
 
 
 @relations.sentence("an entity may have a relation to itself, which appears once in each direction")

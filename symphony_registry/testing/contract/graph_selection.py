@@ -67,6 +67,24 @@ async def delete(harness: GraphHarness) -> None:
             assert await graph.get_relations(id, direction="both") == []
 
 
+@several.sentence("delete_relations deletes each (from, to, type) alone, and gives how many were there")
+async def delete_relations(harness: GraphHarness) -> None:
+    keys = [("a", "b", "R"), ("a", "nobody", "R"), ("b", "b", "S"), ("a", "b", "R"), ("a", "a", "S")]
+    async with harness.open() as graph:
+        await add_graph(graph, "a R b", "b R a", "a S b", "a R a", "b S b")
+        assert await graph.delete_relations(keys) == 2
+        assert await graph.delete_relations(iter(keys)) == 0
+        assert await graph.delete_relations([]) == 0
+        assert edges(await graph.get_relations("a", direction="both")) == ["a R a", "a S b", "b R a"]
+        assert edges(await graph.get_relations("b", direction="both")) == ["a S b", "b R a"]
+        assert [entity and entity["id"] for entity in await graph.get_entities(["a", "b"])] == ["a", "b"]
+        wrong: list[Any] = [[("a", "b", "S"), ("a", "b")], [("a", "b", "S"), "abS"], [("a", "b", "S"), None], "aSb", 7]
+        for given in wrong:
+            with refused(f"delete_relations of {given}"):
+                await graph.delete_relations(given)
+        assert edges(await graph.get_relations("a", "S")) == ["a S b"]
+
+
 @several.sentence("deletion without ids and without a selection raises, as with both, and deletes nothing")
 async def forgotten_argument(harness: GraphHarness) -> None:
     async with harness.open() as graph:
@@ -80,6 +98,12 @@ async def forgotten_argument(harness: GraphHarness) -> None:
             with refused(f"delete_entities of ids with {selection}"):
                 await graph.delete_entities(["a"], **selection)
         assert await graph.get_entity("a") is not None
+        await graph.add_relation("a", "a", "R")
+        with refused("delete_relations of nothing"):
+            await graph.delete_relations()
+        with refused("delete_relations of keys with types"):
+            await graph.delete_relations([("a", "a", "R")], relation_types=["R"])
+        assert edges(await graph.get_relations("a")) == ["a R a"]
 
 
 selecting = Group("selecting", BackendType.KNOWLEDGE_GRAPH, needs=("listing entities",))
@@ -194,6 +218,28 @@ async def delete_by_filter(harness: GraphHarness) -> None:
         assert await graph.delete_entities(property_filter={"n": {"$gt": 9}}, entity_type="Odd") == 2
         assert await graph.delete_entities(property_filter={"n": -1}) == 0
         assert await _found(graph) == [id for number, id in enumerate(_IDS) if number not in (4, 5, 6, 11, 13)]
+
+
+@selecting.sentence("scan_relations and delete_relations take the types that are wanted, of which there may be none")
+async def of_types(harness: GraphHarness) -> None:
+    async with harness.open() as graph:
+        await add_graph(graph, "b R a", "a S b", "a R b", "b T b", "a r a", "c S a")
+        for types in ([], ["R"], ("T", "S"), ["S", "S", "nothing"], ["nothing"]):
+            expected = [edge for edge in ["a r a", "a R b", "a S b", "b R a", "b T b", "c S a"] if edge[2] in types]
+            assert edges(await collect(graph.scan_relations(relation_types=types))) == expected, f"the types {types}"
+        assert await graph.delete_relations(relation_types=["nothing"]) == 0
+        assert await graph.delete_relations(relation_types=[]) == 0
+        assert await graph.count_relations() == 6
+        assert await graph.delete_relations(relation_types=["S", "T", "S", "nothing"]) == 3
+        assert await graph.delete_relations(relation_types=["S"]) == 0
+        assert edges(await collect(graph.scan_relations())) == ["a r a", "a R b", "b R a"]
+        assert edges(await graph.get_relations("a", direction="both")) == ["a r a", "a R b", "b R a"]
+        assert await graph.count_entities() == 3
+        for wrong in ("R", 7, [7]):
+            with refused(f"scan_relations of {wrong!r}"):
+                await collect(graph.scan_relations(relation_types=wrong))  # type: ignore[arg-type]
+            with refused(f"delete_relations of {wrong!r}"):
+                await graph.delete_relations(relation_types=wrong)  # type: ignore[arg-type]
 
 
 @selecting.sentence("bounds that are no text of ids raise, and reverse that is no bool")

@@ -38,13 +38,17 @@ async def by_id(harness: VectorHarness) -> None:
         assert await _found(store, prefix="a/", limit=1, reverse=True) == ["a/2"]
 
 
-@finding.sentence("find leaves the vectors out without include_vectors")
+@finding.sentence("find and get_many leave the vectors out without include_vectors")
 async def without_vectors(harness: VectorHarness) -> None:
     async with harness.open() as store:
         await _add_all(store)
         expected = [{"id": id, "metadata": {"n": n, "even": n % 2 == 0}} for n, id in enumerate(IDS)]
         assert_same(await store.find(include_vectors=False), expected, "the items")
         assert_same(await store.find(prefix="b", limit=1, include_vectors=False), expected[7:8], "the item")
+        ids = [IDS[2], "nobody", IDS[0], IDS[2]]
+        found = await store.get_many(ids, include_vectors=False)
+        assert_same(found, [expected[2], None, expected[0], expected[2]], "the items by their ids")
+        assert await store.get_many([], include_vectors=False) == []
 
 
 @finding.sentence("a prefix selects the ids that begin with it, whatever characters it has")
@@ -169,6 +173,8 @@ async def refused_bounds(harness: VectorHarness) -> None:
                 await store.find(reverse=wrong)  # type: ignore[arg-type]
             with refused(f"include_vectors={wrong!r}"):
                 await store.find(include_vectors=wrong)  # type: ignore[arg-type]
+            with refused(f"get_many with include_vectors={wrong!r}"):
+                await store.get_many([], include_vectors=wrong)  # type: ignore[arg-type]
         assert await store.count() == 4
 
 

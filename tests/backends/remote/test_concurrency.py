@@ -20,7 +20,7 @@ from symphony_registry.testing import Harness, sentences
 from symphony_registry.testing.adapters import adapt
 from symphony_registry.testing.promises import NotPromised
 from symphony_registry.testing.report import examine
-from tests.helpers.engines import Engine
+from tests.helpers.engines import ENGINES, Engine
 
 pytestmark = pytest.mark.slow
 
@@ -54,14 +54,22 @@ def taking_turns(operation: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self, *arguments, **options: operation(next(self.turns), *arguments, **options)
 
 
+# By name, since other processes make some of them, too.
+BY_TURNS = {
+    kind: type(f"{kind.__name__}ByTurns", (ByTurns, kind), {"__module__": __name__})
+    for engine in ENGINES.values()
+    for kind in engine.kinds
+}
+globals().update({by_turns.__name__: by_turns for by_turns in BY_TURNS.values()})
+
+
 async def test_the_contract_holds_for_twenty_sentences_at_a_time_and_stores_with_two_pools(
     kind: type[StorageBackend], engine: Engine, server: Any, tmp_path: Path
 ) -> None:
-    by_turns = type(f"{kind.__name__}ByTurns", (ByTurns, kind), {})
     numbers = count(1)
     harness: Harness[Any] = Harness(
         kind.backend_type,
-        by_turns,
+        BY_TURNS[kind],
         tmp_path,
         options=lambda _: engine.options(server, f"{kind.backend_type}_{next(numbers)}"),
     )

@@ -57,7 +57,7 @@ async def some_arrived(kind, options, process):
     """Return when a part of the vectors is there."""
     async with kind(options) as store:
         while process.poll() is None and not await store.count():
-            await asyncio.sleep(0)
+            pass
 
 
 @pytest.mark.slow

@@ -74,11 +74,41 @@ class LosesUpdates(InMemoryKnowledgeGraph):
 class SelfRelationTwice(InMemoryKnowledgeGraph):
     """Gives a relation of an entity to itself once for each direction."""
 
-    async def get_relations(self, entity_id, relation_type=None, direction="outgoing"):
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing", **page):
         if direction == "both":
-            outgoing = await super().get_relations(entity_id, relation_type, "outgoing")
-            return outgoing + await super().get_relations(entity_id, relation_type, "incoming")
-        return await super().get_relations(entity_id, relation_type, direction)
+            outgoing = await super().get_relations(entity_id, relation_type, "outgoing", **page)
+            return outgoing + await super().get_relations(entity_id, relation_type, "incoming", **page)
+        return await super().get_relations(entity_id, relation_type, direction, **page)
+
+
+@fault("relations.pages")
+class RepeatsTheLast(InMemoryKnowledgeGraph):
+    """Begins with the relation that the wanted ones follow."""
+
+    async def _get_relations(self, entity_id, relation_type, direction, after, limit):
+        found = await super()._get_relations(entity_id, relation_type, direction, None, None)
+        keys = [(each["from_id"], each["to_id"], each["type"]) for each in found]
+        return [each for each, key in zip(found, keys, strict=True) if after is None or key >= after][:limit]
+
+
+@fault("relations.pages")
+class LimitsEachSide(InMemoryKnowledgeGraph):
+    """Cuts at the limit before it puts both directions in order."""
+
+    async def _get_relations(self, entity_id, relation_type, direction, after, limit):
+        if direction != "both":
+            return await super()._get_relations(entity_id, relation_type, direction, after, limit)
+        outgoing = await super()._get_relations(entity_id, relation_type, "outgoing", after, limit)
+        incoming = await super()._get_relations(entity_id, relation_type, "incoming", after, limit)
+        return (outgoing + [each for each in incoming if each not in outgoing])[:limit]
+
+
+@fault("relations.after_refused")
+class FollowsAnything(InMemoryKnowledgeGraph):
+    """Takes what is no relation for one to follow, and begins at the beginning."""
+
+    async def get_relations(self, entity_id, relation_type=None, direction="outgoing", *, after=None, limit=None):
+        return await super().get_relations(entity_id, relation_type, direction, after=after or None, limit=limit)
 
 
 @fault("relations")
@@ -207,6 +237,65 @@ class DeletesEntitiesInSteps(InMemoryKnowledgeGraph):
             count += await self.delete_entity(id)
             await asyncio.sleep(0)
         return count
+
+
+@fault("several.delete_relations")
+class CountsRelationsTwice(InMemoryKnowledgeGraph):
+    """Counts a relation twice that is deleted twice in a bulk."""
+
+    async def delete_relations(self, keys=None, **selection):
+        given = list(keys) if isinstance(keys, list) else keys
+        found = [await self.get_relations(key[0], key[2]) for key in given or [] if isinstance(key, tuple) and key[2:]]
+        count = await super().delete_relations(given, **selection)
+        return sum(map(bool, found)) if count else count
+
+
+@fault("several.delete_relations")
+class TakesTheWayBack(InMemoryKnowledgeGraph):
+    """Deletes a relation in the other direction too."""
+
+    async def _delete_relations(self, keys):
+        count = await super()._delete_relations(keys)
+        await super()._delete_relations([(to_id, from_id, kind) for from_id, to_id, kind in keys])
+        return count
+
+
+@fault("several.forgotten_argument")
+class DeletesRelationsByAForgottenArgument(InMemoryKnowledgeGraph):
+    """Deletes every relation where nothing says which."""
+
+    async def delete_relations(self, keys=None, *, relation_types=None):
+        if keys is None and relation_types is None:
+            return await self._delete_types(list(self._data.state._relations.counts))
+        return await super().delete_relations(keys, relation_types=relation_types)
+
+
+@fault("atomicity")
+class DeletesRelationsInSteps(InMemoryKnowledgeGraph):
+    """Deletes one relation after the other, until it is cancelled."""
+
+    async def _delete_relations(self, keys):
+        count = 0
+        for key in keys:
+            count += await super()._delete_relations([key])
+            await asyncio.sleep(0)
+        return count
+
+
+@fault("selecting.of_types")
+class TakesNoTypesForAll(InMemoryKnowledgeGraph):
+    """Scans everything where no type is wanted."""
+
+    def _relation_batches(self, size, relation_types):
+        return super()._relation_batches(size, relation_types or None)
+
+
+@fault("selecting.of_types")
+class DeletesTheFirstType(InMemoryKnowledgeGraph):
+    """Deletes the relations of one of the types alone."""
+
+    async def _delete_types(self, relation_types):
+        return await super()._delete_types(relation_types[:1])
 
 
 @fault("selecting")

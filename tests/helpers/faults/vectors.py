@@ -265,6 +265,14 @@ class AlwaysListsVectors(InMemoryVectorStore):
         return await super()._find(selection, page, include_vectors=True)
 
 
+@fault("finding.without_vectors")
+class AlwaysGetsVectors(InMemoryVectorStore):
+    """Gives the vectors of ids that nobody asked for."""
+
+    async def _get(self, ids, *, include_vectors):
+        return await super()._get(ids, include_vectors=True)
+
+
 @fault("finding.nothing_by_a_forgotten_argument")
 class ClearsByAForgottenArgument(InMemoryVectorStore):
     """Deletes everything where nothing is selected."""

@@ -7,11 +7,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.serde.types import TASKS, _DeltaSnapshot
-from typing_extensions import override
 
-from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend, InMemoryCheckpointStore
+from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
 from symphony_registry.errors import (
-    BackendUnavailableError,
     InvalidTypeError,
     InvalidValueError,
     NotFoundError,
@@ -123,40 +121,6 @@ async def test_writes_whose_checkpoint_was_deleted_before_them_go_with_the_next_
     assert await checkpoint_store.count() == before + 3
 
 
-class ConflictingStore(InMemoryCheckpointStore):
-    """A store in which something else is saved under an id before it is replaced, and that can fail there."""
-
-    fails = False
-
-    @override
-    async def save_checkpoint(self, checkpoint_id: str, *given: Any, **options: Any) -> int:
-        if self.fails:
-            raise BackendUnavailableError("The store is gone.")
-        await super().save_checkpoint(checkpoint_id, *given, payload=options["payload"])
-        return await super().save_checkpoint(checkpoint_id, *given, **options)
-
-
-async def test_two_processes_may_prune_one_thread_at_once() -> None:
-    async with ConflictingStore() as store:
-        saver = RegistrySaver(store)
-        *_, last = await steps(saver, "one", 3)
-        await saver.aprune(["one"])
-        assert [each.config for each in await history(saver, at("one"))] == [last]
-
-
-async def test_a_pruning_that_is_cut_short_leaves_no_history_without_its_latest_and_is_finished_by_the_next() -> None:
-    async with ConflictingStore() as store:
-        saver = RegistrySaver(store)
-        *_, last = await steps(saver, "one", 3)
-        store.fails = True
-        with pytest.raises(BackendUnavailableError):
-            await saver.aprune(["one"])
-        assert [each.config for each in await history(saver, at("one"))] == [last]
-        store.fails = False
-        await saver.aprune(["one"])
-        assert (await latest(saver, at("one"))).parent_config is None
-
-
 async def test_only_the_threads_that_are_named_are_pruned(saver: RegistrySaver) -> None:
     for name in ("a", "a/b", "a!"):
         await steps(saver, name, 3)
@@ -225,6 +189,23 @@ async def test_the_history_of_a_checkpoint_that_is_its_own_ancestor_ends(saver: 
     await saver.aput(second, found.checkpoint, found.metadata, {})
     history = await saver.aget_delta_channel_history(config=second, channels=["other"])
     assert history == {"other": {"writes": []}}
+
+
+async def test_the_history_of_a_channel_is_not_given_without_what_was_deleted_while_a_run_went_on(
+    saver: RegistrySaver,
+) -> None:
+    first = await step(saver, at("one"), {"log": ["seed"]})
+    read = await latest(saver, first)
+    await saver.adelete_thread("one")
+    late: Any = {**read.checkpoint, "id": str(uuid6()), "channel_values": {}}
+    second = await saver.aput(first, late, read.metadata, {})
+    await saver.aput_writes(second, [("log", "more"), ("other", "new")], "task")
+    later: Any = {**late, "id": str(uuid6())}
+    third = await saver.aput(second, later, read.metadata, {})
+    with pytest.raises(NotFoundError, match=r"thread 'one' .* lacks its parent.* channels \['log'\]"):
+        await saver.aget_delta_channel_history(config=third, channels=["log", "other"])
+    history = await saver.aget_delta_channel_history(config=third, channels=["other"])
+    assert history == {"other": {"writes": [("task", "other", "new")]}}
 
 
 async def test_a_thread_that_is_made_of_its_changes_is_not_pruned(saver: RegistrySaver) -> None:

@@ -2,14 +2,10 @@
 
 import asyncio
 import enum
-import json
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.base import PendingWrite
-from langgraph.checkpoint.serde.base import CipherProtocol
-from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.types import INTERRUPT, RESUME, TASKS
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
@@ -139,33 +135,6 @@ async def test_the_same_put_twice_at_once_is_saved_once(
     await asyncio.gather(*(saver.aput(*put) for _ in range(20)))
     assert await saver.aget_tuple(saved) == found
     assert await checkpoint_store.count() == 2
-
-
-class Reversing(CipherProtocol):
-    """A cipher for tests."""
-
-    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
-        return "reversed", plaintext[::-1]
-
-    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
-        assert ciphername == "reversed"
-        return ciphertext[::-1]
-
-
-async def test_of_encrypted_values_nothing_is_in_the_clear(checkpoint_store: CheckpointStoreBackend) -> None:
-    saver = RegistrySaver(checkpoint_store, serde=EncryptedSerializer(Reversing()))
-    values: dict[str, Any] = {"long": [HumanMessage("SECRET")], "short": "SECRET", "text": "SECRET" * 100}
-    saved = await step(saver, at("one"), values)
-    await saver.aput_writes(saved, [("channel", "SECRET")], "task")
-    rows = [each async for each in checkpoint_store.scan()]
-    assert len(rows) == 4
-    for row in rows:
-        assert b"SECRET" not in row.pop("payload", b"")
-        assert "SECRET" not in json.dumps(row)
-    found = await saver.aget_tuple(at("one"))
-    assert found
-    assert found.checkpoint["channel_values"] == values
-    assert found.pending_writes == [("task", "channel", "SECRET")]
 
 
 async def test_what_tasks_were_sent_is_found_in_checkpoints_of_older_releases(saver: RegistrySaver) -> None:

@@ -115,6 +115,17 @@ async def test_an_approximate_search_finds_as_many_as_match_among_many_equals(
         assert ids(await store.search([1, 2, 3], 100)) == [id for id, *_ in EQUALS[:100]]
 
 
+@pytest.mark.parametrize("size", [20_000, 70_000])
+async def test_a_query_that_is_too_long_for_any_vector_finds_nothing_or_is_refused(
+    size: int, options: dict[str, Any]
+) -> None:
+    async with PostgresVectorStore(options) as store:
+        assert await store.search([1.0] * size) == []
+        await store.add("a", [1.0, 2.0])
+        with pytest.raises(DimensionError):
+            await store.search([1.0] * size)
+
+
 async def test_an_approximate_search_that_found_nothing_refuses_a_query_of_another_dimension(
     filled: dict[str, Any],
 ) -> None:

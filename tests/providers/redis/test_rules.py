@@ -53,3 +53,22 @@ async def test_a_right_that_is_missing_is_found_before_anything_is_written(
         await kind({**options, "prefix": f"symphony:{options['prefix']}", "url": url}).connect()
     assert "Grant" in str(caught.value)
     assert not list(server.command("KEYS", f"{{symphony:{options['prefix']}*"))
+
+
+@each_type
+async def test_a_user_who_only_reads_needs_no_right_to_write(
+    kind: Any, server: Server, options: dict[str, Any]
+) -> None:
+    options["prefix"] = f"symphony:{options['prefix']}"
+    async with kind(options) as backend:
+        adapter = adapt(backend)
+        await adapter.fill()
+        expected = {name: await read() for name, read in adapter.reads().items()}
+    url = login(server, *rules(kind), "-@write", "-ft.create", "-ft.dropindex")
+    async with kind({**options, "url": url, "create": False}) as reader:
+        adapter = adapt(reader)
+        assert {name: await read() for name, read in adapter.reads().items()} == expected
+        with pytest.raises(BackendSetupError, match="permission"):
+            await adapter.put("new")
+    async with kind(options) as backend:
+        assert await adapt(backend).get("new") is None

@@ -1,7 +1,7 @@
 """Deleting a part of a thread: no value that a kept checkpoint refers to, and each that none does."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple, cast
 
@@ -147,7 +147,7 @@ class Thread:
             )
 
     async def _delete(self, saved: dict[str, Saved], keys: Collection[str]) -> None:
-        """Delete checkpoints with their writes, and the values that none of the others refers to: all or nothing.
+        """Delete checkpoints with their writes and the values that are theirs alone: all or nothing.
 
         Writes that a task saved after its checkpoint was deleted go too; newer ones wait for theirs.
         """
@@ -163,8 +163,14 @@ class Thread:
             if is_deleted(checkpoint_of(row["checkpoint_id"]))
         }
         dropped = {id for key in keys for id in saved[key].blobs}
-        referred = {id for key, each in saved.items() if key not in keys for id in each.blobs}
-        await self._store.delete_checkpoints([*keys, *writes, *(dropped - referred)])
+        shared = dropped & _values(each for key, each in saved.items() if key not in keys)
+        await self._store.delete_checkpoints([*keys, *writes, *(dropped - shared)])
+        if shared:  # with checkpoints that another deletion took meanwhile, which left their values for these
+            await self._store.delete_checkpoints(shared - _values((await self._saved()).values()))
+
+
+def _values(saved: Iterable[Saved]) -> set[str]:
+    return {id for each in saved for id in each.blobs}
 
 
 def _has_deltas(saved: dict[str, Saved]) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from symphony_registry.backends.filters import ANYTHING
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow
 from symphony_registry.backends.selection import EVERYTHING, Page, Range, Selection
 from symphony_registry.backends.values import Direction, JSONObject, copied
@@ -193,8 +193,25 @@ class PropertyGraph:
         start, end = self._ids.numbers.get(from_id), self._ids.numbers.get(to_id)
         return start is not None and end is not None and self._relations.contains(start, end, kind)
 
-    def relations(self, id: str, kind: str | None, direction: Direction) -> list[Relation]:
-        """Return copies of the entity's relations by (from, to, type)."""
+    def keys(self, kinds: Iterable[str]) -> list[RelationKey]:
+        """Return the relations of some types, as (from, to, type)."""
+        chosen = self._relations.chosen(kinds) or []
+        return [
+            row[:3]
+            for id, number in self.entities.items()
+            for kind in chosen
+            for row in self._leaving(id, number, kind)
+        ]
+
+    def relations(
+        self,
+        id: str,
+        kind: str | None,
+        direction: Direction,
+        after: RelationKey | None = None,
+        limit: int | None = None,
+    ) -> list[Relation]:
+        """Return copies of the first `limit` of the entity's relations after one, by (from, to, type)."""
         number = self._ids.numbers.get(id)
         chosen = None if kind is None else self._relations.kinds.numbers.get(kind)
         if number is None or (chosen is None and kind is not None):
@@ -204,7 +221,9 @@ class PropertyGraph:
             found += self._leaving(id, number, chosen)
         if direction != "outgoing":
             found += self._coming(id, number, chosen, itself=direction != "both")
-        return _relations(found)
+        if after is not None:
+            found = [row for row in found if row[:3] > after]
+        return _relations(found if limit is None else first(limit, found))
 
     def _leaving(self, id: str, number: int, kind: int | None) -> list[_Row]:
         names, kinds = self._ids.names, self._relations.kinds.names

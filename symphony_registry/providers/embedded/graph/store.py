@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.cost import ITEM, LONG, SMALL
 from symphony_registry.backends.filters import ANYTHING, comparisons
-from symphony_registry.backends.knowledge_graph.base import Entity, Relation, Subgraph
+from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
 from symphony_registry.backends.knowledge_graph.checks import missing_end
 from symphony_registry.backends.knowledge_graph.engine import KnowledgeGraphEngine
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow, RelationRow
@@ -131,18 +131,31 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
         return await self._data.write(lambda: deletion(self._data.state.ids(selection)), cost)
 
     @override
-    async def _get_relations(self, entity_id: str, relation_type: str | None, direction: Direction) -> list[Relation]:
+    async def _get_relations(
+        self,
+        entity_id: str,
+        relation_type: str | None,
+        direction: Direction,
+        after: RelationKey | None,
+        limit: int | None,
+    ) -> list[Relation]:
         cost = self._data.state.degree(entity_id) * SMALL
-        return await self._data.read(lambda: self._data.state.relations(entity_id, relation_type, direction), cost)
+        return await self._data.read(
+            lambda: self._data.state.relations(entity_id, relation_type, direction, after, limit), cost
+        )
 
     @override
-    async def _delete_relation(self, from_id: str, to_id: str, relation_type: str) -> bool:
-        def decide() -> "Decision[bool]":
-            if not self._data.state.has_relation(from_id, to_id, relation_type):
-                return [], False
-            return [{"op": "delete_relation", "from": from_id, "to": to_id, "type": relation_type}], True
+    async def _delete_relations(self, keys: list[RelationKey]) -> int:
+        def decide() -> "Decision[int]":
+            return _relation_deletion([key for key in keys if self._data.state.has_relation(*key)])
 
-        return await self._data.write(decide, touches=lambda: (from_id, to_id))
+        return await self._data.write(decide, len(keys) * ITEM, lambda: [end for key in keys for end in key[:2]])
+
+    @override
+    async def _delete_types(self, relation_types: list[str]) -> int:
+        state = self._data.state
+        cost = len(state.entities) * SMALL + sum(map(state.count_relations, relation_types)) * ITEM
+        return await self._data.write(lambda: _relation_deletion(self._data.state.keys(relation_types)), cost)
 
     @override
     async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
@@ -247,6 +260,11 @@ class FileKnowledgeGraph(DirectoryBackend, EmbeddedKnowledgeGraph):
 
 class _LongWalkError(Exception):
     """A walk has touched more relations than the event loop should wait for."""
+
+
+def _relation_deletion(keys: list[RelationKey]) -> "Decision[int]":
+    changes = [{"op": "delete_relation", "from": from_id, "to": to_id, "type": kind} for from_id, to_id, kind in keys]
+    return changes, len(changes)
 
 
 def _put_entity(id: str, kind: str, properties: JSONObject) -> Change:

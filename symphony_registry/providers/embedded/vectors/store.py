@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from itertools import takewhile
-from typing import ClassVar, TypeAlias, cast
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from typing_extensions import override
@@ -15,7 +15,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import JSONObject, copied
-from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorItem, VectorOptions
+from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorOptions
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
 from symphony_registry.errors import DimensionError
@@ -78,17 +78,20 @@ class EmbeddedVectorStore(VectorStoreEngine):
         await self._data.write(decide, parts.cost, touches)
 
     @override
-    async def _get(self, ids: list[str]) -> list[VectorItem | None]:
-        return await self._data.read(
-            lambda: [self._item(id) if id in self._data.state.rows else None for id in ids],
-            len(ids) * self._item_cost(),
-        )
+    async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
+        def get() -> list[FoundVector | None]:
+            there = self._data.state.rows
+            return [self._item(id, include_vectors=include_vectors) if id in there else None for id in ids]
 
-    def _item(self, id: str) -> VectorItem:
-        return {"id": id, "vector": self._data.state.vector(id), "metadata": self._document(id)}
+        return await self._data.read(get, len(ids) * self._item_cost(include_vectors=include_vectors))
 
-    def _item_cost(self) -> float:
-        return SMALL + (self._data.state.dimension or 0) / FLOATS
+    def _item(self, id: str, *, include_vectors: bool) -> FoundVector:
+        if include_vectors:
+            return {"id": id, "vector": self._data.state.vector(id), "metadata": self._document(id)}
+        return {"id": id, "metadata": self._document(id)}
+
+    def _item_cost(self, *, include_vectors: bool) -> float:
+        return SMALL + (self._data.state.dimension or 0) / FLOATS if include_vectors else SMALL
 
     def _document(self, id: str) -> JSONObject:
         state = self._data.state
@@ -99,11 +102,10 @@ class EmbeddedVectorStore(VectorStoreEngine):
     async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
         def find() -> list[FoundVector]:
             ids = finding.find(self._data.state, selection, page)
-            if include_vectors:
-                return cast("list[FoundVector]", [self._item(id) for id in ids])
-            return [{"id": id, "metadata": self._document(id)} for id in ids]
+            return [self._item(id, include_vectors=include_vectors) for id in ids]
 
-        return await self._data.read(find, self._cost(selection, page, self._item_cost() if include_vectors else SMALL))
+        each = self._item_cost(include_vectors=include_vectors)
+        return await self._data.read(find, self._cost(selection, page, each))
 
     def _cost(self, selection: Selection, page: Page, each: float) -> float:
         """Return about what finding costs; infinity while the index is being changed, and cannot be asked."""

@@ -19,6 +19,34 @@ local function each_part(command, key, values)
   return replies
 end
 
+-- Whether one text comes before another by bytes, which is by code points.
+local function before(one, other) return one < other end
+local is_native = 'a' > 'B' -- the server's collation is that of C
+if not is_native then
+  before = function(one, other)
+    for i = 1, math.min(#one, #other) do
+      local here, there = one:byte(i), other:byte(i)
+      if here ~= there then return here < there end
+    end
+    return #one < #other
+  end
+end
+
+local function sorted(ids)
+  table.sort(ids, not is_native and before or nil)
+  return ids
+end
+
+local function append(list, more)
+  for _, value in ipairs(more) do list[#list + 1] = value end
+end
+
+-- Cuts a list off behind so many.
+local function first_of(list, limit)
+  for i = #list, limit + 1, -1 do list[i] = nil end
+  return list
+end
+
 -- Returns the ids of a range, as ZRANGE BYLEX takes it; `limit` is 0 for all.
 local function ids_between(key, low, high, limit, reverse)
   local arguments = {key, low, high, 'BYLEX'}

@@ -70,7 +70,9 @@ local function complete(name, dimension)
     call('HDEL', LAYOUT, 'complete:' .. name)
     retried_later(string.format('the index has %.0f of %.0f vectors yet', count, total))
   end
-  call('HSET', LAYOUT, 'complete:' .. name, dimension)
+  if call('HGET', LAYOUT, 'complete:' .. name) ~= dimension then -- who only reads need not write
+    call('HSET', LAYOUT, 'complete:' .. name, dimension)
+  end
 end
 
 -- Fixes the dimension of a store that has none, and so no items.
@@ -91,7 +93,7 @@ function operations.index()
   elseif call('HEXISTS', LAYOUT, 'index:' .. name) == 0 then
     return ''
   end
-  if not dimension and demanded ~= '' then dimension = fix(demanded) end
+  if not dimension and demanded ~= '' and recipe ~= '' then dimension = fix(demanded) end
   if dimension then complete(name, dimension) end
   return false
 end
@@ -137,18 +139,24 @@ function operations.put()
   return other
 end
 
-function operations.get()
+-- Returns metadata and perhaps vectors of each id.
+local function described(ids, with_vectors)
   local found = {}
-  for i = 2, #ARGV do found[i - 1] = stored(ARGV[i], 'v', 'r') end
+  for i, id in ipairs(ids) do found[i] = with_vectors == '1' and stored(id, 'v', 'r') or stored(id) end
   return found
 end
 
--- Returns ids, and metadata and perhaps vectors of each. ARGV: low, high, limit (0: all), reversed, with vectors.
+-- ARGV: with vectors, ids.
+function operations.get()
+  local ids = {}
+  for i = 3, #ARGV do ids[i - 2] = ARGV[i] end
+  return described(ids, ARGV[2])
+end
+
+-- ARGV: low, high, limit (0: all), reversed, with vectors.
 function operations.find()
   local ids = ids_between(IDS, ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1')
-  local found = {}
-  for i, id in ipairs(ids) do found[i] = ARGV[6] == '1' and stored(id, 'v', 'r') or stored(id) end
-  return {ids, found}
+  return {ids, described(ids, ARGV[6])}
 end
 
 function operations.count() return call('ZLEXCOUNT', IDS, ARGV[2], ARGV[3]) end
