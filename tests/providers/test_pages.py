@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from pydantic.fields import FieldInfo
-from symphony_registry.providers.redis.vector_options import RedisVectorOptions
 
 from symphony_registry.backends.options import BackendOptions, fields_of
 from symphony_registry.providers.postgres.vector_sql import PostgresVectorOptions
+from symphony_registry.providers.redis.vector_options import RedisVectorOptions
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES: dict[str, type[BackendOptions]] = {"postgresql.md": PostgresVectorOptions, "redis.md": RedisVectorOptions}

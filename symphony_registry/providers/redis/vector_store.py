@@ -178,9 +178,7 @@ class RedisVectorStore(VectorStoreEngine):
             raise DimensionError(dimension, size, "query vector")
 
     async def _ranked(self, query: Query, limit: int, condition: Condition) -> Ranking | None:
-        """Return what is found, or `None` where the server cannot: beyond float32, or for very many."""
-        if query.metric == "euclidean" and not query.is_safe:
-            return None
+        """Return what is found, or `None` where that is more than the server returns."""
         wanted = max(self._options.ef_search, limit)
         if self._options.index == "hnsw" and condition is ANYTHING and wanted <= _MOST_FOUND:
             found, _ = await self._data.nearest(query, wanted, None, self._options.ef_search)

@@ -17,7 +17,7 @@ from symphony_registry.providers.redis.vector_options import RedisVectorOptions
 
 _LAYOUT = Layout("vector_store", {"ids": "zset"})
 _METRICS = {"cosine": "COSINE", "dot": "IP", "euclidean": "L2"}
-# The server subtracts a dot product from 1, in float32: by so much, relative to both, it may be wrong.
+# The server subtracts a dot product from 1, in float32: by so much it is wrong, however small the product is.
 _UNIT_ERROR = 2e-7
 
 
@@ -71,7 +71,8 @@ class VectorKeyspace(Keyspace):
         near, far = f"*=>[KNN $k @v $q{limits} AS d]", any_of([OUTLIER])
         if terms is not None:
             near, far = f"({terms.text})=>[KNN $k @v $q HYBRID_POLICY ADHOC_BF AS d]", f"({far} {terms.text})"
-        sent = (query.vector if query.is_safe else _direction(query)).astype("<f4").tobytes()
+        as_given = query.is_safe or query.metric == "euclidean"
+        sent = (query.vector if as_given else _direction(query)).astype("<f4").tobytes()
         dimension, *told = await self.ask("search", self._index, int(self.is_clustered), wanted, sent, near, far)
         if not told:
             if dimension is not None:
@@ -81,7 +82,7 @@ class VectorKeyspace(Keyspace):
         slack = 0.0
         if query.metric == "dot":
             reach = (query.length if query.is_safe else 1.0) * float(longest)
-            slack = query.tolerance * reach + _UNIT_ERROR * (1.0 + reach)
+            slack = query.tolerance * reach + _UNIT_ERROR
         found = [self._found(query, key, fields, slack) for key, fields in _pairs(nearest[1:])]
         count = len(found)
         found += [self._found(query, key, fields, slack) for key, fields in _pairs(others[1:])]

@@ -15,6 +15,7 @@ from symphony_registry.providers.redis.vector_store import RedisVectorStore
 from tests.helpers.redis_server import Server, running_server
 
 METRICS = ("cosine", "dot", "euclidean")
+LENGTHS = [1e-38, 1e-30, 1e-16, 1e-8, 1e-3, 1.0, 1e4, 1e14, 1e16, 1e25, 1e37]
 DOCUMENTS: list[dict[str, Any]] = [
     {},
     {"a": None},
@@ -114,13 +115,13 @@ def test_only_order_operators_are_checked_again() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("stored", [LENGTHS, [1e-3, 0.1, 1.0, 10.0, 1e4]], ids=["every length", "ordinary lengths"])
 async def test_vectors_and_queries_of_every_length_are_found_in_the_order_of_memory(
-    metric: str, options: dict[str, Any]
+    stored: list[float], metric: str, options: dict[str, Any]
 ) -> None:
     random = np.random.default_rng(7)
-    lengths = [1e-30, 1e-16, 1e-8, 1e-3, 1.0, 1e4, 1e14, 1e16, 1e18]
     items = [
-        (f"{number}", random.normal(size=8) * length, {"odd": number % 2}) for number, length in enumerate(lengths * 5)
+        (f"{number}", random.normal(size=8) * length, {"odd": number % 2}) for number, length in enumerate(stored * 5)
     ]
     async with (
         RedisVectorStore({**options, "metric": metric}) as store,
@@ -129,21 +130,38 @@ async def test_vectors_and_queries_of_every_length_are_found_in_the_order_of_mem
         for each in (store, memory):
             await each.add_many(items)
             await each.update("0", {"odd": 1})
-        for length in lengths:
+        for length in LENGTHS:
             query = random.normal(size=8) * length
             for metadata_filter in (None, {"odd": 1}, {"odd": {"$ne": 1}}, {"odd": {"$lt": 1}}):
-                for limit in (1, 7, 100):
+                for limit in (1, 7, 100, 2_000_000):
                     found = await store.search(query, limit, metadata_filter)
                     assert found == await memory.search(query, limit, metadata_filter)
 
 
+@pytest.mark.parametrize(
+    ("best", "others"),
+    [
+        ([1e8, 3, -1e8], [1, 1, 0]),  # whose large numbers swallow the small one, so that the product looks like 0
+        ([0, 3e-9, 0], [0, 2e-9, 0]),  # which the server cannot tell apart, since it subtracts products from 1
+    ],
+)
+async def test_a_dot_product_that_the_server_gets_wrong_is_found_all_the_same(
+    best: list[float], others: list[float], options: dict[str, Any]
+) -> None:
+    async with RedisVectorStore({**options, "metric": "dot"}) as store:
+        await store.add_many([(f"a{number:02}", np.array(others) / 2**number, {}) for number in range(5)])
+        await store.add("best", best)
+        assert ids(await store.search([1, 1, 1], 1)) == ["best"]
+
+
 async def test_the_dimension_is_checked_where_nothing_is_stored_any_more(options: dict[str, Any]) -> None:
-    async with RedisVectorStore({**options, "metric": "euclidean"}) as store:
+    async with RedisVectorStore(options) as store:
         await store.add("a", [1, 2])
         await store.delete("a")
-        for query in ([1.0], [1e18]):
+        for limit in (1, 2_000_000):  # which is more than the server returns
+            assert await store.search([1, 2], limit) == []
             with pytest.raises(DimensionError):
-                await store.search(query)
+                await store.search([1.0], limit)
 
 
 async def test_of_writes_of_different_dimensions_at_once_those_of_one_succeed(options: dict[str, Any]) -> None:
