@@ -76,14 +76,19 @@ class RedisCheckpointStore(CheckpointStoreEngine):
             return int(await self._data.change_parts("delete_checkpoints", "delete_many", parts))
         if chosen.is_range:
             return int(await self._data.change("delete_checkpoints", "prune", *bounds(chosen.ids), 0))
-        return await self._delete_seen("delete_checkpoints", await self._matching(chosen, Page(), "id"))
+        return await self._delete_matching("delete_checkpoints", 0, chosen)
 
-    async def _delete_seen(self, operation: str, seen: list[SavedCheckpoint]) -> int:
-        """Delete checkpoints unless they were saved again since."""
-        parts: list[list[Argument]] = [
-            [value for saved in part for value in (saved.id, saved.version)] for part in _PART.split(seen, lambda _: 0)
-        ]
-        return int(await self._data.change_parts(operation, "delete_seen", Parts.of(parts))) if seen else 0
+    async def _delete_matching(self, operation: str, keep_last: int, selection: Selection) -> int:
+        """Delete all but the newest of the selected, as they were read at once and are still."""
+        while seen := (await self._matching(selection, Page(reverse=True), "saved"))[keep_last:]:
+            parts: list[list[Argument]] = [
+                [value for saved in part for value in (saved.id, saved.version)]
+                for part in _PART.split(seen, lambda _: 0)
+            ]
+            deleted = int(await self._data.change_parts(operation, "delete_seen", Parts.of(parts)))
+            if deleted >= 0:
+                return deleted
+        return 0
 
     @override
     async def _find(
@@ -124,8 +129,7 @@ class RedisCheckpointStore(CheckpointStoreEngine):
     async def _prune(self, keep_last: int, selection: Selection) -> int:
         if selection.is_range:
             return int(await self._data.change("prune", "prune", *bounds(selection.ids), keep_last))
-        found = await self._matching(selection, Page(reverse=True), "saved")
-        return await self._delete_seen("prune", found[keep_last:])
+        return await self._delete_matching("prune", keep_last, selection)
 
     @override
     async def _count(self, selection: Selection) -> int:

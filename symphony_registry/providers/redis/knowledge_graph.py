@@ -99,17 +99,15 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
     async def _delete_selected(self, selection: Selection) -> int:
         if selection.condition is ANYTHING:
             return int(await self._data.change("delete_entities", "delete_range", *_place(selection)))
-        count = 0
         while seen := await self._matching(selection, Page()):
             pairs: list[list[Argument]] = [
                 [value for entity, stored in part for value in (entity["id"], stored)]
                 for part in _PART.split(seen, lambda pair: len(pair[1]))
             ]
             deleted = int(await self._data.change_parts("delete_entities", "delete_seen", Parts.of(pairs)))
-            count += deleted
-            if deleted == len(seen):
-                break
-        return count
+            if deleted >= 0:
+                return deleted
+        return 0
 
     @override
     async def _get_relations(

@@ -132,17 +132,18 @@ function operations.delete_many()
   return count
 end
 
--- Deletes what has the version that was seen, and returns how many. ARGV: pairs of ids and versions.
+-- Deletes what was seen, and returns how many; -1 and nothing is done where something was saved again since: what stays
+-- would be a deletion done by half. ARGV: pairs of ids and versions.
 function operations.delete_seen()
-  local count = 0
+  local ids, has_changed = {}, false
   with_arguments(2, function(arguments, first)
-    local ids = {}
     for i = first, #arguments, 2 do
-      if version_of(arguments[i]) == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
+      local version = version_of(arguments[i])
+      if version == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
+      has_changed = has_changed or version ~= '0' and version ~= arguments[i + 1]
     end
-    count = count + delete(ids)
   end)
-  return count
+  return has_changed and -1 or delete(ids)
 end
 
 -- Deletes a range but for the newest. ARGV: low, high, how many to keep.

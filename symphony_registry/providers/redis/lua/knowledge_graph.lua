@@ -116,15 +116,20 @@ function operations.delete_entities()
   return count
 end
 
--- Deletes what is still what was seen, and returns how many. ARGV: pairs of an id and what was stored.
+-- Deletes what was seen, and returns how many; -1 and nothing is done where something has changed since: what stays
+-- would be a deletion done by half. ARGV: pairs of an id and what was stored.
 function operations.delete_seen()
-  local count = 0
+  local ids, has_changed = {}, false
   with_arguments(2, function(arguments, first)
     for i = first, #arguments, 2 do
-      if call('HGET', ENTITIES, arguments[i]) == arguments[i + 1] then count = count + delete_entity(arguments[i]) end
+      local entity = call('HGET', ENTITIES, arguments[i])
+      if entity then ids[#ids + 1] = arguments[i] end
+      has_changed = has_changed or entity and entity ~= arguments[i + 1]
     end
   end)
-  return count
+  if has_changed then return -1 end
+  for _, id in ipairs(ids) do delete_entity(id) end
+  return #ids
 end
 
 -- Returns the ids of a range. ARGV: low, high and what comes before each id: nothing, or a type.
