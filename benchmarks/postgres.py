@@ -9,8 +9,9 @@ from uuid import uuid4
 import asyncpg
 import orjson
 
+from benchmarks.calls import adding, repeated, walking
 from benchmarks.data import conversation
-from benchmarks.harness import OURS, RATE, Call, Plan, Result, at_most_times, library, race
+from benchmarks.harness import OURS, RATE, Plan, Result, at_most_times, library, race
 from benchmarks.postgres_data import KIND, STEPS, packages
 from benchmarks.postgres_peers import JOINS, SETS, ByHand
 from symphony_registry.providers.postgres.checkpoint_store import PostgresCheckpointStore
@@ -95,15 +96,10 @@ async def postgres_adding(plan: Plan) -> list[Result]:
         hands = await server.open_by_hand()
         await hands[BY_HAND].make_tables()
 
-        def adding(add: Callable[[str, Any, Any], Any]) -> Call:
-            async def work(turn: int) -> None:
-                start = turn * step % (len(items.ids) - step)
-                for row in range(start, start + step):
-                    await add(items.ids[row], items.vectors[row], items.documents[row])
-
-            return work
-
-        contestants = {OURS: adding(ours.add), **{name: adding(hand.add) for name, hand in hands.items()}}
+        contestants = {
+            OURS: adding(ours.add, items, step),
+            **{name: adding(hand.add, items, step) for name, hand in hands.items()},
+        }
         single = await race(plan, contestants, per=step)
 
         async def ours_at_once(_: int) -> None:
@@ -136,13 +132,6 @@ async def postgres_graph(plan: Plan) -> list[Result]:
         await hands[BY_HAND].make_tables()
         await hands[BY_HAND].fill_graph(items)
         await server.analyze(*[["entities", "relations"]] * 2)
-
-        def walking(walk: Callable[[str], Any], starts: Sequence[str]) -> Call:
-            async def work(_: int) -> None:
-                for start in starts:
-                    await walk(start)
-
-            return work
 
         walks: dict[str, Callable[[str], Any]] = {
             OURS: lambda start: ours.query(start, path, limit=limit),
@@ -182,16 +171,8 @@ async def postgres_checkpoints(plan: Plan) -> list[Result]:
             data = conversation(size)
             text = len(orjson.dumps(data))
             work = f"{text / 1e6:.3g} MB" if text > 1e5 else f"{text:,} bytes"
-            saving = {name: _repeated(save, times, data) for name, save in saves.items()}
+            saving = {name: repeated(save, times, data) for name, save in saves.items()}
             results.append(Result(f"save {work}", await race(plan, saving, times), reaches=REACH))
-            loading = {name: _repeated(load, times) for name, load in loads.items()}
+            loading = {name: repeated(load, times) for name, load in loads.items()}
             results.append(Result(f"load {work}", await race(plan, loading, times), reaches=REACH))
     return results
-
-
-def _repeated(operation: Callable[..., Any], times: int, *arguments: Any) -> Call:
-    async def repeat(_: int) -> None:
-        for number in range(times):
-            await operation(f"checkpoint-{number % 4}", *arguments)
-
-    return repeat

@@ -1,7 +1,7 @@
 """Redis: what the provider costs, beside plain commands on the same client, and beside redisvl."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -9,6 +9,7 @@ from uuid import uuid4
 import orjson
 from redis.asyncio import Redis
 
+from benchmarks.calls import adding, repeated, walking
 from benchmarks.data import conversation
 from benchmarks.harness import OURS, RATE, Call, Plan, Result, at_most_times, installed, library, race
 from benchmarks.postgres_data import ALL, FILTERS, KIND, STEPS, packages
@@ -73,15 +74,10 @@ async def redis_search(plan: Plan) -> list[Result]:
             if store is not None and store is not hand:
                 await store.make_index()
 
-        def adding(add: Callable[[str, Any, Any], Any]) -> Call:
-            async def work(turn: int) -> None:
-                start = turn * step % (len(items.ids) - step)
-                for row in range(start, start + step):
-                    await add(items.ids[row], items.vectors[row], items.documents[row])
-
-            return work
-
-        adds = {OURS: adding(ours.add), **{name: store and adding(store.add) for name, store in stores.items()}}
+        adds = {
+            OURS: adding(ours.add, items, step),
+            **{name: store and adding(store.add, items, step) for name, store in stores.items()},
+        }
         single = await race(plan, adds, per=step)
 
         async def ours_at_once(_: int) -> None:
@@ -126,13 +122,6 @@ async def redis_graph(plan: Plan) -> list[Result]:
         hand = InRedis(server.client)
         await hand.fill_graph(items)
 
-        def walking(walk: Callable[[str], Any], starts: Sequence[str]) -> Call:
-            async def work(_: int) -> None:
-                for start in starts:
-                    await walk(start)
-
-            return work
-
         walks: dict[str, Callable[[str], Any]] = {
             OURS: lambda start: ours.query(start, path, limit=limit),
             COMMANDS: lambda start: hand.walk(start, path),
@@ -162,16 +151,8 @@ async def redis_checkpoints(plan: Plan) -> list[Result]:
             data = conversation(size)
             text = len(orjson.dumps(data))
             work = f"{text / 1e6:.3g} MB" if text > 1e5 else f"{text:,} bytes"
-            saving = {name: _repeated(save, times, data) for name, save in saves.items()}
+            saving = {name: repeated(save, times, data) for name, save in saves.items()}
             results.append(Result(f"save {work}", await race(plan, saving, times), reaches=_REACH))
-            loading = {name: _repeated(load, times) for name, load in loads.items()}
+            loading = {name: repeated(load, times) for name, load in loads.items()}
             results.append(Result(f"load {work}", await race(plan, loading, times), reaches=_REACH))
     return results
-
-
-def _repeated(operation: Callable[..., Any], times: int, *arguments: Any) -> Call:
-    async def repeat(_: int) -> None:
-        for number in range(times):
-            await operation(f"checkpoint-{number % 4}", *arguments)
-
-    return repeat
