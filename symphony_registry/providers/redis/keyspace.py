@@ -53,7 +53,6 @@ class Keyspace(RemoteResource[Pool, Connection]):
         super().__init__(owner, RedisDriver(options, self.tag))
         self.options = options
         self._layout = layout
-        self.is_clustered = False
         self._script = script(layout.kind)
         self.keys = [self.key(part) for part in ("layout", *layout.parts)]
 
@@ -65,7 +64,6 @@ class Keyspace(RemoteResource[Pool, Connection]):
     async def prepare(self, connection: Connection) -> None:
         told = facts(await connection.command("INFO", "everything"))
         self._check_server(told)
-        self.is_clustered = told.get("redis_mode") == "cluster"
         kind, version = self._layout.kind, self._layout.version
         commands, create = " ".join(self._script.commands), "1" if self.options.create else ""
         arguments: list[Argument] = ["prepare", kind, version, create, commands, *self._layout.parts.values()]

@@ -4,6 +4,8 @@
 local operations = {}
 local call = redis.call
 
+local function retried_later(why) error(redis.error_reply('TRYAGAIN ' .. why)) end
+
 -- Lua passes a few thousand values at once.
 local PART = 4000
 
