@@ -44,6 +44,29 @@ async def test_a_write_that_is_not_confirmed_in_time_may_have_been_made(
             await store.save_checkpoint("a", {})
 
 
+async def test_a_write_that_the_server_would_not_confirm_may_have_been_made(
+    options: dict[str, Any], setting: Setting
+) -> None:
+    async with RedisCheckpointStore(options) as store:
+        version = await store.save_checkpoint("a", {})
+        setting("appendonly", "no")
+        with pytest.raises(BackendSetupError, match="no append-only file. The write may have been made"):
+            await store.save_checkpoint("a", {}, if_version=version)
+
+
+async def test_a_deletion_whose_confirmation_ends_with_a_failover_is_not_sent_twice_in_silence() -> None:
+    with running_server(appendfsync="everysec") as server:
+        async with RedisCheckpointStore({"url": server.url}) as store:
+            await store.save_checkpoint("a", {})
+            deleting = asyncio.create_task(store.delete_checkpoint("a"))
+            while server.command("EXISTS", store._data.key("state")):
+                await asyncio.sleep(0)
+            server.command("REPLICAOF", "127.0.0.1", "1")
+            server.command("REPLICAOF", "NO", "ONE")
+            with pytest.raises(BackendUnavailableError, match="The write may have been made"):
+                await deleting
+
+
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
 async def test_a_server_that_may_throw_data_away_is_refused(
     policy: str, server: Server, options: dict[str, Any], setting: Setting
