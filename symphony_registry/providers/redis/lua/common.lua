@@ -6,6 +6,9 @@ local call = redis.call
 
 local function retried_later(why) error(redis.error_reply('TRYAGAIN ' .. why)) end
 
+-- Where a slot moves, a key that is not here may be there already, and who needs one is stopped: in the middle.
+if redis.pcall('TYPE', KEYS[1] .. ':none').err then retried_later('the slot of its keys is moving') end
+
 -- Lua passes a few thousand values at once.
 local PART = 4000
 
