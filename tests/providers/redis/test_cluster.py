@@ -99,7 +99,7 @@ async def test_a_write_while_a_slot_moves_is_whole_or_not_at_all(kind: Any, clus
 
 
 async def test_a_cluster_that_does_not_say_its_own_host_is_asked_at_the_one_of_the_url() -> None:
-    with running_cluster(**{"cluster-preferred-endpoint-type": "unknown-endpoint"}) as cluster:
+    with running_cluster(masters=3, **{"cluster-preferred-endpoint-type": "unknown-endpoint"}) as cluster:
         for number in range(4):
             async with RedisCheckpointStore({"url": cluster[0].url, "prefix": f"{number}"}) as store:
                 await store.save_checkpoint("a", {})
