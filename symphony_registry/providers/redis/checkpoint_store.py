@@ -97,14 +97,12 @@ class RedisCheckpointStore(CheckpointStoreEngine):
         if selection.condition is ANYTHING:
             return await self._read(selection, page, by, include_data=include_data)
         found = await self._matching(selection, page, by)
-        while include_data and found:
-            read = [saved for saved in await self._get([each.id for each in found]) if saved is not None]
-            still = await _those_matching(read, selection)
-            if len(still) == len(found):  # none was deleted or changed meanwhile
-                ordered = sorted(still, key=lambda saved: saved.id if by == "id" else saved.version)
-                return ordered[:: -1 if page.reverse else 1]
-            found = await self._matching(selection, page, by)
-        return found
+        if not include_data or not found:
+            return found
+        read = [saved for saved in await self._get([each.id for each in found]) if saved is not None]
+        if [saved.version for saved in read] == [saved.version for saved in found]:
+            return read
+        return await self._matching(selection, page, by, include_data=True)  # some changed meanwhile
 
     async def _read(
         self, selection: Selection, page: Page, by: Literal["id", "saved"], *, include_data: bool
@@ -115,11 +113,13 @@ class RedisCheckpointStore(CheckpointStoreEngine):
         columns += [[None] * len(ids)] * (3 - len(columns))
         return [saved for saved in await _all_saved(list(zip(ids, versions, *columns, strict=True))) if saved]
 
-    async def _matching(self, selection: Selection, page: Page, by: Literal["id", "saved"]) -> list[SavedCheckpoint]:
-        """Return those that fulfil the condition, without data: what was read at once."""
+    async def _matching(
+        self, selection: Selection, page: Page, by: Literal["id", "saved"], *, include_data: bool = False
+    ) -> list[SavedCheckpoint]:
+        """Return those that fulfil the condition: what was read at once."""
         wanted = page.limit and page.limit * _SPARE
         while True:
-            read = await self._read(selection, page._replace(limit=wanted), by, include_data=False)
+            read = await self._read(selection, page._replace(limit=wanted), by, include_data=include_data)
             found = (await _those_matching(read, selection))[: page.limit]
             if page.limit is None or wanted is None or len(read) < wanted or len(found) == page.limit:
                 return found

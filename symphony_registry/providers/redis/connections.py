@@ -10,7 +10,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from symphony_registry.providers.redis.address import Node
-from symphony_registry.providers.redis.failures import ERRORS, NotConfirmedError, names_another
+from symphony_registry.providers.redis.failures import ERRORS, NotConfirmedError, RefusedToWaitError, names_another
 from symphony_registry.providers.redis.options import RedisOptions
 from symphony_registry.providers.redis.scripts import Script
 
@@ -62,7 +62,9 @@ class Connection:
             replies = await self.ask(("EVAL", script.text, *call), *waiting)
         _unless_error(replies[0])
         if waiting:
-            self._check(_unless_error(replies[1]))
+            if isinstance(replies[1], ResponseError):
+                raise RefusedToWaitError(replies[1])
+            self._check(replies[1])
         return replies[0]
 
     async def settle(self) -> None:

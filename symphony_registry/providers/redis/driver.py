@@ -102,7 +102,7 @@ class RedisDriver(Driver[Pool, Connection]):
         """Return the master that has the slot of the store's keys."""
         for first, last, (host, port, *_), *_ in await connection.command("CLUSTER", "SLOTS"):
             if first <= self._slot <= last:
-                return Node(host.decode() or asked.host, port)
+                return Node((host or b"").decode() or asked.host, port)
         raise LostError(f"no server of the cluster has slot {self._slot}")
 
     @asynccontextmanager

@@ -33,6 +33,14 @@ class NotConfirmedError(RedisError):
         self.replicas = replicas
 
 
+class RefusedToWaitError(RedisError):
+    """The server did not wait, or no longer, until what it had written is durable."""
+
+    def __init__(self, reason: ResponseError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 class NotTheMasterError(ReadOnlyError):
     """The server is a replica."""
 
@@ -50,8 +58,9 @@ _IN_TRANSITION = (
     ReadOnlyError,
     TryAgainError,
 )
+_IS_REPLICA = "WAITAOF cannot be used with replica"
 # The same, which the driver has no class for: by what the server's message begins with.
-_IN_TRANSITION_TOO = ("BUSY ", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNBLOCKED")
+_IN_TRANSITION_TOO = ("BUSY ", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNBLOCKED", _IS_REPLICA)
 _NO_AOF = "appendonly is disabled"
 
 
@@ -64,9 +73,7 @@ def may_go_through(error: Exception) -> bool:
 
 def was_not_done(error: Exception) -> bool:
     """Say whether work that ended in this error certainly changed nothing; scripts look before they write."""
-    return isinstance(error, ResponseError | BusyLoadingError | MaxConnectionsError) and not isinstance(
-        error, NotConfirmedError
-    )
+    return isinstance(error, ResponseError | BusyLoadingError | MaxConnectionsError)
 
 
 def names_another(error: Exception) -> bool:
@@ -75,6 +82,8 @@ def names_another(error: Exception) -> bool:
 
 
 def _is_in_transition(error: Exception) -> bool:
+    if isinstance(error, RefusedToWaitError):
+        error = error.reason
     return isinstance(error, _IN_TRANSITION) or (
         isinstance(error, ResponseError) and str(error).startswith(_IN_TRANSITION_TOO)
     )
@@ -87,6 +96,8 @@ def _is_untrusted(error: Exception) -> bool:
 def explained(error: Exception) -> Explanation:
     """Return what an error means: a `BackendSetupError` where waiting does not help."""
     match error:
+        case RefusedToWaitError():
+            return explained(error.reason)
         case NotConfirmedError():
             said = "a write was not confirmed by the server's disk in time"
             if error.own:

@@ -1,5 +1,7 @@
 """The keys of one store, and scripts over them: every operation is one script."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -15,7 +17,7 @@ from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.errors import BackendSetupError, InvalidValueError
 from symphony_registry.providers.redis.connections import Argument, Connection, Pool
 from symphony_registry.providers.redis.driver import RedisDriver, facts
-from symphony_registry.providers.redis.failures import NO_AOF_ADVICE
+from symphony_registry.providers.redis.failures import ERRORS, NO_AOF_ADVICE
 from symphony_registry.providers.redis.options import RedisOptions
 from symphony_registry.providers.redis.scripts import script
 
@@ -29,6 +31,7 @@ GUARANTEES = Guarantees(
 )
 _OLDEST = (7, 2)  # which has WAITAOF
 _STAGED_SECONDS = 3_600  # that a part of a large write is kept, if the rest never comes
+_UNSTAGING_SECONDS = 1
 _LARGEST = 512 * 1024 * 1024  # bytes of a value
 
 
@@ -53,7 +56,6 @@ class Keyspace(RemoteResource[Pool, Connection]):
         super().__init__(owner, RedisDriver(options, self.tag))
         self.options = options
         self._layout = layout
-        self.is_clustered = False
         self._script = script(layout.kind)
         self.keys = [self.key(part) for part in ("layout", *layout.parts)]
 
@@ -65,7 +67,6 @@ class Keyspace(RemoteResource[Pool, Connection]):
     async def prepare(self, connection: Connection) -> None:
         told = facts(await connection.command("INFO", "everything"))
         self._check_server(told)
-        self.is_clustered = told.get("redis_mode") == "cluster"
         kind, version = self._layout.kind, self._layout.version
         commands, create = " ".join(self._script.commands), "1" if self.options.create else ""
         arguments: list[Argument] = ["prepare", kind, version, create, commands, *self._layout.parts.values()]
@@ -171,14 +172,16 @@ class Keyspace(RemoteResource[Pool, Connection]):
             keys = [*self.keys, self.key(f"staged:{uuid4().hex}")]
 
             async def stage(part: list[Argument]) -> int:
-                staged = ["stage", _STAGED_SECONDS, *part]
-                return int(await connection.run(self._script, keys, staged, writes=False))
+                await connection.run(self._script, keys, ["stage", _STAGED_SECONDS, *part], writes=False)
+                return len(part)
 
             try:
-                await parts.send(stage)
-                return await connection.run(self._script, keys, [name, "staged"], writes=True)
+                count = await parts.send(stage)
+                return await connection.run(self._script, keys, [name, count], writes=True)
             finally:
-                await connection.command("UNLINK", keys[-1])
+                with suppress(*ERRORS):  # what became of the work is said already, and the server forgets it by itself
+                    async with asyncio.timeout(_UNSTAGING_SECONDS):
+                        await connection.command("UNLINK", keys[-1])
 
         return await self.run(operation, work, conditional=conditional)
 

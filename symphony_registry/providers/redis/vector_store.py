@@ -82,13 +82,13 @@ class RedisVectorStore(VectorStoreEngine):
     async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
         if selection.condition is ANYTHING:
             return await _items(await self._read(selection, page, include_vectors=include_vectors))
-        while True:
-            found = await self._matching(selection, page)
-            if not include_vectors or not found:
-                return await _items(found)
-            rows = await self._data.ask("get", 1, *(id for id, _ in found))
-            if all(row[0] == metadata for row, (_, metadata) in zip(rows, found, strict=True)):  # none has changed
-                return await _items([(id, *row) for row, (id, _) in zip(rows, found, strict=True)])
+        found = await self._matching(selection, page)
+        if not include_vectors or not found:
+            return await _items(found)
+        rows = await self._data.ask("get", 1, *(id for id, _ in found))
+        if all(row[0] == metadata for row, (_, metadata) in zip(rows, found, strict=True)):
+            return await _items([(id, *row) for row, (id, _) in zip(rows, found, strict=True)])
+        return await _items(await self._matching(selection, page, include_vectors=True))  # some changed meanwhile
 
     async def _read(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[_Row]:
         """Return what a selection's range holds."""
@@ -98,11 +98,11 @@ class RedisVectorStore(VectorStoreEngine):
             lambda: [(id.decode(), *row) for id, row in zip(ids, rows, strict=True)], len(ids) * SMALL
         )
 
-    async def _matching(self, selection: Selection, page: Page) -> list[_Row]:
-        """Return those that fulfil the condition, without vectors: what was read at once."""
+    async def _matching(self, selection: Selection, page: Page, *, include_vectors: bool = False) -> list[_Row]:
+        """Return those that fulfil the condition: what was read at once."""
         wanted = page.limit and page.limit * _MORE
         while True:
-            read = await self._read(selection, page._replace(limit=wanted), include_vectors=False)
+            read = await self._read(selection, page._replace(limit=wanted), include_vectors=include_vectors)
             found = (await _those_matching(read, selection.condition))[: page.limit]
             if page.limit is None or wanted is None or len(read) < wanted or len(found) == page.limit:
                 return found

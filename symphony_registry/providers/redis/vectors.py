@@ -73,7 +73,7 @@ class VectorKeyspace(Keyspace):
             near, far = f"({terms.text})=>[KNN $k @v $q HYBRID_POLICY ADHOC_BF AS d]", f"({far} {terms.text})"
         as_given = query.is_safe or query.metric == "euclidean"
         sent = (query.vector if as_given else _direction(query)).astype("<f4").tobytes()
-        dimension, *told = await self.ask("search", self._index, int(self.is_clustered), wanted, sent, near, far)
+        dimension, *told = await self.ask("search", self._index, wanted, sent, near, far)
         if not told:
             if dimension is not None:
                 raise DimensionError(int(dimension), query.vector.size, "query vector")

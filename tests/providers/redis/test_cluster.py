@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from symphony_registry.backends.checkpoint_store import CheckpointStoreBackend
-from symphony_registry.errors import BackendSetupError
+from symphony_registry.errors import BackendSetupError, BackendUnavailableError
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
 from symphony_registry.testing.adapters import adapt
 from tests.helpers.redis_cases import each_type
@@ -77,6 +77,32 @@ async def test_a_slot_that_moves_is_followed_and_nothing_is_lost(cluster: list[S
         ids += [await saved.get() for _ in range(saved.qsize() + 100)]
         assert target.command("CLUSTER", "COUNTKEYSINSLOT", slot) > 0
         assert all(found and found["payload"] == b"p" for found in await store.get_checkpoints(ids))
+
+
+@each_type
+async def test_a_write_while_a_slot_moves_is_whole_or_not_at_all(kind: Any, cluster: list[Server]) -> None:
+    async with kind({"url": cluster[0].url, "prefix": "half", "connect_timeout": 1}) as backend:
+        adapter = adapt(backend)
+        await adapter.fill()
+        expected = {name: await read() for name, read in adapter.reads().items()}
+        slot = cluster[0].command("CLUSTER", "KEYSLOT", backend._data.key(""))
+        source = max(cluster, key=lambda server: int(server.command("CLUSTER", "COUNTKEYSINSLOT", slot)))
+        target = next(server for server in cluster if server is not source)
+        target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", source.command("CLUSTER", "MYID"))
+        source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", target.command("CLUSTER", "MYID"))
+        with pytest.raises(BackendUnavailableError, match="is not ready"):
+            await adapter.put("new")
+        for server in (source, target):
+            server.command("CLUSTER", "SETSLOT", slot, "STABLE")
+        assert {name: await read() for name, read in adapter.reads().items()} == expected
+        await adapter.put("new")
+
+
+async def test_a_cluster_that_does_not_say_its_own_host_is_asked_at_the_one_of_the_url() -> None:
+    with running_cluster(masters=3, **{"cluster-preferred-endpoint-type": "unknown-endpoint"}) as cluster:
+        for number in range(4):
+            async with RedisCheckpointStore({"url": cluster[0].url, "prefix": f"{number}"}) as store:
+                await store.save_checkpoint("a", {})
 
 
 async def test_the_replica_that_takes_over_is_found() -> None:

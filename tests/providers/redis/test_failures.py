@@ -1,7 +1,7 @@
 """A Redis server that is full, forgets scripts, cannot keep what is asked, or has other data under our names."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -42,6 +42,61 @@ async def test_a_write_that_is_not_confirmed_in_time_may_have_been_made(
         setting("appendfsync", "no")
         with pytest.raises(BackendTimeoutError, match="The write may have been made"):
             await store.save_checkpoint("a", {})
+
+
+async def test_a_write_that_the_server_would_not_confirm_may_have_been_made(
+    options: dict[str, Any], setting: Setting
+) -> None:
+    async with RedisCheckpointStore(options) as store:
+        version = await store.save_checkpoint("a", {})
+        setting("appendonly", "no")
+        with pytest.raises(BackendSetupError, match=r"no append-only file\. The write may have been made"):
+            await store.save_checkpoint("a", {}, if_version=version)
+
+
+async def test_a_deletion_whose_confirmation_ends_with_a_failover_is_not_sent_twice_in_silence() -> None:
+    with running_server(appendfsync="everysec") as server:
+        async with RedisCheckpointStore({"url": server.url}) as store:
+            await store.save_checkpoint("a", {})
+            deleting = asyncio.create_task(store.delete_checkpoint("a"))
+            while server.command("EXISTS", store._data.key("state")):  # noqa: ASYNC110 # no event says so
+                await asyncio.sleep(0)
+            server.command("REPLICAOF", "127.0.0.1", "1")
+            server.command("REPLICAOF", "NO", "ONE")
+            with pytest.raises(BackendUnavailableError, match="The write may have been made"):
+                await deleting
+
+
+@pytest.fixture
+async def writing(server: Server, options: dict[str, Any]) -> AsyncIterator[tuple[RedisCheckpointStore, Any, bytes]]:
+    """Yield a store, a large write of which a part is staged, and the key of that."""
+    async with RedisCheckpointStore({**options, "timeout": 2}) as store:
+        items = [(f"{number}", {"text": "x" * 1_000}, None) for number in range(10_000)]
+        writing = asyncio.create_task(store.save_checkpoints(items))
+        while not (keys := server.command("KEYS", store._data.key("staged:*"))):  # noqa: ASYNC110 # no event says so
+            await asyncio.sleep(0)
+        yield store, writing, *keys
+
+
+async def test_a_large_write_of_which_parts_are_gone_is_sent_again(
+    server: Server, writing: tuple[RedisCheckpointStore, "asyncio.Task[int]", bytes]
+) -> None:
+    store, saving, staged = writing
+    server.command("UNLINK", staged)
+    assert await saving == 10_000
+    assert await store.count() == 10_000
+
+
+async def test_a_large_write_is_cancelled_though_the_server_does_not_answer(
+    server: Server, writing: tuple[RedisCheckpointStore, "asyncio.Task[int]", bytes]
+) -> None:
+    store, saving, _ = writing
+    server.command("CLIENT", "PAUSE", 5_000)
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    server.command("CLIENT", "UNPAUSE")
+    assert await store.count() == 0
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])

@@ -198,6 +198,16 @@ async def test_an_index_that_is_gone_is_made_again_and_believed_when_it_is_compl
         assert list(map(len, found)) == [3_000] * 3
 
 
+async def test_a_search_right_after_a_restart_waits_for_an_index_that_is_not_complete_again(
+    server: Server, options: dict[str, Any]
+) -> None:
+    async with RedisVectorStore(options) as store:
+        await store.add_many([(f"{number}", [1, number], {}) for number in range(30_000)])
+        async with RedisVectorStore({**options, "metric": "dot", "connect_timeout": 30}) as other:
+            server.restart()
+            assert len(await other.search([1, 1], 30_000, include_vectors=False)) == 30_000
+
+
 async def test_what_is_stored_is_found_by_another_metric(server: Server, options: dict[str, Any]) -> None:
     async with RedisVectorStore(options) as store:
         await store.add_many([(f"{number:04}", [1, number], {}) for number in range(2_000)])

@@ -4,6 +4,11 @@
 local operations = {}
 local call = redis.call
 
+local function retried_later(why) error(redis.error_reply('TRYAGAIN ' .. why)) end
+
+-- Where a slot moves, a key that is not here may be there already, and who needs one is stopped: in the middle.
+if redis.pcall('TYPE', KEYS[1] .. ':none').err then retried_later('the slot of its keys is moving') end
+
 -- Lua passes a few thousand values at once.
 local PART = 4000
 
@@ -59,13 +64,14 @@ local function ids_between(key, low, high, limit, reverse)
   return call('ZRANGE', unpack(arguments))
 end
 
--- Calls `work` with the arguments from the third on, or with what was staged under the last key.
+-- Calls `work` with the arguments from the third on, or with what was staged under the last key: so many values.
 local function with_arguments(width, work)
   if ARGV[2] == '' then
     work(ARGV, 3)
     return
   end
   local staged = KEYS[#KEYS]
+  if call('LLEN', staged) ~= tonumber(ARGV[2]) then retried_later('parts of a large write are gone') end
   local size = width * math.floor(PART / width)
   for first = 0, call('LLEN', staged) - 1, size do
     work(call('LRANGE', staged, first, first + size - 1), 1)

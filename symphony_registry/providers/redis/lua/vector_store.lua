@@ -1,14 +1,13 @@
 -- Vectors: ids in their order, and a hash for each item, which the query engine indexes by its key.
 -- v is the vector, or r, where float32 cannot measure it and no index has it; m the metadata; t the terms.
 -- The layout has the dimension; under index:<name> how an index is made; the greatest length of a v; whether there
--- ever was an r; and under complete:<name> the dimension of an index that is known to have every item.
+-- ever was an r; and under complete:<name> the dimension of an index that is known to have every item, and the run of
+-- the server that knows it: what a restart or a failover leaves of an index is completed by and by.
 
 local LAYOUT, IDS = KEYS[1], KEYS[2]
 local ROOT = string.sub(LAYOUT, 1, -string.len('layout') - 1)
 local ITEM = ROOT .. 'item:'
 local WIDTH = 6 -- id, v or r, vector, length, metadata, terms
-
-local function retried_later(why) error(redis.error_reply('TRYAGAIN ' .. why)) end
 
 local function moving() retried_later('some of its keys are not here: its slot may be moving') end
 
@@ -29,6 +28,8 @@ local function items(ids)
   if count < #ids then moving() end
   return keys
 end
+
+local function known(dimension) return dimension .. ' ' .. string.match(call('INFO', 'server'), 'run_id:(%x+)') end
 
 local function index_of(name, dimension) return ROOT .. name .. ':' .. dimension end
 
@@ -67,12 +68,10 @@ local function complete(name, dimension)
   make(name, dimension)
   local count, total = indexed(index_of(name, dimension)), call('ZCARD', IDS)
   if count ~= total then
-    call('HDEL', LAYOUT, 'complete:' .. name)
+    redis.pcall('HDEL', LAYOUT, 'complete:' .. name) -- who only reads may not
     retried_later(string.format('the index has %.0f of %.0f vectors yet', count, total))
   end
-  if call('HGET', LAYOUT, 'complete:' .. name) ~= dimension then -- who only reads need not write
-    call('HSET', LAYOUT, 'complete:' .. name, dimension)
-  end
+  redis.pcall('HSET', LAYOUT, 'complete:' .. name, known(dimension))
 end
 
 -- Fixes the dimension of a store that has none, and so no items.
@@ -222,21 +221,21 @@ function operations.clear()
 end
 
 -- Returns the dimension; where it is the query's, too, the greatest length, and what two queries find: the nearest, and
--- what has no distance. ARGV: name of the index, whether to check it, how many, vector, the queries.
+-- what has no distance. ARGV: name of the index, how many, vector, the queries.
 function operations.search()
-  local name, wanted, vector = ARGV[2], ARGV[4], ARGV[5]
-  local dimension, longest, outliers, known = unpack(
+  local name, wanted, vector = ARGV[2], ARGV[3], ARGV[4]
+  local dimension, longest, outliers, is_complete = unpack(
     call('HMGET', LAYOUT, 'dimension', 'longest', 'outliers', 'complete:' .. name))
   if not dimension or tonumber(dimension) ~= #vector / 4 then return {dimension} end
-  if known ~= dimension or ARGV[3] == '1' then complete(name, dimension) end
+  if is_complete ~= known(dimension) then complete(name, dimension) end
   local index = index_of(name, dimension)
-  local near = redis.pcall('FT.SEARCH', index, ARGV[6], 'PARAMS', 4, 'k', wanted, 'q', vector, 'SORTBY', 'd',
+  local near = redis.pcall('FT.SEARCH', index, ARGV[5], 'PARAMS', 4, 'k', wanted, 'q', vector, 'SORTBY', 'd',
     'RETURN', 3, 'd', 'v', 'm', 'LIMIT', 0, wanted, 'DIALECT', 2, 'TIMEOUT', 0)
   if near.err then
     complete(name, dimension) -- in case that the index is gone
     return near
   end
-  local far = outliers and call('FT.SEARCH', index, ARGV[7], 'RETURN', 2, 'r', 'm', 'LIMIT', 0, 1000000,
+  local far = outliers and call('FT.SEARCH', index, ARGV[6], 'RETURN', 2, 'r', 'm', 'LIMIT', 0, 1000000,
     'DIALECT', 2, 'TIMEOUT', 0) or {}
   return {dimension, longest or '0', near, far}
 end
