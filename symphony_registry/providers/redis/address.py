@@ -8,9 +8,9 @@ _FORM = (
     "a URL is redis://user:password@host:port/0, rediss:// with TLS, redis://host1:port,host2:port for several "
     "servers of a cluster or Sentinels, or unix:///path/to/socket?db=0, with special characters as %40 and the like"
 )
-_URL = re.compile(r"(?P<scheme>rediss?)://(?P<authority>[^/?#]*)/?(?P<database>\d*)")
+_URL = re.compile(r"(?P<scheme>rediss?)://(?P<authority>[^/?#]*)/?(?P<database>[0-9]*)")
 _SOCKET = re.compile(r"unix://(?:(?P<login>[^/?#]*)@)?(?P<path>/[^?#]+)(?:\?(?P<query>[^#]*))?")
-_HOST = re.compile(r"(?P<host>[\w.-]+|\[[\da-fA-F:.]+\])?(?::(?P<port>\d{1,5}))?")
+_HOST = re.compile(r"(?P<host>[\w.-]+|\[[\da-fA-F:.]+\])?(?::(?P<port>[0-9]{1,5}))?")
 _PORT = 6379
 
 
@@ -44,7 +44,7 @@ def read_url(text: str) -> Address:
     if socket := _SOCKET.fullmatch(text):
         query = parse_qsl(socket["query"] or "", keep_blank_values=True)
         database = dict(query).get("db", "0")
-        if not database.isdecimal() or len(query) > 1 or {name for name, _ in query} - {"db"}:
+        if not (database.isascii() and database.isdecimal()) or len(query) > 1 or {name for name, _ in query} - {"db"}:
             raise ValueError(_FORM)
         return Address((Node(unquote(socket["path"]), None),), *_login(socket["login"]), int(database), tls=False)
     found = _URL.fullmatch(text)

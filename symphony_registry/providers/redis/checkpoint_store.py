@@ -17,7 +17,15 @@ from symphony_registry.backends.remote.packing import packed, packed_payload, un
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.errors import VersionConflictError
 from symphony_registry.providers.redis.connections import Argument
-from symphony_registry.providers.redis.keyspace import GUARANTEES, Keyspace, Layout, bounds, check_size, promised
+from symphony_registry.providers.redis.keyspace import (
+    DELETED,
+    GUARANTEES,
+    Keyspace,
+    Layout,
+    bounds,
+    check_size,
+    promised,
+)
 from symphony_registry.providers.redis.options import RedisOptions
 
 _LAYOUT = Layout(
@@ -72,7 +80,7 @@ class RedisCheckpointStore(CheckpointStoreEngine):
     @override
     async def _delete_many(self, chosen: list[str] | Selection) -> int:
         if isinstance(chosen, list):
-            parts = Parts.of([list[Argument](part) for part in _PART.split(chosen, len)])
+            parts = Parts.of([list[Argument](part) for part in DELETED.split(chosen, len)])
             return int(await self._data.change_parts("delete_checkpoints", "delete_many", parts))
         if chosen.is_range:
             return int(await self._data.change("delete_checkpoints", "prune", *bounds(chosen.ids), 0))
@@ -80,15 +88,12 @@ class RedisCheckpointStore(CheckpointStoreEngine):
 
     async def _delete_matching(self, operation: str, keep_last: int, selection: Selection) -> int:
         """Delete all but the newest of the selected, as they were read at once and are still."""
-        while seen := (await self._matching(selection, Page(reverse=True), "saved"))[keep_last:]:
-            parts: list[list[Argument]] = [
-                [value for saved in part for value in (saved.id, saved.version)]
-                for part in _PART.split(seen, lambda _: 0)
-            ]
-            deleted = int(await self._data.change_parts(operation, "delete_seen", Parts.of(parts)))
-            if deleted >= 0:
-                return deleted
-        return 0
+
+        async def read() -> list[tuple[Argument, Argument]]:
+            found = await self._matching(selection, Page(reverse=True), "saved")
+            return [(saved.id, saved.version) for saved in found[keep_last:]]
+
+        return await self._data.delete_seen(operation, read)
 
     @override
     async def _find(

@@ -1,8 +1,10 @@
 """The keys of one store, and scripts over them: every operation is one script."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import uuid4
@@ -10,7 +12,7 @@ from uuid import uuid4
 from typing_extensions import override
 
 from symphony_registry.backends.guarantees import Guarantees
-from symphony_registry.backends.parts import Parts
+from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.remote.resource import RemoteResource
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.storage import StorageBackend
@@ -29,6 +31,8 @@ GUARANTEES = Guarantees(
     saves_several=True,
     shared=True,
 )
+DELETED = PartLimit(500_000, 200_000_000)  # what a deletion sends at once: what is staged needs memory
+_ATTEMPTS = 10  # to delete all that was seen, or nothing
 _OLDEST = (7, 2)  # which has WAITAOF
 _STAGED_SECONDS = 3_600  # that a part of a large write is kept, if the rest never comes
 _UNSTAGING_SECONDS = 1
@@ -184,6 +188,21 @@ class Keyspace(RemoteResource[Pool, Connection]):
                         await connection.command("UNLINK", keys[-1])
 
         return await self.run(operation, work, conditional=conditional)
+
+    async def delete_seen(self, operation: str, read: Callable[[], Awaitable[list[tuple[Argument, Argument]]]]) -> int:
+        """Delete what was read, all or nothing, and read again where something has changed meanwhile.
+
+        What is read are ids and what was seen of each. Where it changes all the
+        time, what has not changed is deleted in the end.
+        """
+        for attempt in range(_ATTEMPTS):
+            seen = await read()
+            pairs = [list(chain.from_iterable(part)) for part in DELETED.split(seen, lambda pair: len(str(pair[1])))]
+            name = "delete_unchanged" if attempt == _ATTEMPTS - 1 else "delete_seen"
+            deleted = int(await self.change_parts(operation, name, Parts.of(pairs))) if seen else 0
+            if deleted >= 0:
+                break
+        return deleted
 
 
 def bounds(ids: Range) -> tuple[str, str]:

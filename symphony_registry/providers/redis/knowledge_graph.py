@@ -21,7 +21,15 @@ from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.selection import Page, Range, Selection
 from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.providers.redis.connections import Argument
-from symphony_registry.providers.redis.keyspace import GUARANTEES, Keyspace, Layout, bounds, check_size, promised
+from symphony_registry.providers.redis.keyspace import (
+    DELETED,
+    GUARANTEES,
+    Keyspace,
+    Layout,
+    bounds,
+    check_size,
+    promised,
+)
 from symphony_registry.providers.redis.options import RedisOptions
 
 _LAYOUT = Layout(
@@ -92,22 +100,18 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _delete_entities(self, ids: list[str]) -> int:
-        parts = Parts.of([list[Argument](part) for part in _PART.split(ids, len)])
+        parts = Parts.of([list[Argument](part) for part in DELETED.split(ids, len)])
         return int(await self._data.change_parts("delete_entities", "delete_entities", parts))
 
     @override
     async def _delete_selected(self, selection: Selection) -> int:
         if selection.condition is ANYTHING:
             return int(await self._data.change("delete_entities", "delete_range", *_place(selection)))
-        while seen := await self._matching(selection, Page()):
-            pairs: list[list[Argument]] = [
-                [value for entity, stored in part for value in (entity["id"], stored)]
-                for part in _PART.split(seen, lambda pair: len(pair[1]))
-            ]
-            deleted = int(await self._data.change_parts("delete_entities", "delete_seen", Parts.of(pairs)))
-            if deleted >= 0:
-                return deleted
-        return 0
+
+        async def read() -> list[tuple[Argument, Argument]]:
+            return [(entity["id"], stored) for entity, stored in await self._matching(selection, Page())]
+
+        return await self._data.delete_seen("delete_entities", read)
 
     @override
     async def _get_relations(
@@ -126,7 +130,7 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
     async def _delete_relations(self, keys: list[RelationKey]) -> int:
         parts: list[list[Argument]] = [
             [value for from_id, to_id, kind in part for value in (from_id, kind, to_id)]
-            for part in _PART.split(keys, lambda _: 0)
+            for part in DELETED.split(keys, lambda _: 0)
         ]
         return int(await self._data.change_parts("delete_relations", "delete_relations", Parts.of(parts)))
 

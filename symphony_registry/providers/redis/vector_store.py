@@ -23,7 +23,7 @@ from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
 from symphony_registry.errors import DimensionError, InvalidValueError
 from symphony_registry.providers.redis.connections import Argument
-from symphony_registry.providers.redis.keyspace import GUARANTEES, bounds, check_size, promised
+from symphony_registry.providers.redis.keyspace import DELETED, GUARANTEES, bounds, check_size, promised
 from symphony_registry.providers.redis.terms import term_query, terms
 from symphony_registry.providers.redis.vector_options import LARGEST, RedisVectorOptions
 from symphony_registry.providers.redis.vectors import Found, VectorKeyspace
@@ -71,8 +71,9 @@ class RedisVectorStore(VectorStoreEngine):
     @override
     async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
         rows = await self._data.ask("get", int(include_vectors), *ids)
-        items = iter(await _items([(id, *row) for id, row in zip(ids, rows, strict=True) if row[0]]))
-        return [next(items) if row[0] else None for row in rows]
+        return await here_or_in_thread(
+            lambda: [_item(id, *row) if row[0] else None for id, row in zip(ids, rows, strict=True)], _cost(rows)
+        )
 
     @override
     def _batches(self, size: int, selection: Selection) -> AsyncGenerator[list[VectorItem], None]:
@@ -114,23 +115,24 @@ class RedisVectorStore(VectorStoreEngine):
             ((seen,),) = await self._data.ask("get", 0, id)
             if seen is None:
                 return False
-            metadata = orjson.loads(seen) | changes
-            if await self._data.change("update", "update", id, seen, *_described(metadata)):
+            described = await here_or_in_thread(
+                partial(_described, orjson.loads(seen) | changes), ITEM + len(seen) / JSON_BYTES
+            )
+            if await self._data.change("update", "update", id, seen, *described):
                 return True
 
     @override
     async def _delete(self, chosen: list[str] | Selection) -> int:
         if isinstance(chosen, list):
-            ids = Parts.of([list[Argument](part) for part in _PART.split(chosen, len)])
+            ids = Parts.of([list[Argument](part) for part in DELETED.split(chosen, len)])
             return int(await self._data.change_parts("delete_many", "delete_many", ids))
         if chosen.is_range:
             return int(await self._data.change("delete_many", "delete_range", *bounds(chosen.ids)))
-        while seen := await self._matching(chosen, Page()):
-            parts = [[value for row in part for value in row] for part in _PART.split(seen, lambda row: len(row[1]))]
-            deleted = int(await self._data.change_parts("delete_many", "delete_seen", Parts.of(parts)))
-            if deleted >= 0:
-                return deleted
-        return 0
+
+        async def read() -> list[tuple[Argument, Argument]]:
+            return [(id, metadata) for id, metadata in await self._matching(chosen, Page())]
+
+        return await self._data.delete_seen("delete_many", read)
 
     @override
     async def _clear(self) -> None:
@@ -211,17 +213,22 @@ async def _those_matching(rows: list[_RowT], condition: Condition) -> list[_RowT
     return await here_or_in_thread(lambda: [row for row in rows if condition.matches(orjson.loads(row[1]))], cost)
 
 
+def _item(id: str, metadata: bytes, *vectors: bytes | None) -> FoundVector:
+    """Return what an id, metadata and perhaps a vector mean."""
+    if not vectors:
+        return {"id": id, "metadata": orjson.loads(metadata)}
+    vector = np.frombuffer(vectors[0] or vectors[1] or b"", "<f4").tolist()
+    return {"id": id, "vector": vector, "metadata": orjson.loads(metadata)}
+
+
 async def _items(rows: list[_Row]) -> list[FoundVector]:
-    """Return what rows of an id, metadata and perhaps a vector mean."""
+    return await here_or_in_thread(lambda: [_item(*row) for row in rows], _cost(rows))
 
-    def item(id: str, metadata: bytes, *vectors: bytes | None) -> FoundVector:
-        if not vectors:
-            return {"id": id, "metadata": orjson.loads(metadata)}
-        vector = np.frombuffer(vectors[0] or vectors[1] or b"", "<f4").tolist()
-        return {"id": id, "vector": vector, "metadata": orjson.loads(metadata)}
 
-    size = sum(map(len, filter(None, rows[0][2:]))) if rows else 0
-    return await here_or_in_thread(lambda: [item(*row) for row in rows], len(rows) * (ITEM + size / VECTOR_BYTES))
+def _cost(rows: list[_Row]) -> float:
+    """Return what making items of rows costs."""
+    size = sum(len(part or b"") for part in rows[0][1:]) if rows else 0
+    return len(rows) * (ITEM + size / VECTOR_BYTES)
 
 
 async def _ranking(query: Query, found: list[Found]) -> Ranking:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from typing_extensions import override
 
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.storage import StorageBackend
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.scoring import Query
@@ -83,10 +85,11 @@ class VectorKeyspace(Keyspace):
         if query.metric == "dot":
             reach = (query.length if query.is_safe else 1.0) * float(longest)
             slack = query.tolerance * reach + _UNIT_ERROR
-        found = [self._found(query, key, fields, slack) for key, fields in _pairs(nearest[1:])]
-        count = len(found)
-        found += [self._found(query, key, fields, slack) for key, fields in _pairs(others[1:])]
-        return found, count
+        pairs = [*_pairs(nearest[1:]), *_pairs(others[1:])]
+        found = await here_or_in_thread(
+            lambda: [self._found(query, key, fields, slack) for key, fields in pairs], len(pairs) * ITEM
+        )
+        return found, len(nearest) // 2
 
     def _found(self, query: Query, key: bytes, fields: list[bytes], slack: float) -> Found:
         values = dict(_pairs(fields))

@@ -132,19 +132,7 @@ function operations.delete_many()
   return count
 end
 
--- Deletes what was seen, and returns how many; -1 and nothing is done where something was saved again since: what stays
--- would be a deletion done by half. ARGV: pairs of ids and versions.
-function operations.delete_seen()
-  local ids, has_changed = {}, false
-  with_arguments(2, function(arguments, first)
-    for i = first, #arguments, 2 do
-      local version = version_of(arguments[i])
-      if version == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
-      has_changed = has_changed or version ~= '0' and version ~= arguments[i + 1]
-    end
-  end)
-  return has_changed and -1 or delete(ids)
-end
+define_deletions(function(id) return call('ZSCORE', ORDER, id) end, delete)
 
 -- Deletes a range but for the newest. ARGV: low, high, how many to keep.
 function operations.prune()

@@ -78,6 +78,26 @@ local function with_arguments(width, work)
   end
 end
 
+-- Defines the deletions of what was seen, of which `now` tells what there is, and `delete` deletes some and returns how
+-- many. Where something has changed since, one returns -1 and does nothing: what stays would be a deletion done by half.
+-- ARGV: pairs of an id and what was seen.
+local function define_deletions(now, delete)
+  local function deletion(is_whole)
+    return function()
+      local ids, has_changed = {}, false
+      with_arguments(2, function(arguments, first)
+        for i = first, #arguments, 2 do
+          local found = now(arguments[i])
+          if found == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
+          has_changed = has_changed or found and found ~= arguments[i + 1]
+        end
+      end)
+      return is_whole and has_changed and -1 or delete(ids)
+    end
+  end
+  operations.delete_seen, operations.delete_unchanged = deletion(true), deletion(false)
+end
+
 -- Adds a part of a large write to what is staged; it is forgotten where the write is never finished.
 function operations.stage()
   local staged = KEYS[#KEYS]

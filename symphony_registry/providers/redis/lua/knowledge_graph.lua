@@ -108,6 +108,12 @@ local function delete_entity(id)
   return 1
 end
 
+local function delete_all(ids)
+  local count = 0
+  for _, id in ipairs(ids) do count = count + delete_entity(id) end
+  return count
+end
+
 function operations.delete_entities()
   local count = 0
   with_arguments(1, function(arguments, first)
@@ -116,21 +122,7 @@ function operations.delete_entities()
   return count
 end
 
--- Deletes what was seen, and returns how many; -1 and nothing is done where something has changed since: what stays
--- would be a deletion done by half. ARGV: pairs of an id and what was stored.
-function operations.delete_seen()
-  local ids, has_changed = {}, false
-  with_arguments(2, function(arguments, first)
-    for i = first, #arguments, 2 do
-      local entity = call('HGET', ENTITIES, arguments[i])
-      if entity then ids[#ids + 1] = arguments[i] end
-      has_changed = has_changed or entity and entity ~= arguments[i + 1]
-    end
-  end)
-  if has_changed then return -1 end
-  for _, id in ipairs(ids) do delete_entity(id) end
-  return #ids
-end
+define_deletions(function(id) return call('HGET', ENTITIES, id) end, delete_all)
 
 -- Returns the ids of a range. ARGV: low, high and what comes before each id: nothing, or a type.
 local function chosen(limit, reverse)
@@ -141,11 +133,7 @@ local function chosen(limit, reverse)
   return ids
 end
 
-function operations.delete_range()
-  local count = 0
-  for _, id in ipairs(chosen(0, false)) do count = count + delete_entity(id) end
-  return count
-end
+function operations.delete_range() return delete_all(chosen(0, false)) end
 
 function operations.count() return call('ZLEXCOUNT', ARGV[4] == '' and IDS or TYPES, ARGV[2], ARGV[3]) end
 

@@ -190,19 +190,7 @@ function operations.delete_many()
   return delete(ids)
 end
 
--- Deletes what was seen, and returns how many; -1 and nothing is done where metadata have changed since. An item that
--- stays because it was updated would be a deletion done by half. ARGV: pairs of ids and metadata.
-function operations.delete_seen()
-  local ids, has_changed = {}, false
-  with_arguments(2, function(arguments, first)
-    for i = first, #arguments, 2 do
-      local metadata = stored(arguments[i])[1]
-      if metadata == arguments[i + 1] then ids[#ids + 1] = arguments[i] end
-      has_changed = has_changed or metadata and metadata ~= arguments[i + 1]
-    end
-  end)
-  return has_changed and -1 or delete(ids)
-end
+define_deletions(function(id) return stored(id)[1] end, delete)
 
 function operations.delete_range() return delete(ids_between(IDS, ARGV[2], ARGV[3], 0, false)) end
 
