@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import ConnectionError as LostError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from typing_extensions import override
 
 from symphony_registry.backends.remote.driver import Driver, Explanation
@@ -74,12 +74,13 @@ class RedisDriver(Driver[Pool, Connection]):
             node = await self._asked_sentinel(node, options.sentinel_master)
         async with self._asking(node) as connection:
             told = facts(await connection.command("INFO", "server", "replication"))
-            if told.get("redis_mode") == "sentinel":
+            mode = told.get("redis_mode") or told.get("server_mode")  # as Valkey calls it
+            if mode == "sentinel":
                 raise BackendSetupError(
                     f"{options.server} is a Sentinel. Say with sentinel_master which master's data are meant.",
                     options=("sentinel_master", "url"),
                 )
-            if told.get("redis_mode") == "cluster":
+            if mode == "cluster":
                 return await self._owner(connection, node)
             if told.get("role") != "master":
                 raise NotTheMasterError(str(node))
@@ -89,7 +90,13 @@ class RedisDriver(Driver[Pool, Connection]):
         password = self._options.sentinel_password
         login = {"username": None, "password": password and password.get_secret_value(), "db": 0}
         async with self._asking(node, **login) as connection:
-            reply = await connection.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master)
+            (reply,) = await connection.ask(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master))
+        if isinstance(reply, ResponseError):
+            raise BackendSetupError(
+                f"{self._options.server}: {node} is no Sentinel. Give the addresses of Sentinels in the url, or leave "
+                "sentinel_master out.",
+                options=("sentinel_master", "url"),
+            ) from reply
         if reply is None:
             raise BackendSetupError(
                 f"{self._options.server}: the Sentinel knows no master {master!r}. "

@@ -1,5 +1,6 @@
 """What the driver's errors mean, in the package's own."""
 
+import re
 import ssl
 
 from redis.exceptions import (
@@ -62,6 +63,8 @@ _IS_REPLICA = "WAITAOF cannot be used with replica"
 # The same, which the driver has no class for: by what the server's message begins with.
 _IN_TRANSITION_TOO = ("BUSY ", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN", "UNBLOCKED", _IS_REPLICA)
 _NO_AOF = "appendonly is disabled"
+_GONE = "SYMPHONYGONE"  # of our scripts
+_DATABASE = re.compile("DB index is out of range|SELECT is not allowed")
 
 
 def may_go_through(error: Exception) -> bool:
@@ -127,6 +130,13 @@ def explained(error: Exception) -> Explanation:
             return Explanation(BackendUnavailableError, f"{error} is a replica", advice)
         case ResponseError() if _NO_AOF in str(error):
             return Explanation(BackendSetupError, "it keeps no append-only file", NO_AOF_ADVICE)
+        case ResponseError() if str(error).startswith(_GONE):
+            said = "the store is not there any more: the server was emptied, or lost it in a restart"
+            advice = "Close the backend, and open it again to begin a new one; or restore the server's data first."
+            return Explanation(BackendSetupError, said, advice)
+        case ResponseError() if _DATABASE.search(str(error)):
+            advice = "Correct the database in the url; with a cluster, leave it out."
+            return Explanation(BackendSetupError, _first_line(error), advice)
         case ResponseError() if str(error).startswith("MISCONF"):
             advice = "Look at its log and at its disk."
             return Explanation(BackendUnavailableError, f"it refuses writes ({_first_line(error)})", advice)
@@ -135,7 +145,7 @@ def explained(error: Exception) -> Explanation:
         case _:
             said = f"it cannot be reached ({type(error.__context__ or error).__name__})"
             if _is_in_transition(error):
-                said = f"it is not ready ({_first_line(error)})"
+                said = f"it is not ready ({type(error).__name__}: {_first_line(error)})"
             return Explanation(BackendUnavailableError, said, "Check that the server runs, then try again.")
 
 

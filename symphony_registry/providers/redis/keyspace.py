@@ -56,15 +56,26 @@ class Keyspace(RemoteResource[Pool, Connection]):
     """The way to a backend's keys."""
 
     def __init__(self, owner: StorageBackend, options: RedisOptions, layout: Layout) -> None:
-        self.tag = f"{options.prefix}:{layout.kind}:{quote(owner.name)}"
-        super().__init__(owner, RedisDriver(options, self.tag))
+        super().__init__(owner, RedisDriver(options, ""))
         self.options = options
         self._layout = layout
         self._script = script(layout.kind)
-        self.keys = [self.key(part) for part in ("layout", *layout.parts)]
+        self.keys: list[str] = []
+
+    @override
+    async def open(self) -> None:
+        # only now: a backend is given its name after it was made
+        self._driver = RedisDriver(self.options, self.tag)
+        self.keys = [self.key(part) for part in ("layout", *self._layout.parts)]
+        await super().open()
+
+    @property
+    def tag(self) -> str:
+        """The hash tag of all keys, which so have one slot of a cluster."""
+        return f"{self.options.prefix}:{self._layout.kind}:{quote(self.owner.name)}"
 
     def key(self, part: str) -> str:
-        """Return the name of a key; all have one hash tag, and so one slot of a cluster."""
+        """Return the name of a key."""
         return f"{{{self.tag}}}:{part}"
 
     @override
@@ -74,7 +85,7 @@ class Keyspace(RemoteResource[Pool, Connection]):
         kind, version = self._layout.kind, self._layout.version
         commands, create = " ".join(self._script.commands), "1" if self.options.create else ""
         arguments: list[Argument] = ["prepare", kind, version, create, commands, *self._layout.parts.values()]
-        state = await connection.run(self._script, self.keys, arguments, writes=self.options.create)
+        state = await connection.run(self._script, self.keys, arguments, writes=False)
         await connection.settle()
         self._check_layout(*(each.decode() for each in state))
 
@@ -127,7 +138,10 @@ class Keyspace(RemoteResource[Pool, Connection]):
                     "have it; Valkey and the Redis of many distributions have not"
                 )
             case "denied", (command,):
-                said = f"the user may not call {command} with {self.keys[0]}. Grant what the page on Redis lists"
+                said = (
+                    f"the user may not call {command} with {self.keys[0]}. Grant what the page on Redis lists; who "
+                    "only reads opens with create: false"
+                )
             case "found", (kind, version) if (kind, version) != (layout.kind, str(layout.version)):
                 said = (
                     f"the store under {self.key('')} is a {kind} of version {version}; this release knows "
@@ -195,6 +209,7 @@ class Keyspace(RemoteResource[Pool, Connection]):
         What is read are ids and what was seen of each. Where it changes all the
         time, what has not changed is deleted in the end.
         """
+        deleted = 0
         for attempt in range(_ATTEMPTS):
             seen = await read()
             pairs = [list(chain.from_iterable(part)) for part in DELETED.split(seen, lambda pair: len(str(pair[1])))]

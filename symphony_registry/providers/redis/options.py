@@ -48,6 +48,8 @@ class RedisOptions(BackendOptions):
     @field_validator("durability", mode="before")
     @classmethod
     def _check_durability(cls, durability: object) -> object:
+        if isinstance(durability, str) and durability.startswith("{"):  # from a variable of the environment
+            return Replicated.model_validate_json(durability)
         if not isinstance(durability, Mapping | Replicated) and durability not in ("full", "none"):
             raise ValueError("full, none, or replicated: N under it is expected here")
         return durability

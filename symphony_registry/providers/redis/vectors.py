@@ -40,7 +40,6 @@ class VectorKeyspace(Keyspace):
     def __init__(self, owner: StorageBackend, options: RedisVectorOptions) -> None:
         super().__init__(owner, options, _LAYOUT)
         self._index = f"{options.metric}:{options.index}"
-        self._item = len(self.key("item:").encode())
 
     @override
     async def prepare(self, connection: Connection) -> None:
@@ -99,7 +98,7 @@ class VectorKeyspace(Keyspace):
         if distance is not None and query.metric == "dot":
             distance -= 1.0 + slack
         vector = values[b"r"] if distance is None else values[b"v"]
-        return Found(key[self._item :].decode(), values[b"m"], vector, distance)
+        return Found(key[len(self.key("item:").encode()) :].decode(), values[b"m"], vector, distance)
 
 
 def _recipe(options: RedisVectorOptions) -> str:

@@ -25,6 +25,15 @@ def cluster() -> Iterator[list[Server]]:
         yield servers
 
 
+async def test_in_a_cluster_of_valkey_the_owner_of_a_slot_is_found_too() -> None:
+    with running_cluster("valkey") as servers:
+        for server in servers:
+            async with RedisCheckpointStore({"url": server.url, "connect_timeout": 2}) as store:
+                await store.save_checkpoint(server.url, {})
+        async with RedisCheckpointStore({"url": servers[0].url}) as store:
+            assert await store.count() == len(servers)
+
+
 @asynccontextmanager
 async def saving(store: CheckpointStoreBackend) -> AsyncIterator[asyncio.Queue[str]]:
     """Save checkpoints all the time, and yield those that were acknowledged."""

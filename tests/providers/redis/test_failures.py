@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from symphony_registry import ServiceRegistry
 from symphony_registry.errors import BackendSetupError, BackendTimeoutError, BackendUnavailableError
 from symphony_registry.providers.redis.checkpoint_store import RedisCheckpointStore
 from symphony_registry.testing.adapters import adapt
@@ -242,6 +243,49 @@ async def test_a_health_check_notices_that_the_keys_are_gone(
         assert await backend.health_check()
         server.command("DEL", backend._data.key("layout"))
         assert not await backend.health_check()
+
+
+@each_type
+async def test_what_is_written_to_a_server_that_was_emptied_is_refused_until_the_backend_is_opened_again(
+    kind: Any, server: Server, options: dict[str, Any]
+) -> None:
+    async with kind(options) as backend:
+        adapter = adapt(backend)
+        await adapter.put("a", {"x": 1})
+        server.command("FLUSHALL")
+        for call in (adapter.get("a"), adapter.put("a", {"x": 2})):
+            with pytest.raises(BackendSetupError, match=r"not there any more.*open it again"):
+                await call
+    async with kind(options) as backend:
+        assert await adapt(backend).get("a") is None
+        await adapt(backend).put("a", {"x": 3})
+
+
+@each_type
+async def test_a_store_is_opened_while_the_memory_is_full(kind: Any, options: dict[str, Any], setting: Setting) -> None:
+    async with kind(options) as backend:
+        await adapt(backend).put("a", {"x": 1})
+    setting("maxmemory", "1")
+    async with kind(options) as backend:
+        assert await adapt(backend).get("a") == {"x": 1}
+        assert await adapt(backend).delete("a")
+
+
+@each_type
+async def test_stores_of_one_type_are_apart_by_their_names(kind: Any, options: dict[str, Any]) -> None:
+    registry = ServiceRegistry()
+    try:
+        stores = [
+            await registry.register_backend(kind.backend_type, "redis", name, {**options, "pool_max_size": 2})
+            for name in ("default", "sessions", "{default}", "ü b")
+        ]
+        for number, store in enumerate(stores):
+            await adapt(store).put("a", {"x": number})
+        assert [await adapt(store).get("a") for store in stores] == [{"x": number} for number in range(4)]
+        await stores[0].clear()
+        assert [await adapt(store).get("a") for store in stores[1:]] == [{"x": number} for number in range(1, 4)]
+    finally:
+        await registry.shutdown()
 
 
 async def test_more_calls_than_connections_wait_their_turn(options: dict[str, Any]) -> None:

@@ -9,6 +9,10 @@ local function retried_later(why) error(redis.error_reply('TRYAGAIN ' .. why)) e
 -- Where a slot moves, a key that is not here may be there already, and who needs one is stopped: in the middle.
 if redis.pcall('TYPE', KEYS[1] .. ':none').err then retried_later('the slot of its keys is moving') end
 
+if ARGV[1] ~= 'prepare' and call('HEXISTS', KEYS[1], 'version') == 0 then -- what were written now, nobody would find
+  return redis.error_reply('SYMPHONYGONE there is no ' .. KEYS[1])
+end
+
 -- Lua passes a few thousand values at once.
 local PART = 4000
 
@@ -128,6 +132,6 @@ function operations.prepare()
     call('HSET', layout, 'kind', ARGV[2], 'version', ARGV[3])
     kind, version = ARGV[2], ARGV[3]
   end
-  call('HSET', layout, 'opened', call('TIME')[1]) -- a write, which shows whether writes are confirmed
+  redis.pcall('HSET', layout, 'opened', call('TIME')[1]) -- shows whether writes are confirmed; not where memory is full
   return {'found', kind, version}
 end

@@ -88,7 +88,7 @@ function operations.index()
   local dimension = call('HGET', LAYOUT, 'dimension')
   if dimension and demanded ~= '' and demanded ~= dimension then return dimension end
   if recipe ~= '' then
-    call('HSET', LAYOUT, 'index:' .. name, recipe)
+    if call('HGET', LAYOUT, 'index:' .. name) ~= recipe then call('HSET', LAYOUT, 'index:' .. name, recipe) end
   elseif call('HEXISTS', LAYOUT, 'index:' .. name) == 0 then
     return ''
   end
