@@ -28,6 +28,7 @@ from benchmarks.rows import ROWS, measure
 FRAMEWORKS = {
     "savers": "langgraph.checkpoint.base",
     "postgres_savers": "langgraph.checkpoint.base",
+    "redis_savers": "langgraph.checkpoint.base",
     "langchain": "langchain_core",
     "postgres_langchain": "langchain_core",
 }

@@ -32,7 +32,7 @@ GUARANTEES = Guarantees(
     shared=True,
 )
 DELETED = PartLimit(500_000, 200_000_000)  # what a deletion sends at once: what is staged needs memory
-_ATTEMPTS = 10  # to delete all that was seen, or nothing
+_ATTEMPTS = 100  # to delete all that was seen, or nothing
 _OLDEST = (7, 2)  # which has WAITAOF
 _STAGED_SECONDS = 3_600  # that a part of a large write is kept, if the rest never comes
 _UNSTAGING_SECONDS = 1

@@ -135,6 +135,10 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
         return int(await self._data.change_parts("delete_relations", "delete_relations", Parts.of(parts)))
 
     @override
+    async def _delete_types(self, relation_types: list[str]) -> int:
+        return int(await self._data.change("delete_relations", "delete_types", *relation_types))
+
+    @override
     async def _query(self, start_id: str, path: list[str], limit: int) -> list[Entity]:
         return await _entities(*await self._data.ask("query", start_id, limit, *path))
 

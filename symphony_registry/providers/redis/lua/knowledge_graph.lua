@@ -96,6 +96,17 @@ function operations.delete_relations()
   return count
 end
 
+-- ARGV: types of relations; returns how many were there.
+function operations.delete_types()
+  local wanted, count = {}, 0
+  for i = 2, #ARGV do wanted[ARGV[i]] = true end
+  for _, key in ipairs(call('ZRANGE', OUT, 0, -1)) do
+    local from, type, to = string.match(key, '^(%Z+)%z(%Z+)%z(%Z+)$')
+    if wanted[type] then count = count + delete_relation(from, type, to) end
+  end
+  return count
+end
+
 -- Deletes an entity and the relations that touch it; returns whether it was there.
 local function delete_entity(id)
   local entity = call('HGET', ENTITIES, id)
