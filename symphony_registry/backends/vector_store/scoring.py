@@ -50,6 +50,11 @@ class Query:
         errors = 2 * errors + self.tolerance * squares + SAME_DISTANCE * (reach + reach**2 + SAME_DISTANCE)
         return 2 * dots.astype(np.float64) - squares, errors
 
+    def direction(self) -> Float32s:
+        """Return the vector at length 1, which orders cosines and dot products alike; one of zeros as it is."""
+        direction: Float32s = (self.vector.astype(np.float64) / (self.length or 1.0)).astype(np.float32)
+        return direction
+
     def similarities(self, rows: Float32s, lengths: Float64s) -> Float64s:
         """Return the exact similarities of rows. That of a row does not depend on the other rows."""
         wide, query = rows.astype(np.float64), self.vector.astype(np.float64)

@@ -220,7 +220,7 @@ class PostgresVectorStore(VectorStoreEngine):
         vector = query.vector
         is_half = self._options.storage == "halfvec"
         if self._options.metric != "euclidean" and (is_half or not query.is_safe):
-            vector = _direction(query)
+            vector = query.direction()
         elif is_half:
             self._check_rows(vector[np.newaxis], "query vector")
         candidates = str(min(max(self._options.ef_search, limit), LARGEST_EF))
@@ -236,7 +236,7 @@ class PostgresVectorStore(VectorStoreEngine):
 
     async def _exactly(self, query: Query, limit: int, condition: Condition, min_similarity: float) -> _Ranked:
         metric, wanted = self._options.metric, limit + _SPARE
-        vector = query.vector if query.is_safe or metric == "euclidean" else _direction(query)
+        vector = query.vector if query.is_safe or metric == "euclidean" else query.direction()
         slack = [query.tolerance * (query.length if query.is_safe else 1.0)] if metric == "dot" else []
         names = {"slack": DOT_SLACK if slack else "", "near": ""}
         distance = farthest(query, min_similarity)
@@ -293,11 +293,6 @@ def _columns(block: Block) -> _Columns:
     lengths = lengths_of(vectors)
     values = [ids, encoded(vectors), lengths.tolist(), outliers(lengths).tolist(), metadata, comparable]
     return _Columns(values, vectors.shape[1])
-
-
-def _direction(query: Query) -> Float32s:
-    """Return the query at length 1, which orders cosines and dot products alike; one of zeros as it is."""
-    return (query.vector.astype(np.float64) / (query.length or 1.0)).astype(np.float32)
 
 
 async def _ranking(query: Query, records: list[Record]) -> Ranking:

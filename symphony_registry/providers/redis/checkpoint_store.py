@@ -18,13 +18,13 @@ from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.errors import VersionConflictError
 from symphony_registry.providers.redis.connections import Argument
 from symphony_registry.providers.redis.keyspace import (
-    DELETED,
     GUARANTEES,
     Keyspace,
     Layout,
     bounds,
     check_size,
     promised,
+    sieved,
 )
 from symphony_registry.providers.redis.options import RedisOptions
 
@@ -32,7 +32,6 @@ _LAYOUT = Layout(
     "checkpoint_store", {"ids": "zset", "order": "zset", "meta": "hash", "state": "hash", "payload": "hash"}
 )
 _PART = PartLimit(1_000)
-_SPARE = 4  # times the limit: so many are read where a filter leaves out some
 
 
 class RedisCheckpointStore(CheckpointStoreEngine):
@@ -80,8 +79,7 @@ class RedisCheckpointStore(CheckpointStoreEngine):
     @override
     async def _delete_many(self, chosen: list[str] | Selection) -> int:
         if isinstance(chosen, list):
-            parts = Parts.of([list[Argument](part) for part in DELETED.split(chosen, len)])
-            return int(await self._data.change_parts("delete_checkpoints", "delete_many", parts))
+            return await self._data.delete("delete_checkpoints", "delete_many", [(id,) for id in chosen])
         if chosen.is_range:
             return int(await self._data.change("delete_checkpoints", "prune", *bounds(chosen.ids), 0))
         return await self._delete_matching("delete_checkpoints", 0, chosen)
@@ -122,13 +120,11 @@ class RedisCheckpointStore(CheckpointStoreEngine):
         self, selection: Selection, page: Page, by: Literal["id", "saved"], *, include_data: bool = False
     ) -> list[SavedCheckpoint]:
         """Return those that fulfil the condition: what was read at once."""
-        wanted = page.limit and page.limit * _SPARE
-        while True:
-            read = await self._read(selection, page._replace(limit=wanted), by, include_data=include_data)
-            found = (await _those_matching(read, selection))[: page.limit]
-            if page.limit is None or wanted is None or len(read) < wanted or len(found) == page.limit:
-                return found
-            wanted *= _SPARE
+        return await sieved(
+            lambda limit: self._read(selection, page._replace(limit=limit), by, include_data=include_data),
+            lambda read: _those_matching(read, selection),
+            page.limit,
+        )
 
     @override
     async def _prune(self, keep_last: int, selection: Selection) -> int:

@@ -1,11 +1,11 @@
 """The keys of one store, and scripts over them: every operation is one script."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -23,6 +23,8 @@ from symphony_registry.providers.redis.failures import ERRORS, NO_AOF_ADVICE
 from symphony_registry.providers.redis.options import RedisOptions
 from symphony_registry.providers.redis.scripts import script
 
+T = TypeVar("T")
+
 GUARANTEES = Guarantees(
     survives="power loss",
     atomic_bulk=True,
@@ -31,7 +33,8 @@ GUARANTEES = Guarantees(
     saves_several=True,
     shared=True,
 )
-DELETED = PartLimit(500_000, 200_000_000)  # what a deletion sends at once: what is staged needs memory
+_DELETED = PartLimit(500_000, 200_000_000)  # what a deletion sends at once: what is staged needs memory
+_SPARE = 4  # times the limit: so many are read where a filter leaves out some
 _ATTEMPTS = 100  # to delete all that was seen, or nothing
 _OLDEST = (7, 2)  # which has WAITAOF
 _STAGED_SECONDS = 3_600  # that a part of a large write is kept, if the rest never comes
@@ -80,7 +83,7 @@ class Keyspace(RemoteResource[Pool, Connection]):
 
     @override
     async def prepare(self, connection: Connection) -> None:
-        told = facts(await connection.command("INFO", "everything"))
+        told = facts(await connection.command("INFO", "server", "persistence", "memory", "replication"))
         self._check_server(told)
         kind, version = self._layout.kind, self._layout.version
         commands, create = " ".join(self._script.commands), "1" if self.options.create else ""
@@ -203,6 +206,11 @@ class Keyspace(RemoteResource[Pool, Connection]):
 
         return await self.run(operation, work, conditional=conditional)
 
+    async def delete(self, operation: str, name: str, keys: Sequence[tuple[Argument, ...]]) -> int:
+        """Delete what some keys name, at once; return how many were there."""
+        parts = [list(chain.from_iterable(part)) for part in _DELETED.split(keys, _size)]
+        return int(await self.change_parts(operation, name, Parts.of(parts)))
+
     async def delete_seen(self, operation: str, read: Callable[[], Awaitable[list[tuple[Argument, Argument]]]]) -> int:
         """Delete what was read, all or nothing, and read again where something has changed meanwhile.
 
@@ -212,12 +220,28 @@ class Keyspace(RemoteResource[Pool, Connection]):
         deleted = 0
         for attempt in range(_ATTEMPTS):
             seen = await read()
-            pairs = [list(chain.from_iterable(part)) for part in DELETED.split(seen, lambda pair: len(str(pair[1])))]
             name = "delete_unchanged" if attempt == _ATTEMPTS - 1 else "delete_seen"
-            deleted = int(await self.change_parts(operation, name, Parts.of(pairs))) if seen else 0
+            deleted = await self.delete(operation, name, seen) if seen else 0
             if deleted >= 0:
                 break
         return deleted
+
+
+async def sieved(
+    read: Callable[[int | None], Awaitable[list[T]]], keep: Callable[[list[T]], Awaitable[list[T]]], limit: int | None
+) -> list[T]:
+    """Return the first `limit` that `keep` keeps of what `read` gives at once; more is read until they are enough."""
+    wanted = limit and limit * _SPARE
+    while True:
+        rows = await read(wanted)
+        found = (await keep(rows))[:limit]
+        if limit is None or wanted is None or len(rows) < wanted or len(found) == limit:
+            return found
+        wanted *= _SPARE
+
+
+def _size(key: tuple[Argument, ...]) -> int:
+    return sum(len(part) for part in key if isinstance(part, str | bytes))
 
 
 def bounds(ids: Range) -> tuple[str, str]:

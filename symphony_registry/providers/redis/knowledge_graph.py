@@ -22,13 +22,13 @@ from symphony_registry.backends.selection import Page, Range, Selection
 from symphony_registry.backends.values import Direction, JSONObject
 from symphony_registry.providers.redis.connections import Argument
 from symphony_registry.providers.redis.keyspace import (
-    DELETED,
     GUARANTEES,
     Keyspace,
     Layout,
     bounds,
     check_size,
     promised,
+    sieved,
 )
 from symphony_registry.providers.redis.options import RedisOptions
 
@@ -45,7 +45,6 @@ _LAYOUT = Layout(
     },
 )
 _PART = PartLimit(1_000)
-_SPARE = 4  # times the limit: so many are read where a filter leaves out some
 
 
 class RedisKnowledgeGraph(KnowledgeGraphEngine):
@@ -100,8 +99,7 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _delete_entities(self, ids: list[str]) -> int:
-        parts = Parts.of([list[Argument](part) for part in DELETED.split(ids, len)])
-        return int(await self._data.change_parts("delete_entities", "delete_entities", parts))
+        return await self._data.delete("delete_entities", "delete_entities", [(id,) for id in ids])
 
     @override
     async def _delete_selected(self, selection: Selection) -> int:
@@ -128,11 +126,8 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _delete_relations(self, keys: list[RelationKey]) -> int:
-        parts: list[list[Argument]] = [
-            [value for from_id, to_id, kind in part for value in (from_id, kind, to_id)]
-            for part in DELETED.split(keys, lambda _: 0)
-        ]
-        return int(await self._data.change_parts("delete_relations", "delete_relations", Parts.of(parts)))
+        named = [(from_id, kind, to_id) for from_id, to_id, kind in keys]
+        return await self._data.delete("delete_relations", "delete_relations", named)
 
     @override
     async def _delete_types(self, relation_types: list[str]) -> int:
@@ -172,16 +167,16 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
     async def _matching(self, selection: Selection, page: Page) -> list[tuple[Entity, bytes]]:
         """Return the entities that are selected, and what is stored of each: what was read at once."""
         condition = selection.condition
-        wanted = page.limit if condition is ANYTHING else page.limit and page.limit * _SPARE
-        while True:
-            ids, stored = await self._data.ask("find", *_place(selection), wanted or 0, int(page.reverse))
-            read = list(zip(await _entities(ids, stored), stored, strict=True))
-            found = await here_or_in_thread(
-                partial(_those_matching, read, condition), len(read) * SMALL * comparisons(condition)
-            )
-            if page.limit is None or wanted is None or len(read) < wanted or len(found) >= page.limit:
-                return found[: page.limit]
-            wanted *= _SPARE
+
+        async def read(limit: int | None) -> list[tuple[Entity, bytes]]:
+            ids, stored = await self._data.ask("find", *_place(selection), limit or 0, int(page.reverse))
+            return list(zip(await _entities(ids, stored), stored, strict=True))
+
+        async def keep(read: list[tuple[Entity, bytes]]) -> list[tuple[Entity, bytes]]:
+            cost = len(read) * SMALL * comparisons(condition)
+            return await here_or_in_thread(partial(_those_matching, read, condition), cost)
+
+        return await read(page.limit) if condition is ANYTHING else await sieved(read, keep, page.limit)
 
     @override
     async def _count_entities(self, selection: Selection) -> int:

@@ -23,7 +23,7 @@ from symphony_registry.backends.vector_store.ranking import Candidate, Ranking
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of, outliers
 from symphony_registry.errors import DimensionError, InvalidValueError
 from symphony_registry.providers.redis.connections import Argument
-from symphony_registry.providers.redis.keyspace import DELETED, GUARANTEES, bounds, check_size, promised
+from symphony_registry.providers.redis.keyspace import GUARANTEES, bounds, check_size, promised, sieved
 from symphony_registry.providers.redis.terms import term_query, terms
 from symphony_registry.providers.redis.vector_options import LARGEST, RedisVectorOptions
 from symphony_registry.providers.redis.vectors import Found, VectorKeyspace
@@ -101,13 +101,11 @@ class RedisVectorStore(VectorStoreEngine):
 
     async def _matching(self, selection: Selection, page: Page, *, include_vectors: bool = False) -> list[_Row]:
         """Return those that fulfil the condition: what was read at once."""
-        wanted = page.limit and page.limit * _MORE
-        while True:
-            read = await self._read(selection, page._replace(limit=wanted), include_vectors=include_vectors)
-            found = (await _those_matching(read, selection.condition))[: page.limit]
-            if page.limit is None or wanted is None or len(read) < wanted or len(found) == page.limit:
-                return found
-            wanted *= _MORE
+        return await sieved(
+            lambda limit: self._read(selection, page._replace(limit=limit), include_vectors=include_vectors),
+            lambda read: _those_matching(read, selection.condition),
+            page.limit,
+        )
 
     @override
     async def _update(self, id: str, changes: JSONObject) -> bool:
@@ -124,8 +122,7 @@ class RedisVectorStore(VectorStoreEngine):
     @override
     async def _delete(self, chosen: list[str] | Selection) -> int:
         if isinstance(chosen, list):
-            ids = Parts.of([list[Argument](part) for part in DELETED.split(chosen, len)])
-            return int(await self._data.change_parts("delete_many", "delete_many", ids))
+            return await self._data.delete("delete_many", "delete_many", [(id,) for id in chosen])
         if chosen.is_range:
             return int(await self._data.change("delete_many", "delete_range", *bounds(chosen.ids)))
 

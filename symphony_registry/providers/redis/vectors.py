@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.storage import StorageBackend
-from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.scoring import Query
 from symphony_registry.errors import BackendSetupError, DimensionError, InvalidValueError
 from symphony_registry.providers.redis.connections import Argument, Connection
@@ -73,7 +71,7 @@ class VectorKeyspace(Keyspace):
         if terms is not None:
             near, far = f"({terms.text})=>[KNN $k @v $q HYBRID_POLICY ADHOC_BF AS d]", f"({far} {terms.text})"
         as_given = query.is_safe or query.metric == "euclidean"
-        sent = (query.vector if as_given else _direction(query)).astype("<f4").tobytes()
+        sent = (query.vector if as_given else query.direction()).astype("<f4").tobytes()
         dimension, *told = await self.ask("search", self._index, wanted, sent, near, far)
         if not told:
             if dimension is not None:
@@ -85,20 +83,22 @@ class VectorKeyspace(Keyspace):
             reach = (query.length if query.is_safe else 1.0) * float(longest)
             slack = query.tolerance * reach + _UNIT_ERROR
         pairs = [*_pairs(nearest[1:]), *_pairs(others[1:])]
+        start = len(self.key("item:").encode())
         found = await here_or_in_thread(
-            lambda: [self._found(query, key, fields, slack) for key, fields in pairs], len(pairs) * ITEM
+            lambda: [_found(query, key[start:].decode(), fields, slack) for key, fields in pairs], len(pairs) * ITEM
         )
         return found, len(nearest) // 2
 
-    def _found(self, query: Query, key: bytes, fields: list[bytes], slack: float) -> Found:
-        values = dict(_pairs(fields))
-        distance = float(values[b"d"]) if b"d" in values else None
-        if distance is not None and query.metric == "euclidean":
-            distance = max(distance, 0.0) ** 0.5
-        if distance is not None and query.metric == "dot":
-            distance -= 1.0 + slack
-        vector = values[b"r"] if distance is None else values[b"v"]
-        return Found(key[len(self.key("item:").encode()) :].decode(), values[b"m"], vector, distance)
+
+def _found(query: Query, id: str, fields: list[bytes], slack: float) -> Found:
+    values = dict(_pairs(fields))
+    distance = float(values[b"d"]) if b"d" in values else None
+    if distance is not None and query.metric == "euclidean":
+        distance = max(distance, 0.0) ** 0.5
+    if distance is not None and query.metric == "dot":
+        distance -= 1.0 + slack
+    vector = values[b"r"] if distance is None else values[b"v"]
+    return Found(id, values[b"m"], vector, distance)
 
 
 def _recipe(options: RedisVectorOptions) -> str:
@@ -107,11 +107,6 @@ def _recipe(options: RedisVectorOptions) -> str:
     if options.index == "hnsw":
         return f"HNSW 10 {words} M {options.m} EF_CONSTRUCTION {options.ef_construction} DIM"
     return f"FLAT 6 {words} DIM"
-
-
-def _direction(query: Query) -> Float32s:
-    """Return the query at length 1, which orders cosines and dot products alike; one of zeros as it is."""
-    return (query.vector.astype(np.float64) / (query.length or 1.0)).astype(np.float32)
 
 
 def _pairs(flat: list[Any]) -> Iterator[tuple[Any, Any]]:

@@ -77,11 +77,7 @@ local function chosen(low, high, limit, reverse, by)
   if by == 'saved' and low == '-' and high == '+' then
     local arguments = {ORDER, '-inf', '+inf', 'BYSCORE'}
     if reverse then arguments = {ORDER, '+inf', '-inf', 'BYSCORE', 'REV'} end
-    if limit > 0 then
-      table.insert(arguments, 'LIMIT')
-      table.insert(arguments, 0)
-      table.insert(arguments, limit)
-    end
+    if limit > 0 then append(arguments, {'LIMIT', 0, limit}) end
     local ids = call('ZRANGE', unpack(arguments))
     return ids, each_part('ZMSCORE', ORDER, ids)
   end
@@ -125,9 +121,7 @@ end
 function operations.delete_many()
   local count = 0
   with_arguments(1, function(arguments, first)
-    local ids = {}
-    for i = first, #arguments do ids[#ids + 1] = arguments[i] end
-    count = count + delete(ids)
+    count = count + delete(rest(arguments, first))
   end)
   return count
 end

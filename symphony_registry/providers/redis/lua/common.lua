@@ -50,6 +50,13 @@ local function append(list, more)
   for _, value in ipairs(more) do list[#list + 1] = value end
 end
 
+-- Returns the values of a list from one on.
+local function rest(list, first)
+  local values = {}
+  for i = first, #list do values[i - first + 1] = list[i] end
+  return values
+end
+
 -- Cuts a list off behind so many.
 local function first_of(list, limit)
   for i = #list, limit + 1, -1 do list[i] = nil end
@@ -60,11 +67,7 @@ end
 local function ids_between(key, low, high, limit, reverse)
   local arguments = {key, low, high, 'BYLEX'}
   if reverse then arguments = {key, high, low, 'BYLEX', 'REV'} end
-  if limit > 0 then
-    table.insert(arguments, 'LIMIT')
-    table.insert(arguments, 0)
-    table.insert(arguments, limit)
-  end
+  if limit > 0 then append(arguments, {'LIMIT', 0, limit}) end
   return call('ZRANGE', unpack(arguments))
 end
 
@@ -105,9 +108,7 @@ end
 -- Adds a part of a large write to what is staged; it is forgotten where the write is never finished.
 function operations.stage()
   local staged = KEYS[#KEYS]
-  local arguments = {}
-  for i = 3, #ARGV do arguments[i - 2] = ARGV[i] end
-  each_part('RPUSH', staged, arguments)
+  each_part('RPUSH', staged, rest(ARGV, 3))
   call('EXPIRE', staged, ARGV[2])
   return 0
 end

@@ -128,7 +128,7 @@ end
 function operations.delete_entities()
   local count = 0
   with_arguments(1, function(arguments, first)
-    for i = first, #arguments do count = count + delete_entity(arguments[i]) end
+    count = count + delete_all(rest(arguments, first))
   end)
   return count
 end
@@ -159,11 +159,7 @@ local function relations(keys) return {keys, each_part('HMGET', RELATIONS, keys)
 -- ARGV: a range as above, then limit (0: all) and whether reversed.
 function operations.find() return entities(chosen(tonumber(ARGV[5]), ARGV[6] == '1')) end
 
-function operations.get()
-  local ids = {}
-  for i = 2, #ARGV do ids[i - 1] = ARGV[i] end
-  return each_part('HMGET', ENTITIES, ids)
-end
+function operations.get() return each_part('HMGET', ENTITIES, rest(ARGV, 2)) end
 
 -- Replaces what is stored of an entity, if it is still what was seen; returns whether. ARGV: id, seen, new.
 function operations.replace()
@@ -175,9 +171,7 @@ end
 -- Returns the relation types from an argument on: nil for all, which no argument says.
 local function types_from(first)
   if ARGV[first] == 'all' then return nil end
-  local types = {}
-  for i = first + 1, #ARGV do types[i - first] = ARGV[i] end
-  return types
+  return rest(ARGV, first + 1)
 end
 
 -- Returns the types of an entity's relations on a side, by leaping from one to the next.

@@ -146,11 +146,7 @@ local function described(ids, with_vectors)
 end
 
 -- ARGV: with vectors, ids.
-function operations.get()
-  local ids = {}
-  for i = 3, #ARGV do ids[i - 2] = ARGV[i] end
-  return described(ids, ARGV[2])
-end
+function operations.get() return described(rest(ARGV, 3), ARGV[2]) end
 
 -- ARGV: low, high, limit (0: all), reversed, with vectors.
 function operations.find()
