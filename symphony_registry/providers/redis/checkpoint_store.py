@@ -79,7 +79,7 @@ class RedisCheckpointStore(CheckpointStoreEngine):
     @override
     async def _delete_many(self, chosen: list[str] | Selection) -> int:
         if isinstance(chosen, list):
-            return await self._data.delete("delete_checkpoints", "delete_many", [(id,) for id in chosen])
+            return await self._data.delete("delete_checkpoints", "delete_many", list(zip(chosen)))
         if chosen.is_range:
             return int(await self._data.change("delete_checkpoints", "prune", *bounds(chosen.ids), 0))
         return await self._delete_matching("delete_checkpoints", 0, chosen)

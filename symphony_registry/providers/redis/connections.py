@@ -9,6 +9,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from symphony_registry.backends.concurrency import here_or_in_thread
 from symphony_registry.providers.redis.address import Node
 from symphony_registry.providers.redis.failures import ERRORS, NotConfirmedError, RefusedToWaitError, names_another
 from symphony_registry.providers.redis.options import RedisOptions
@@ -36,7 +37,7 @@ class Connection:
         replies: list[Any] = []
         try:
             async with asyncio.timeout(self._patience):  # the driver's own, in Python 3.11, can lose a cancellation
-                packed = [pack_command(each) for each in commands]  # type: ignore[arg-type] # of any length
+                packed = await here_or_in_thread(lambda: _packed(commands), sum(map(len, commands)))
                 await raw.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     try:
@@ -150,6 +151,10 @@ class Pool:
         self._node = None
         while self._idle:
             await self._idle.pop().drop()
+
+
+def _packed(commands: Sequence[tuple[Argument, ...]]) -> list[bytes]:
+    return [pack_command(each) for each in commands]  # type: ignore[arg-type] # of any length
 
 
 def _unless_error(reply: Any) -> Any:

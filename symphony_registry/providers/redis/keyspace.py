@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from typing_extensions import override
 
+from symphony_registry.backends.concurrency import here_or_in_thread
+from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.guarantees import Guarantees
 from symphony_registry.backends.parts import PartLimit, Parts
 from symphony_registry.backends.remote.resource import RemoteResource
@@ -208,7 +210,7 @@ class Keyspace(RemoteResource[Pool, Connection]):
 
     async def delete(self, operation: str, name: str, keys: Sequence[tuple[Argument, ...]]) -> int:
         """Delete what some keys name, at once; return how many were there."""
-        parts = [list(chain.from_iterable(part)) for part in _DELETED.split(keys, _size)]
+        parts = await here_or_in_thread(lambda: list(map(_flat, _DELETED.split(keys, _size))), len(keys) * ITEM)
         return int(await self.change_parts(operation, name, Parts.of(parts)))
 
     async def delete_seen(self, operation: str, read: Callable[[], Awaitable[list[tuple[Argument, Argument]]]]) -> int:
@@ -242,6 +244,10 @@ async def sieved(
 
 def _size(key: tuple[Argument, ...]) -> int:
     return sum(len(part) for part in key if isinstance(part, str | bytes))
+
+
+def _flat(keys: Sequence[tuple[Argument, ...]]) -> list[Argument]:
+    return list(chain.from_iterable(keys))
 
 
 def bounds(ids: Range) -> tuple[str, str]:

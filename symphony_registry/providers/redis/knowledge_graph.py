@@ -99,7 +99,7 @@ class RedisKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _delete_entities(self, ids: list[str]) -> int:
-        return await self._data.delete("delete_entities", "delete_entities", [(id,) for id in ids])
+        return await self._data.delete("delete_entities", "delete_entities", list(zip(ids)))
 
     @override
     async def _delete_selected(self, selection: Selection) -> int:

@@ -122,7 +122,7 @@ class RedisVectorStore(VectorStoreEngine):
     @override
     async def _delete(self, chosen: list[str] | Selection) -> int:
         if isinstance(chosen, list):
-            return await self._data.delete("delete_many", "delete_many", [(id,) for id in chosen])
+            return await self._data.delete("delete_many", "delete_many", list(zip(chosen)))
         if chosen.is_range:
             return int(await self._data.change("delete_many", "delete_range", *bounds(chosen.ids)))
 
