@@ -144,7 +144,7 @@ async def checkpoints(plan: Plan) -> list[Result]:
                 saving = await race(plan, {OURS: save, **_saving(Path(name), data, 1)}, settle=os.sync)
                 load = partial(_load, store)
                 loading = await race(plan, {OURS: load, **_loading(Path(name), data)})
-        results.append(Result(f"save {work}", saving, reaches=[at_most_times(1.5, _PLAIN)]))
+        results.append(Result(f"save {work}", saving, reaches=[at_most_times(2, _PLAIN)]))
         results.append(Result(f"load {work}", loading, reaches=[at_most_times(1.5, _PLAIN)]))
     return results
 

@@ -107,7 +107,7 @@ async def walk(plan: Plan) -> list[Result]:
         for name, peer in filled.items():
             assert peer is None or len(peer.walk(_HUB, PATH)) == results, name
         contestants = {OURS: lambda _: query(_HUB), **{name: walking(name, [_HUB]) for name in kinds}}
-        hub = await race(plan, contestants, warm=_WARM)
+        hub = await race(plan, contestants, warm=_WARM, frozen=False)
         others = {name: walking(name, starts) for name in kinds}
         usual = await race(plan, {OURS: usual_starts, **others}, per=len(starts), warm=_WARM)
     size = f"{relations.entities:,} entities, {len(relations.sources):,} relations"

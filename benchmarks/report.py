@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.harness import OURS, Result
 
 _PEERS = (
+    "aiosqlite",
     "apsw",
     "asyncpg",
     "chromadb",
