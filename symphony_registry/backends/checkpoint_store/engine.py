@@ -26,7 +26,7 @@ from symphony_registry.backends.checkpoint_store.checks import (
     check_saved,
     checked_text,
 )
-from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_thread
+from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_parts, in_thread
 from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG, SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.naming import naming
@@ -293,8 +293,8 @@ async def _all_loaded(found: Sequence[SavedCheckpoint | None]) -> list[Checkpoin
     cost = len(found) * SMALL
     if cost <= LONG:
         cost += sum(len(saved.data) for saved in found if saved is not None) // JSON_BYTES
-    return await here_or_in_thread(lambda: [saved and _with_data(saved) for saved in found], cost)
+    return await here_or_in_thread(lambda: in_parts(lambda saved: saved and _with_data(saved), found), cost)
 
 
 async def _all_described(found: list[SavedCheckpoint]) -> list[CheckpointInfo]:
-    return await here_or_in_thread(lambda: list(map(_described, found)), len(found) * SMALL)
+    return await here_or_in_thread(lambda: in_parts(_described, found), len(found) * SMALL)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from symphony_registry.backends.concurrency import in_parts
 from symphony_registry.backends.filters import ANYTHING
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
 from symphony_registry.backends.knowledge_graph.hooks import EntityRow
@@ -138,7 +139,7 @@ class PropertyGraph:
     def named(self, ids: Iterable[str], selection: Selection = EVERYTHING) -> list[Entity]:
         """Return copies of those of the entities that exist, and are selected."""
         numbers = [number for number in map(self._ids.numbers.get, ids) if number is not None]
-        return [self._named(number) for number in numbers if self._is_chosen(number, selection)]
+        return in_parts(self._named, [number for number in numbers if self._is_chosen(number, selection)])
 
     def _sorted(self) -> SortedIds:
         order = self._order
@@ -252,7 +253,7 @@ class PropertyGraph:
         frontier = np.array([number])
         for kind in path:
             frontier = self._walk("outgoing", [kind], touch).step(frontier)
-        return list(map(self._named, self._first(frontier.tolist(), limit, touch)))
+        return in_parts(self._named, self._first(frontier.tolist(), limit, touch))
 
     def within(
         self, start: str, kind: str | None, direction: Direction, depth: int, limit: int, touch: Touch
@@ -265,7 +266,7 @@ class PropertyGraph:
         while len(search.levels) <= depth and search.extend():
             pass
         near = np.concatenate(search.levels[1:]).tolist()
-        return list(map(self._named, self._first(near, limit, touch)))
+        return in_parts(self._named, self._first(near, limit, touch))
 
     def subgraph(
         self,
@@ -288,7 +289,7 @@ class PropertyGraph:
         chosen = [number for level in whole for number in self._first(level.tolist(), level.size, touch)]
         chosen += self._first(last.tolist(), left, touch)
         rows = self._among(chosen, kinds, touch)
-        return {"entities": list(map(self._named, chosen)), "relations": _relations(rows)}
+        return {"entities": in_parts(self._named, chosen), "relations": _relations(rows)}
 
     def _among(self, numbers: list[int], kinds: Iterable[str] | None, touch: Touch) -> list[_Row]:
         touch(sum(map(self._relations.outgoing.degree, numbers)))
@@ -330,7 +331,9 @@ class PropertyGraph:
 
 def _relations(rows: list[_Row]) -> list[Relation]:
     """Return relations in order, with copies of their properties."""
-    return [
-        {"from_id": from_id, "to_id": to_id, "type": kind, "properties": copied(held) if held else {}}
-        for from_id, to_id, kind, held in ordered(rows)
-    ]
+    return in_parts(_relation, ordered(rows))
+
+
+def _relation(row: _Row) -> Relation:
+    from_id, to_id, kind, held = row
+    return {"from_id": from_id, "to_id": to_id, "type": kind, "properties": copied(held) if held else {}}

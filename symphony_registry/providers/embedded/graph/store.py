@@ -5,6 +5,7 @@ from typing import ClassVar, TypeVar
 
 from typing_extensions import override
 
+from symphony_registry.backends.concurrency import in_parts
 from symphony_registry.backends.cost import ITEM, LONG, SMALL
 from symphony_registry.backends.filters import ANYTHING, comparisons
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
@@ -103,7 +104,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
 
     @override
     async def _get_entities(self, ids: list[str]) -> list[Entity | None]:
-        return await self._data.read(lambda: list(map(self._data.state.entity, ids)), len(ids) * SMALL)
+        return await self._data.read(lambda: in_parts(self._data.state.entity, ids), len(ids) * SMALL)
 
     @override
     async def _merge(self, entity_id: str, properties: JSONObject) -> bool:

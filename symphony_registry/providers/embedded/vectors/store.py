@@ -3,12 +3,14 @@
 import asyncio
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 from typing_extensions import override
 
+from symphony_registry.backends.concurrency import in_parts
 from symphony_registry.backends.cost import FLOATS, ITEM, LONG, NUMBERS, SEARCH, SMALL
 from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
@@ -79,11 +81,11 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     @override
     async def _get(self, ids: list[str], *, include_vectors: bool) -> list[FoundVector | None]:
-        def get() -> list[FoundVector | None]:
-            there = self._data.state.rows
-            return [self._item(id, include_vectors=include_vectors) if id in there else None for id in ids]
+        def get(id: str) -> FoundVector | None:
+            return self._item(id, include_vectors=include_vectors) if id in self._data.state.rows else None
 
-        return await self._data.read(get, len(ids) * self._item_cost(include_vectors=include_vectors))
+        cost = len(ids) * self._item_cost(include_vectors=include_vectors)
+        return await self._data.read(lambda: in_parts(get, ids), cost)
 
     def _item(self, id: str, *, include_vectors: bool) -> FoundVector:
         if include_vectors:
@@ -102,7 +104,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
     async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
         def find() -> list[FoundVector]:
             ids = finding.find(self._data.state, selection, page)
-            return [self._item(id, include_vectors=include_vectors) for id in ids]
+            return in_parts(partial(self._item, include_vectors=include_vectors), ids)
 
         each = self._item_cost(include_vectors=include_vectors)
         return await self._data.read(find, self._cost(selection, page, each))
