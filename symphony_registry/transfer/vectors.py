@@ -1,6 +1,7 @@
 """What a vector store holds."""
 
 from collections.abc import AsyncIterator, Sequence
+from struct import pack
 
 import numpy as np
 import orjson
@@ -84,15 +85,20 @@ class Vectors(Collection[VectorStoreBackend]):
     @override
     def canonical(self, item: StoredItem) -> bytes:
         """Return the parts but for the vector as JSON, and the vector's bits."""
-        vector = np.array(item["vector"], "<f4")
-        return canonical_json([item["id"], vector.size, item["metadata"]]) + vector.tobytes()
+        return canonical_json([item["id"], len(item["vector"]), item["metadata"]]) + _bits(item["vector"])
 
     @override
     def line(self, item: StoredItem) -> bytes:
         """Return the item with the fewest digits that give its float32 back."""
-        vector = np.array(item["vector"], np.float32)
+        bits = _bits(item["vector"])
+        vector = np.frombuffer(bits, "<f4").astype(np.float32, copy=False)
         text = orjson.dumps(vector, option=orjson.OPT_SERIALIZE_NUMPY)
         # rounding them twice, to float64 where they are read and then to float32, is off by a bit for a few numbers
-        if np.array(orjson.loads(text), np.float32).tobytes() != vector.tobytes():
+        if _bits(orjson.loads(text)) != bits:
             text = orjson.dumps(vector.tolist())
         return super().line({**item, "vector": orjson.Fragment(text)})
+
+
+def _bits(vector: Sequence[float]) -> bytes:
+    """Return numbers as float32: a third of the time that an array of them takes."""
+    return pack(f"<{len(vector)}f", *vector)

@@ -94,6 +94,12 @@ def test_a_vector_comes_back_to_the_last_bit(vector):
     assert bits(line_of(vector)) == bits(vector)
 
 
+@given(st.lists(st.floats(-3e38, 3e38), min_size=1))
+def test_what_is_no_float32_is_rounded_as_numpy_does(vector):
+    assert Vectors().canonical({"id": "a", "vector": vector, "metadata": {}}).endswith(bits(vector))
+    assert bits(line_of(vector)) == bits(vector)
+
+
 def test_a_number_whose_shortest_digits_are_rounded_twice_has_more_of_them():
     (number,) = np.array([0x15AE43FD], np.uint32).view(np.float32).tolist()
     assert bits([float("7.038531e-26")]) != bits([number])
