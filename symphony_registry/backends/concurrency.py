@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from symphony_registry.backends.cost import LONG
+from symphony_registry.backends.cost import ITEM, LONG
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -88,6 +88,21 @@ def background(work: Callable[[], None]) -> None:
     """Call `work()`, which does not fail, on a thread, some time."""
     with suppress(RuntimeError):  # the interpreter is ending, and frees everything
         _threads.submit(work)
+
+
+def discard(items: Sequence[object]) -> None:
+    """Empty a list that nobody needs any more, where it is long: on a thread, an item at a time.
+
+    All at once, the event loop would wait for it. It is the last thing that an operation does: what its
+    caller has passed and forgotten is then freed on the thread, too.
+    """
+    if isinstance(items, list) and len(items) * ITEM > LONG:
+        background(partial(_empty, items))
+
+
+def _empty(items: list[object]) -> None:
+    while items:
+        items.pop()
 
 
 def in_thread(work: Callable[[], T]) -> Promise[T]:

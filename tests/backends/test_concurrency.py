@@ -1,11 +1,14 @@
-"""Long work on a thread leaves the interpreter to others now and then."""
+"""Long work is left to threads, which leave the interpreter to others now and then."""
 
+import asyncio
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from symphony_registry.backends.concurrency import in_parts
+from symphony_registry.backends.concurrency import discard, in_parts
 
 
 @pytest.fixture
@@ -30,3 +33,21 @@ def test_what_is_made_on_a_thread_gives_turns_between_its_parts(made_at_turns: l
 async def test_the_event_loop_itself_waits_for_nobody(made_at_turns: list[int]) -> None:
     assert in_parts(str, range(1_000)) == [str(item) for item in range(1_000)]
     assert made_at_turns == [0]
+
+
+class Freed:
+    """Tells the thread on which it is freed."""
+
+    def __init__(self, tell: Callable[[int], object]) -> None:
+        self._tell = tell
+
+    def __del__(self) -> None:
+        self._tell(threading.get_ident())
+
+
+async def test_a_long_list_is_freed_on_a_thread() -> None:
+    loop, threads = asyncio.get_running_loop(), asyncio.Queue[int]()
+    discard([Freed(lambda thread: loop.call_soon_threadsafe(threads.put_nowait, thread)) for _ in range(1_000)])
+    async with asyncio.timeout(10):
+        freed_on = {await threads.get() for _ in range(1_000)}
+    assert threading.get_ident() not in freed_on

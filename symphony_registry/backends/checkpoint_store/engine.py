@@ -26,7 +26,14 @@ from symphony_registry.backends.checkpoint_store.checks import (
     check_saved,
     checked_text,
 )
-from symphony_registry.backends.concurrency import Turns, delaying_cancellation, here_or_in_thread, in_parts, in_thread
+from symphony_registry.backends.concurrency import (
+    Turns,
+    delaying_cancellation,
+    discard,
+    here_or_in_thread,
+    in_parts,
+    in_thread,
+)
 from symphony_registry.backends.cost import ITEM, JSON_BYTES, LONG, SMALL
 from symphony_registry.backends.engine import Engine
 from symphony_registry.backends.naming import naming
@@ -168,7 +175,9 @@ class CheckpointStoreEngine(Engine, CheckpointStoreBackend):
             return Parts.of(list(self._part.split(list(once.values()), lambda item: item.size)), cost)
 
         parts = await delaying_cancellation(in_thread(split)) if is_large(given, LARGE_VALUE) else split()
-        return await self._save_many(parts, if_absent=if_absent) + repeated
+        saved = await self._save_many(parts, if_absent=if_absent)
+        discard(given)
+        return saved + repeated
 
     @override
     async def get_checkpoint(self, checkpoint_id: str) -> Checkpoint | None:

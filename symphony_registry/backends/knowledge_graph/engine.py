@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from symphony_registry.backends.concurrency import Turns, here_or_in_thread
+from symphony_registry.backends.concurrency import Turns, discard, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.knowledge_graph.base import (
     Entity,
@@ -65,8 +65,9 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
         if not (given := collected(items)):
             return 0
         parts = await self._parts(given, check_entities, 1, keep_first=if_absent)
-        stored = await self._put_entities(parts, if_absent=if_absent)
-        return stored if if_absent else len(given)
+        stored, count = await self._put_entities(parts, if_absent=if_absent), len(given)
+        discard(given)
+        return stored if if_absent else count
 
     @override
     async def add_relation(
@@ -79,6 +80,7 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
     async def add_relations(self, items: Iterable[RelationInput]) -> None:
         if given := collected(items):
             await self._put_relations(await self._parts(given, check_relations, 3))
+            discard(given)
 
     async def _parts(
         self, given: list[Any], check: Callable[[list[Any]], list[RowT]], key: int, *, keep_first: bool = False
@@ -203,7 +205,7 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
         direction: Direction = "both",
         limit: int | None = 1000,
     ) -> Subgraph:
-        ids = [check_id(id, "entity_id") for id in collected(entity_ids)]
+        ids = await checked_ids(entity_ids, "entity_id")
         depth = check_limit(depth, "depth", least=0)
         page = check_page(limit, reverse=False)
         return await self._subgraph(ids, depth, check_types(relation_types), check_direction(direction), page.limit)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from typing_extensions import override
 
-from symphony_registry.backends.concurrency import Turns, here_or_in_thread
+from symphony_registry.backends.concurrency import Turns, discard, here_or_in_thread
 from symphony_registry.backends.cost import ITEM
 from symphony_registry.backends.engine import Engine, pages
 from symphony_registry.backends.filters import Condition, parse_filter
@@ -169,6 +169,7 @@ class VectorStoreEngine(Engine, VectorStoreBackend):
         except (InvalidValueError, InvalidTypeError):  # whose place, if it has one, counts from the beginning of a part
             await here_or_in_thread(lambda: self._check_alike(given, self._known_dimension), cost)
             raise
+        discard(given)
 
     def _block(self, items: Sequence[Any], dimension: int | None) -> Block:
         """Return checked items."""

@@ -13,6 +13,7 @@ from symphony_registry.backends.concurrency import (
     Promise,
     background,
     delaying_cancellation,
+    discard,
     ignoring_cancellation,
     in_thread,
 )
@@ -295,8 +296,9 @@ class Replica(Generic[StateT]):
             for write, _, _ in decided:
                 write.done.set_exception(error)
         else:
-            for write, _, result in decided:
+            for write, made, result in decided:
                 write.done.set_result(result)
+                discard(made)
 
     def _apply(self, changes: Iterable[Change]) -> None:
         self._applying = True

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from symphony_registry.backends.checkpoint_store.checks import SavedCheckpoint
 from symphony_registry.backends.checkpoint_store.engine import CheckpointStoreEngine
+from symphony_registry.backends.concurrency import discard
 from symphony_registry.backends.cost import ITEM, SMALL
 from symphony_registry.backends.filters import ANYTHING, comparisons
 from symphony_registry.backends.options import BackendOptions
@@ -106,7 +107,10 @@ class EmbeddedCheckpointStore(CheckpointStoreEngine):
             changes = [save_change(saved) for saved in chosen]
             return changes, len(changes)
 
-        return await self._data.write(decide, len(checkpoints) * ITEM, lambda: [saved.id for saved in checkpoints])
+        cost = len(checkpoints) * ITEM
+        number = await self._data.write(decide, cost, lambda: [saved.id for saved in checkpoints])
+        discard(checkpoints)
+        return number
 
     @override
     async def _get(self, ids: list[str]) -> list[SavedCheckpoint | None]:

@@ -270,7 +270,7 @@ class PropertyGraph:
 
     def subgraph(
         self,
-        starts: Iterable[str],
+        starts: Sequence[str],
         depth: int,
         kinds: Iterable[str] | None,
         direction: Direction,
@@ -278,6 +278,7 @@ class PropertyGraph:
         touch: Touch,
     ) -> Subgraph:
         """Return the first `limit` entities within `depth` steps, and the relations among them; see the base class."""
+        touch(len(starts))
         found = (self._ids.numbers.get(id) for id in dict.fromkeys(starts))
         search = Search([number for number in found if number is not None], self._walk(direction, kinds, touch))
         left = len(self.entities) if limit is None else limit

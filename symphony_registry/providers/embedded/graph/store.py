@@ -5,7 +5,7 @@ from typing import ClassVar, TypeVar
 
 from typing_extensions import override
 
-from symphony_registry.backends.concurrency import in_parts
+from symphony_registry.backends.concurrency import discard, in_parts
 from symphony_registry.backends.cost import ITEM, LONG, SMALL
 from symphony_registry.backends.filters import ANYTHING, comparisons
 from symphony_registry.backends.knowledge_graph.base import Entity, Relation, RelationKey, Subgraph
@@ -82,7 +82,9 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
                 chosen = list({row[0]: row for row in reversed(rows) if row[0] not in there}.values())
             return [{"op": "put_entities", "rows": chosen}] if chosen else [], len(chosen)
 
-        return await self._data.write(decide, parts.cost, lambda: [row[0] for row in rows])
+        stored = await self._data.write(decide, parts.cost, lambda: [row[0] for row in rows])
+        discard(rows)
+        return stored
 
     @override
     async def _put_relations(self, parts: Parts[Sequence[RelationRow]]) -> None:
@@ -97,6 +99,7 @@ class EmbeddedKnowledgeGraph(KnowledgeGraphEngine):
             return [_put_relation(*row) for row in rows], None
 
         await self._data.write(decide, parts.cost, lambda: [end for row in rows for end in row[:2]])
+        discard(rows)
 
     @override
     async def _get_entity(self, entity_id: str) -> Entity | None:
