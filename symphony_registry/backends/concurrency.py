@@ -93,11 +93,11 @@ def background(work: Callable[[], None]) -> None:
 def discard(items: Sequence[object]) -> None:
     """Empty a list that nobody needs any more, where it is long: on a thread, an item at a time.
 
-    All at once, the event loop would wait for it. It is the last thing that an operation does: what its
-    caller has passed and forgotten is then freed on the thread, too.
+    All at once, the event loop would wait for it. It begins in the loop's next turn, when what the caller
+    has passed and forgotten is held by nobody else, so that it is freed there, too.
     """
     if isinstance(items, list) and len(items) * ITEM > LONG:
-        background(partial(_empty, items))
+        asyncio.get_running_loop().call_soon(background, partial(_empty, items))
 
 
 def _empty(items: list[object]) -> None:
