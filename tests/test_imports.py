@@ -38,6 +38,7 @@ def test_importing_loads_no_provider_no_driver_and_no_test_or_command_line_libra
         "typer",
         "rich",
         "orjson",
+        "ormsgpack",
         "pybase64",
         "zlib_ng",
         "langgraph",

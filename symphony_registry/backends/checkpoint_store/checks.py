@@ -1,9 +1,9 @@
 """Checking the arguments of a checkpoint store's operations; data leave it as JSON text."""
 
-import marshal
 from typing import NamedTuple
 
 import orjson
+import ormsgpack
 
 from symphony_registry.backends.checkpoint_store.base import (
     RESTORED_PARTS,
@@ -60,7 +60,7 @@ async def checked_text(data: JSONObject) -> bytes:
         return orjson.dumps(checked_object(data, "data"))
     try:
         text, snapshot = serialized(data)  # at once: the caller may change the data while a thread checks them
-    except ValueError as error:  # they hold what is refused, and the check says what
+    except TypeError as error:  # they hold what is refused, and the check says what
         await delaying_cancellation(in_thread(lambda: checked_object(data, "data")))
         raise InvalidValueError("data was changed while it was being stored.") from error
 
@@ -68,9 +68,9 @@ async def checked_text(data: JSONObject) -> bytes:
         if text is not None and is_plain(text, snapshot):
             return text
         try:
-            return orjson.dumps(checked_object(marshal.loads(snapshot), "data"))  # noqa: S302
-        except InvalidTypeError:
-            checked_object(data, "data")  # which has the types: marshal takes numpy's numbers and arrays for bytes
+            return orjson.dumps(checked_object(ormsgpack.unpackb(snapshot), "data"))
+        except (InvalidTypeError, ormsgpack.MsgpackDecodeError):
+            checked_object(data, "data")  # which has the types: here, bytearrays are bytes
             raise
 
     return await delaying_cancellation(in_thread(check))

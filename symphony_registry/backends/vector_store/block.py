@@ -27,9 +27,9 @@ def uncopied_documents(given: Sequence[Any]) -> list[JSONObject]:
     """Return metadata as they are, checked all at once; checked copies where that does not tell."""
     documents = [{} if document is None else document for document in given]
     if set(map(type, documents)) == {dict}:
-        with suppress(ValueError):
-            text, marshalled = serialized({"": documents})
-            if text is not None and is_plain(text, marshalled):
+        with suppress(TypeError):
+            text, packed = serialized({"": documents})
+            if text is not None and is_plain(text, packed):
                 return documents
     return checked_documents(given)
 
