@@ -193,7 +193,7 @@ def test_what_is_restored_has_no_heads_that_were_not_kept_up(monkeypatch: pytest
     search(index, rows[0], 1)
     monkeypatch.setattr(principal, "_SMALL", 400 * DIMENSION)
     index.apply({"op": "delete", "id": "0"})
-    restored = VectorIndex.restored(None, "dot", *index.items(), index.arrays())
+    restored = VectorIndex.restored(None, "dot", index.arrays())
     put(restored, ["a", "b"], rows[:2], "dot")
     moved = rows[399]  # took the place of the row that was deleted
     assert "399" in {id for _, id in search(restored, moved, 3)}

@@ -83,10 +83,11 @@ def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.Mo
     rows = random.normal(size=(3000, 32)).astype(np.float32)
     ids = [f"{number:04}" for number in range(3000)]
     index = index_of(rows.tolist(), "cosine")
-    assert set(index.arrays()) == {"matrix", "lengths", "order"}
+    assert set(index.arrays()) == {"matrix", "lengths", "order", "ids", "ends", "metadata"}
     expected = search(index, rows[5], 10)
-    metadata: list[dict[str, int] | bytes] = [b'{"n":%d}' % number for number in range(3000)]
-    restored = VectorIndex.restored(None, "cosine", ids, metadata, index.arrays())
+    for number, id in enumerate(ids):
+        index.apply({"op": "update", "id": id, "metadata": {"n": number}})
+    restored = VectorIndex.restored(None, "cosine", index.arrays())
     assert restored.numbers(3000, 1) == index.numbers(3000, 1)
     assert search(restored, rows[5], 10) == expected
     assert restored.mask(parse_filter({"n": {"$lt": 3}})).sum() == 3
@@ -101,15 +102,34 @@ def test_a_restored_index_has_its_ids_in_order(left_out: tuple[str, ...]) -> Non
     ids = ["b/2", "a", "b/1", "c"]
     index.apply({"op": "put", "ids": ids, "vectors": np.ones((4, 2), np.float32), "metadata": [{}] * 4})
     arrays = {name: array for name, array in index.arrays().items() if name not in left_out}
-    restored = VectorIndex.restored(None, "dot", ids, [{}] * 4, arrays)
+    restored = VectorIndex.restored(None, "dot", arrays)
     assert list(restored.in_order.within(Range())) == ["a", "b/1", "b/2", "c"]
     restored.apply({"op": "delete_many", "ids": ["b/2", "a"]})
     assert list(restored.in_order.within(Range("b"))) == ["b/1"]
 
 
+def test_metadata_stays_with_its_id_through_changes_and_another_snapshot() -> None:
+    index = VectorIndex(None, "dot")
+    expected: dict[str, dict[str, Any]] = {"a": {}, "b": {"n": 1}, "c": {"text": "ü\n"}, "d": {"n": [2]}}
+    vectors = np.ones((4, 2), np.float32)
+    index.apply({"op": "put", "ids": [*expected], "vectors": vectors, "metadata": [*expected.values()]})
+    for id, more in ("a", {"new": True}), ("c", {"n": 3}):
+        index = VectorIndex.restored(None, "dot", index.arrays())
+        assert {id: index.metadata(row) for id, row in index.rows.items()} == expected
+        index.apply({"op": "delete", "id": id})  # the last row takes its place
+        index.apply({"op": "update", "id": "b", "metadata": more})
+        del expected[id]
+        expected["b"] = {**expected["b"], **more}
+        assert {id: index.metadata(row) for id, row in index.rows.items()} == expected
+
+
 def test_arrays_are_refused_as_changes_are() -> None:
-    arrays: dict[str, npt.NDArray[Any]] = {"matrix": np.zeros((1, 2), np.float32), "lengths": np.zeros(1)}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "matrix": np.zeros((1, 2), np.float32),
+        "lengths": np.zeros(1),
+        "ids": np.frombuffer(b'["a"]', np.uint8),
+    }
     with pytest.raises(InvalidValueError, match="'a' has length zero"):
-        VectorIndex.restored(None, "cosine", ["a"], [{}], arrays)
+        VectorIndex.restored(None, "cosine", arrays)
     with pytest.raises(InvalidValueError, match="dimension is 3"):
-        VectorIndex.restored(3, "dot", ["a"], [{}], arrays)
+        VectorIndex.restored(3, "dot", arrays)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import groupby
 
 import numpy as np
-import orjson
 from typing_extensions import override
 
 from symphony_registry.backends.vector_store.base import VectorOptions
@@ -83,13 +82,9 @@ class VectorSnapshot:
             snapshot = read_snapshot(journal.directory, file)
         if snapshot is None or snapshot.about != self._about():
             return None
-        arrays = dict(snapshot.arrays)
-        if self._options.dimension not in (None, arrays["matrix"].shape[1]):
+        if self._options.dimension not in (None, snapshot.arrays["matrix"].shape[1]):
             return None  # reading the journal says what is wrong
-        ids = orjson.loads(arrays.pop("ids").data)
-        ends, text = arrays.pop("ends").tolist(), arrays.pop("metadata").tobytes()
-        metadata = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-        index = VectorIndex.restored(self._options.dimension, self._options.metric, ids, metadata, arrays)
+        index = VectorIndex.restored(self._options.dimension, self._options.metric, snapshot.arrays)
         self._covered = snapshot.lines
         return index, snapshot.end, snapshot.lines
 
@@ -111,15 +106,7 @@ class VectorSnapshot:
         covered = self._covered if journal.directory.stat(SNAPSHOT_NAME) else 0
         if journal.end < _LARGE or not len(state) or journal.lines - covered <= journal.lines // _BEHIND:
             return
-        ids, metadata = state.items()
-        texts = [each if isinstance(each, bytes) else orjson.dumps(each) for each in metadata]
-        arrays = {
-            **state.arrays(),
-            "ids": np.frombuffer(orjson.dumps(ids), np.uint8),
-            "ends": np.cumsum([len(text) for text in texts]),
-            "metadata": np.frombuffer(b"".join(texts), np.uint8),
-        }
-        snapshot = Snapshot(journal.end, journal.lines, self._about(), arrays)
+        snapshot = Snapshot(journal.end, journal.lines, self._about(), state.arrays())
         try:
             with journal.reading() as file:
                 write_snapshot(journal.directory, file, snapshot)

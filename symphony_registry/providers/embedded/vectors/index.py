@@ -1,7 +1,7 @@
 """The state of an embedded vector store: rows of one matrix, searched exactly."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,19 +44,20 @@ class VectorIndex:
         cls,
         dimension: int | None,
         metric: Metric,
-        ids: list[str],
-        metadata: Iterable[JSONObject | bytes],
         arrays: Mapping[str, npt.NDArray[Any]],
     ) -> "VectorIndex":
         """Return an index that is as the one that gave `arrays`, which it takes for its own.
 
-        They have to be writable; a memory-mapped copy (mode `c`) is. Metadata may
-        be JSON, which is read when it is asked for.
+        They have to be writable; a memory-mapped copy (mode `c`) is. Metadata is
+        read when it is asked for.
         """
         index = cls(dimension, metric)
         matrix, lengths = arrays["matrix"], arrays["lengths"]
+        ids: list[str] = orjson.loads(arrays["ids"].data)
         index._take(ids, matrix, lengths)
-        index._ids, index._metadata, index.rows = ids, list(metadata), dict(zip(ids, range(len(ids)), strict=True))
+        rows = list(range(len(ids)))
+        index._ids, index._metadata, index.rows = ids, [*rows], dict(zip(ids, rows, strict=True))
+        index._ends, index._text = arrays["ends"], arrays["metadata"]
         index._matrix, index._lengths = matrix, lengths
         order = arrays.get("order")  # which older ones do not have
         index.in_order = SortedIds(ids if order is None else np.array(ids, object)[order].tolist())
@@ -64,16 +65,21 @@ class VectorIndex:
             index._head.restore(len(ids), arrays["basis"], arrays["heads"])
         return index
 
-    def items(self) -> tuple[list[str], list[JSONObject | bytes]]:
-        """Return the ids and metadata that `restored` takes; the index's own objects."""
-        return self._ids, self._metadata
-
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the numbers that `restored` takes, those of the rows in their order."""
+        """Return what `restored` takes, that of the rows in their order; ids and metadata as JSON."""
         matrix, lengths, head = self._finder()
         order = np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self))
         directions = head.arrays(matrix, lengths) if head else {}
-        return {"matrix": matrix, "lengths": lengths, "order": order, **directions}
+        texts = [self._stored(each) if isinstance(each, int) else orjson.dumps(each) for each in self._metadata]
+        return {
+            "matrix": matrix,
+            "lengths": lengths,
+            "order": order,
+            **directions,
+            "ids": np.frombuffer(orjson.dumps(self._ids), np.uint8),
+            "ends": np.cumsum([len(text) for text in texts]),
+            "metadata": np.frombuffer(b"".join(texts), np.uint8),
+        }
 
     def emptied(self) -> "VectorIndex":
         """Return a new one with the same options."""
@@ -85,7 +91,9 @@ class VectorIndex:
         self.rows: dict[str, int] = {}
         self.in_order = SortedIds()
         self._ids: list[str] = []
-        self._metadata: list[JSONObject | bytes] = []
+        self._metadata: list[JSONObject | int] = []  # or its place in the text
+        self._ends = np.empty(0, np.int64)
+        self._text = np.empty(0, np.uint8)
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
@@ -222,7 +230,10 @@ class VectorIndex:
     def metadata(self, row: int) -> JSONObject:
         """Return the metadata of a row; the index's own object."""
         document = self._metadata[row]
-        return orjson.loads(document) if isinstance(document, bytes) else document
+        return orjson.loads(self._stored(document)) if isinstance(document, int) else document
+
+    def _stored(self, place: int) -> bytes:
+        return self._text[self._ends[place - 1] if place else 0 : self._ends[place]].tobytes()
 
     def mask(self, condition: Condition) -> Mask:
         """Return which rows' metadata match."""
