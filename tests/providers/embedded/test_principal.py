@@ -64,7 +64,9 @@ def check(index: VectorIndex, queries: list[Float32s], limit: int, mask: Mask) -
         everything = search(index, query, len(index))
         assert search(index, query, limit) == everything[:limit]
         assert search(index, query, limit, mask) == [found for found in everything if found[1] in allowed][:limit]
-    assert index.search_many(queries, limit, mask) == [search(index, query, limit, mask) for query in queries]
+    assert index.search_many(queries, limit, np.flatnonzero(mask)) == [
+        search(index, query, limit, mask) for query in queries
+    ]
 
 
 @settings(deadline=None, max_examples=200)

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, picked_dots, threshold
-from symphony_registry.providers.embedded.vectors.columns import Mask
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
 
 # If more rows than one in so many are wanted, reading all of them in order is faster than picking.
@@ -18,8 +17,6 @@ _PICK = 8
 _FEW = 1024
 # The floor is what the rows of the best bounds reach: about so many times the limit, and at most.
 _FLOOR_ROWS, _MOST_ROWS = 4, 32
-# Masked rows get a bound below the lowest that counts.
-_LOWEST, _MASKED = -1e37, 1e38
 
 
 class CandidateFinder(NamedTuple):
@@ -36,20 +33,20 @@ class CandidateFinder(NamedTuple):
             return float(queries * rows * self.matrix.shape[1])
         return self.head.cost(self.matrix, queries) + queries * rows * self.head.width(self.matrix)
 
-    def candidates(self, queries: Sequence[Query], limit: int, mask: Mask | None) -> Iterator[Rows]:
-        """Yield, for each query, the rows of the mask that can be among the `limit` best, and few others."""
-        rows = None if mask is None else np.flatnonzero(mask)
+    def candidates(self, queries: Sequence[Query], limit: int, rows: Rows | None) -> Iterator[Rows]:
+        """Yield, for each query, those of the rows that can be among the `limit` best, and few others."""
         count = len(self.matrix) if rows is None else len(rows)
-        picked = rows if self._are_picked(count) else None
         if count <= limit:
             yield from repeat(np.arange(count) if rows is None else rows, len(queries))
         elif self._uses_head(queries, limit, count):
             assert self.head is not None
-            bounds = self.head.bounds(queries, len(self.matrix) if picked is None else picked)
-            if mask is not None and picked is None:
-                bounds += (mask.astype(np.float32) - np.float32(1)) * np.float32(_MASKED)
+            if rows is not None and self._are_picked(count):
+                bounds = self.head.bounds(queries, rows)
+            else:
+                bounds = self.head.bounds(queries, len(self.matrix))
+                bounds = bounds if rows is None else bounds[:, rows]
             for query, line in zip(queries, bounds, strict=True):
-                survivors = self._survivors(query, line, limit, picked)
+                survivors = self._survivors(query, line, limit, rows)
                 left = rows if survivors is None else survivors
                 (dots,) = self._dots([query], left)
                 yield self._best(query, limit, left, dots)
@@ -68,9 +65,7 @@ class CandidateFinder(NamedTuple):
     def _survivors(self, query: Query, bounds: Float32s, limit: int, rows: Rows | None) -> Rows | None:
         """Return the rows whose bound is not below the floor; `None` if they are too many to pick."""
         assert self.head is not None
-        best = np.flatnonzero(bounds >= max(threshold(bounds, _FLOOR_ROWS * limit), _LOWEST))[: _MOST_ROWS * limit]
-        if len(best) < limit:
-            return None
+        best = np.flatnonzero(bounds >= threshold(bounds, _FLOOR_ROWS * limit))[: _MOST_ROWS * limit]
         best = best if rows is None else rows[best]
         scores, errors = query.scores(self._dots([query], best)[0], self.lengths[best])
         floor = np.partition(scores - errors, len(best) - limit)[len(best) - limit] - self.head.slack(query)

@@ -18,7 +18,7 @@ from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
-from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
+from symphony_registry.providers.embedded.vectors.columns import Columns
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
@@ -224,16 +224,16 @@ class VectorIndex:
         document = self._metadata[row]
         return orjson.loads(document) if isinstance(document, bytes) else document
 
-    def mask(self, condition: Condition) -> Mask:
-        """Return which rows' metadata match."""
-        return self._columns.mask(condition, len(self), self.metadata)
+    def matching(self, condition: Condition) -> Rows:
+        """Return the rows whose metadata match, in order."""
+        return self._columns.matching(condition, len(self), self.metadata)
 
-    def ids_of(self, mask: Mask) -> list[str]:
-        """Return the ids of the rows of a mask."""
-        return [self._ids[row] for row in np.flatnonzero(mask).tolist()]
+    def ids_of(self, rows: Rows) -> list[str]:
+        """Return the ids of some rows."""
+        return [self._ids[row] for row in rows.tolist()]
 
-    def mask_cost(self, condition: Condition) -> float:
-        """Return about how long `mask` takes, in steps of 0.1 µs."""
+    def matching_cost(self, condition: Condition) -> float:
+        """Return about how long `matching` takes, in steps of 0.1 µs."""
         return self._columns.cost(condition, len(self))
 
     def numbers(self, count: int, queries: int) -> float:
@@ -241,9 +241,9 @@ class VectorIndex:
         return self._finder().numbers(count, queries)
 
     def search_many(
-        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None, most: float = math.inf
+        self, vectors: Sequence[Float32s], limit: int, rows: Rows | None = None, most: float = math.inf
     ) -> list[list[tuple[float, str]]] | None:
-        """Return, for each query, the `limit` most similar ids of a mask (all by default) with their similarity.
+        """Return, for each query, the `limit` most similar ids of some rows (all by default) with their similarity.
 
         Rows that can be among the best within the error of float32 are scored
         again in float64, so that the result does not depend on where a row stands
@@ -252,11 +252,11 @@ class VectorIndex:
         """
         queries = [Query(vector, self._metric) for vector in vectors]
         results: list[list[tuple[float, str]]] = []
-        for query, rows in zip(queries, self._finder().candidates(queries, limit, mask), strict=True):
-            most -= len(rows)
+        for query, near in zip(queries, self._finder().candidates(queries, limit, rows), strict=True):
+            most -= len(near)
             if most < 0:
                 return None
-            results.append(self._best(query, rows, limit))
+            results.append(self._best(query, near, limit))
         return results
 
     def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
@@ -264,8 +264,7 @@ class VectorIndex:
         similarities = [
             value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
         ]
-        ids = [self._ids[row] for row in rows.tolist()]
-        return sorted(zip(similarities, ids, strict=True), key=_best_first)[:limit]
+        return sorted(zip(similarities, self.ids_of(rows), strict=True), key=_best_first)[:limit]
 
     def _finder(self) -> CandidateFinder:
         rows = len(self._ids)
