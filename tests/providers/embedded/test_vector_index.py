@@ -12,8 +12,9 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.vector_store.base import Metric
 from symphony_registry.errors import InvalidValueError
-from symphony_registry.providers.embedded.vectors import principal
+from symphony_registry.providers.embedded.vectors import bounds, principal
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from symphony_registry.providers.embedded.vectors.quantized import QuantizedRows
 from tests.helpers.fakes import search
 
 METRICS: list[Metric] = ["cosine", "dot", "euclidean"]
@@ -76,8 +77,9 @@ def test_a_deleted_row_is_filled_and_found_again() -> None:
 
 @pytest.mark.parametrize("pays", [True, False])
 def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(principal, "_SMALL", 0)
-    monkeypatch.setattr(principal, "_PATIENCE", 0)
+    monkeypatch.setattr(QuantizedRows, "is_installed", lambda: False)
+    monkeypatch.setattr(bounds, "_SMALL", 0)
+    monkeypatch.setattr(bounds, "_PATIENCE", 0)
     monkeypatch.setattr(principal, "_PAYS", 100 if pays else 0)
     random = np.random.default_rng(3)
     rows = random.normal(size=(3000, 32)).astype(np.float32)

@@ -17,9 +17,11 @@ from symphony_registry.backends.vector_store.scoring import Float64s, Query, Row
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
+from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
 from symphony_registry.providers.embedded.vectors.columns import Columns
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
+from symphony_registry.providers.embedded.vectors.quantized import CODE_SHARE, QuantizedRows
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
 _CHUNK = 1024
@@ -70,9 +72,9 @@ class VectorIndex:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the numbers that `restored` takes, those of the rows in their order."""
-        matrix, lengths, head = self._finder()
+        matrix, lengths, *_ = self._finder()
         order = np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self))
-        directions = head.arrays(matrix, lengths) if head else {}
+        directions = {} if self._extreme else self._head.arrays(matrix, lengths)
         return {"matrix": matrix, "lengths": lengths, "order": order, **directions}
 
     def emptied(self) -> "VectorIndex":
@@ -89,7 +91,9 @@ class VectorIndex:
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
-        self._head = PrincipalHead(self._metric)
+        codes = [QuantizedRows(self._metric)] if QuantizedRows.is_installed() else []
+        self._head = PrincipalHead(self._metric, CODE_SHARE if codes else math.inf)
+        self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
         self._columns = Columns()
 
     def apply(self, change: Change) -> None:
@@ -181,12 +185,16 @@ class VectorIndex:
             self._append([id], [metadata])
         else:
             self._replace(row, metadata)
-            self._head.note(row)
+            self._note(row)
         return row
 
     def _replace(self, row: int, metadata: JSONObject) -> None:
         self._metadata[row] = metadata
         self._columns.replace(row, metadata)
+
+    def _note(self, row: int) -> None:
+        for bounds in self._bounds:
+            bounds.note(row)
 
     def _grow(self, capacity: int) -> None:
         rows = len(self._lengths)
@@ -203,8 +211,9 @@ class VectorIndex:
             self._ids[row], self._metadata[row] = last_id, last_metadata
             self._matrix[row], self._lengths[row] = self._matrix[last], self._lengths[last]
             self.rows[last_id] = row
-            self._head.note(row)
-        self._head.drop(last)
+            self._note(row)
+        for bounds in self._bounds:
+            bounds.drop(last)
         self._columns.move(row)
 
     def growing_cost(self, changes: Sequence[Change]) -> float:
@@ -268,7 +277,7 @@ class VectorIndex:
 
     def _finder(self) -> CandidateFinder:
         rows = len(self._ids)
-        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
+        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], () if self._extreme else self._bounds)
 
     def __len__(self) -> int:
         return len(self._ids)
