@@ -30,6 +30,7 @@ def small_matrices_have_codes_and_no_heads() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(METRICS), st.sampled_from(KINDS), st.integers(0, 2**32), st.integers(1, 8))
 def test_what_is_found_is_what_is_there_whatever_was_written(metric: Metric, kind: str, seed: int, limit: int) -> None:
