@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.providers.embedded.vectors.columns import Mask
@@ -45,6 +47,6 @@ class FakeStore(InMemoryVectorStore):
 
 def search(index: VectorIndex, query: Float32s, limit: int, mask: Mask | None = None) -> list[tuple[float, str]]:
     """Search for one vector."""
-    found = index.search_many([query], limit, mask)
+    found = index.search_many([query], limit, None if mask is None else np.flatnonzero(mask))
     assert found is not None
     return found[0]

@@ -17,9 +17,11 @@ from symphony_registry.backends.vector_store.scoring import Float64s, Query, Row
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
+from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
-from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
+from symphony_registry.providers.embedded.vectors.columns import Columns
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
+from symphony_registry.providers.embedded.vectors.quantized import CODE_SHARE, QuantizedRows
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
 _CHUNK = 1024
@@ -70,9 +72,9 @@ class VectorIndex:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the numbers that `restored` takes, those of the rows in their order."""
-        matrix, lengths, head = self._finder()
+        matrix, lengths, *_ = self._finder()
         order = np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self))
-        directions = head.arrays(matrix, lengths) if head else {}
+        directions = {} if self._extreme else self._head.arrays(matrix, lengths)
         return {"matrix": matrix, "lengths": lengths, "order": order, **directions}
 
     def emptied(self) -> "VectorIndex":
@@ -89,7 +91,9 @@ class VectorIndex:
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
-        self._head = PrincipalHead(self._metric)
+        codes = [QuantizedRows(self._metric)] if QuantizedRows.is_installed() else []
+        self._head = PrincipalHead(self._metric, CODE_SHARE if codes else math.inf)
+        self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
         self._columns = Columns()
 
     def apply(self, change: Change) -> None:
@@ -181,12 +185,16 @@ class VectorIndex:
             self._append([id], [metadata])
         else:
             self._replace(row, metadata)
-            self._head.note(row)
+            self._note(row)
         return row
 
     def _replace(self, row: int, metadata: JSONObject) -> None:
         self._metadata[row] = metadata
         self._columns.replace(row, metadata)
+
+    def _note(self, row: int) -> None:
+        for bounds in self._bounds:
+            bounds.note(row)
 
     def _grow(self, capacity: int) -> None:
         rows = len(self._lengths)
@@ -203,8 +211,9 @@ class VectorIndex:
             self._ids[row], self._metadata[row] = last_id, last_metadata
             self._matrix[row], self._lengths[row] = self._matrix[last], self._lengths[last]
             self.rows[last_id] = row
-            self._head.note(row)
-        self._head.drop(last)
+            self._note(row)
+        for bounds in self._bounds:
+            bounds.drop(last)
         self._columns.move(row)
 
     def growing_cost(self, changes: Sequence[Change]) -> float:
@@ -224,16 +233,16 @@ class VectorIndex:
         document = self._metadata[row]
         return orjson.loads(document) if isinstance(document, bytes) else document
 
-    def mask(self, condition: Condition) -> Mask:
-        """Return which rows' metadata match."""
-        return self._columns.mask(condition, len(self), self.metadata)
+    def matching(self, condition: Condition) -> Rows:
+        """Return the rows whose metadata match, in order."""
+        return self._columns.matching(condition, len(self), self.metadata)
 
-    def ids_of(self, mask: Mask) -> list[str]:
-        """Return the ids of the rows of a mask."""
-        return [self._ids[row] for row in np.flatnonzero(mask).tolist()]
+    def ids_of(self, rows: Rows) -> list[str]:
+        """Return the ids of some rows."""
+        return [self._ids[row] for row in rows.tolist()]
 
-    def mask_cost(self, condition: Condition) -> float:
-        """Return about how long `mask` takes, in steps of 0.1 µs."""
+    def matching_cost(self, condition: Condition) -> float:
+        """Return about how long `matching` takes, in steps of 0.1 µs."""
         return self._columns.cost(condition, len(self))
 
     def numbers(self, count: int, queries: int) -> float:
@@ -241,9 +250,9 @@ class VectorIndex:
         return self._finder().numbers(count, queries)
 
     def search_many(
-        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None, most: float = math.inf
+        self, vectors: Sequence[Float32s], limit: int, rows: Rows | None = None, most: float = math.inf
     ) -> list[list[tuple[float, str]]] | None:
-        """Return, for each query, the `limit` most similar ids of a mask (all by default) with their similarity.
+        """Return, for each query, the `limit` most similar ids of some rows (all by default) with their similarity.
 
         Rows that can be among the best within the error of float32 are scored
         again in float64, so that the result does not depend on where a row stands
@@ -252,11 +261,11 @@ class VectorIndex:
         """
         queries = [Query(vector, self._metric) for vector in vectors]
         results: list[list[tuple[float, str]]] = []
-        for query, rows in zip(queries, self._finder().candidates(queries, limit, mask), strict=True):
-            most -= len(rows)
+        for query, near in zip(queries, self._finder().candidates(queries, limit, rows), strict=True):
+            most -= len(near)
             if most < 0:
                 return None
-            results.append(self._best(query, rows, limit))
+            results.append(self._best(query, near, limit))
         return results
 
     def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
@@ -264,12 +273,11 @@ class VectorIndex:
         similarities = [
             value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
         ]
-        ids = [self._ids[row] for row in rows.tolist()]
-        return sorted(zip(similarities, ids, strict=True), key=_best_first)[:limit]
+        return sorted(zip(similarities, self.ids_of(rows), strict=True), key=_best_first)[:limit]
 
     def _finder(self) -> CandidateFinder:
         rows = len(self._ids)
-        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
+        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], () if self._extreme else self._bounds)
 
     def __len__(self) -> int:
         return len(self._ids)
