@@ -41,6 +41,7 @@ class QuantizedRows(RowBounds):
         self._codes: Codes = np.empty((0, 0), np.int8)
         self._scales: Float32s = np.empty(0, np.float32)
         self._lengths: Float32s = np.empty((0, 4), np.float32)  # |s c|, |e|, |x|, |x|^2
+        self._picked: tuple[Rows, Codes, Float32s, Float32s] | None = None  # the last rows that were, side by side
 
     @staticmethod
     def is_installed() -> bool:
@@ -68,24 +69,32 @@ class QuantizedRows(RowBounds):
         errors = lengths[:, 1].tolist()
         weights = [bounds.weights_of(query, error, query.length) for query, error in zip(queries, errors, strict=True)]
         factors = scales * np.float32(2 if self._metric == "euclidean" else 1)
-        chosen = slice(rows) if isinstance(rows, int) else rows
-        result: Float32s = np.array(weights, np.float32) @ self._lengths[chosen].T
+        row_codes, row_scales, row_lengths = self._of(rows)
+        result: Float32s = np.array(weights, np.float32) @ row_lengths.T
         step = max(1, _PRODUCTS // len(queries))
         for start in range(0, result.shape[1], step):
             part = slice(start, min(start + step, result.shape[1]))
-            some = part if isinstance(rows, int) else rows[part]
-            dots = np.asarray(kernels.dots_packed(self._codes[some], packed))
-            products = np.multiply(dots.T, self._scales[some], dtype=np.float32)
+            dots = np.asarray(kernels.dots_packed(row_codes[part], packed))
+            products = np.multiply(dots.T, row_scales[part], dtype=np.float32)
             products *= factors[:, np.newaxis]
             result[:, part] += products
         return result
+
+    def _of(self, rows: int | Rows) -> tuple[Codes, Float32s, Float32s]:
+        """Return what is kept of the first rows, or of those that are picked: a filter picks the same again."""
+        if isinstance(rows, int):
+            return self._codes[:rows], self._scales[:rows], self._lengths[:rows]
+        picked = self._picked
+        if picked is None or picked[0] is not rows:
+            picked = self._picked = rows, self._codes[rows], self._scales[rows], self._lengths[rows]
+        return picked[1:]
 
     @override
     def _refresh(self, matrix: Float32s, lengths: Float64s) -> None:
         if not self._fitted:
             self._codes = np.empty((0, matrix.shape[1]), np.int8)
             self._fitted = len(matrix)
-        rows = len(matrix)
+        rows, self._picked = len(matrix), None
         self._codes, self._scales = self._roomy(self._codes, rows), self._roomy(self._scales, rows)
         self._lengths = self._roomy(self._lengths, rows)
         for part in self._parts(rows):
