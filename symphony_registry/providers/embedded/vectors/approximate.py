@@ -1,0 +1,176 @@
+"""Finding rows that are probably the nearest, by an HNSW graph: see docs/design/approximate-search.md."""
+
+import math
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symphony_registry.backends.vector_store.base import Float32s
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows
+from symphony_registry.providers.embedded.vectors.columns import Mask
+from symphony_registry.providers.embedded.vectors.neighbours import NeighbourGraph
+
+# Of fewer rows, an exact search is as fast; also where the limit is more than one in so many.
+_FEWEST, _SHARE = 50_000, 500
+# Rows that are added to the graph at a time, and that may wait before the first is: a search scores each of them.
+_PART, _WAITING = 64, 64
+# Candidates for each result: the graph's numbers are rounded, so that its order is not the last word.
+_CANDIDATES = 4
+# A filter that keeps less than one in so many is searched exactly.
+_KEPT = 2
+# Lengths that float16 neither overflows nor rounds to nothing.
+_LENGTHS = (1e-2, 3e4)
+
+
+class ApproximateRows:
+    """The rows of a matrix as keys in a graph. A key is never used twice: a row whose vector changes gets another.
+
+    The graph takes the keys in their order, so that the last ones wait for it. Those
+    that lost their row stay in it, and are passed over, until they are a third; then
+    all are added anew. `append`, `replace` and `move` follow the rows: O(1) each,
+    amortised. Threads may search at once, while nothing else is called; what
+    `next_part` gave may be done at any time.
+    """
+
+    def __init__(self, options: HNSWOptions) -> None:
+        self._options = options
+        self._begin(0)
+
+    def _begin(self, rows: int) -> None:
+        """Give so many rows new keys, for a new graph; what a thread adds to the old one is in vain."""
+        self._keys = array("q", range(rows))  # by row
+        self._rows = array("q", range(rows))  # by key; -1 where it has none any more
+        self._graph = NeighbourGraph(self._options)
+        self._saved = 0  # keys that a stored graph has
+        self._fits = True
+
+    def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take over the arrays of so many rows, where they were made with the same options."""
+        recipe = arrays["recipe"].tolist() if "recipe" in arrays else []
+        if recipe[:2] != self._recipe():
+            self._begin(rows)
+            return
+        _, _, added, keys, checksum = recipe
+        by_row, by_key = arrays["keys"], np.full(keys, -1)
+        by_key[by_row] = np.arange(rows)
+        self._keys, self._rows = array("q", by_row.tobytes()), array("q", by_key.tobytes())
+        self._graph, self._saved = NeighbourGraph(self._options, arrays["graph"], checksum, added), added
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what `restore` takes; nothing where there is no graph."""
+        graph, checksum, added = self._graph.stored()
+        if graph is None:
+            return {}
+        recipe = np.array([*self._recipe(), added, len(self._rows), checksum])
+        return {"recipe": recipe, "keys": np.array(self._keys), "graph": graph}
+
+    def _recipe(self) -> list[int]:
+        return [self._options.m, self._options.ef_construction]
+
+    @property
+    def unsaved(self) -> int:
+        """How many keys the graph has that it had not when it was restored."""
+        return self._graph.added - self._saved
+
+    def append(self, count: int) -> None:
+        """Follow rows that are added at the end."""
+        row, key = len(self._keys), len(self._rows)
+        self._keys.extend(range(key, key + count))
+        self._rows.extend(range(row, row + count))
+
+    def replace(self, row: int) -> None:
+        """Follow a row that gets another vector."""
+        self._rows[self._keys[row]] = -1
+        self._keys[row] = len(self._rows)
+        self._rows.append(row)
+        self._drop_spent()
+
+    def move(self, row: int) -> None:
+        """Follow the last row, which takes the place of `row`."""
+        last = self._keys.pop()
+        if row < len(self._keys):
+            self._rows[self._keys[row]] = -1
+            self._keys[row], self._rows[last] = last, row
+        else:
+            self._rows[last] = -1
+        self._drop_spent()
+
+    def _drop_spent(self) -> None:
+        if 2 * len(self._rows) > 3 * len(self._keys):
+            self._begin(len(self._keys))
+
+    def recover(self) -> None:
+        """Begin anew where a thread was using the graph that is gone, or whose end nobody hears of."""
+        if self._graph.is_used:
+            self._begin(len(self._keys))
+
+    def is_behind(self) -> bool:
+        """Say whether searches are exact until the graph has what waits."""
+        return self._is_possible() and not (self._graph.is_open and self._waiting() <= _WAITING)
+
+    def _is_possible(self) -> bool:
+        return self._fits and not self._graph.is_adding and len(self._keys) >= _FEWEST
+
+    def _waiting(self) -> int:
+        return len(self._rows) - self._graph.added
+
+    def next_part(self, matrix: Float32s, lengths: Float64s) -> Callable[[], None] | None:
+        """Return the next part of what waits, to be added on a thread; `None` where nothing does."""
+        graph = self._graph
+        if not self._is_possible() or (graph.is_open and not self._waiting()):
+            return None
+        first, end = graph.added, min(graph.added + _PART, len(self._rows))
+        rows = np.array(self._rows[first:end])
+        keys = np.flatnonzero(rows >= 0)
+        rows = rows[keys]
+        vectors = matrix[rows]
+        if self._options.metric == "cosine":
+            vectors = (vectors / lengths[rows, np.newaxis]).astype(np.float32)
+        elif not _are_fit(lengths[rows]):
+            self._fits = False
+            return None
+        return graph.adding(first + keys, vectors, end)
+
+    def can_find(self, count: int, limit: int) -> bool:
+        """Say whether the `limit` nearest of `count` rows are looked for in the graph."""
+        return (
+            self._is_possible()
+            and not self.is_behind()
+            and limit * _SHARE <= len(self._keys)
+            and count * _KEPT >= len(self._keys)
+        )
+
+    def numbers(self, queries: int, limit: int, dimension: int) -> float:
+        """Estimate how many numbers `candidates` reads."""
+        options = self._options
+        return queries * max(options.ef_search, _CANDIDATES * limit) * 2 * options.m * dimension
+
+    def candidates(self, queries: Sequence[Query], limit: int, mask: Mask | None) -> list[Rows] | None:
+        """Return, for each query, rows of the mask that are probably among the nearest; `None` to search exactly."""
+        count = len(self._keys) if mask is None else int(np.count_nonzero(mask))
+        if not self.can_find(count, limit):
+            return None
+        by_key = np.frombuffer(self._rows, np.int64)
+        wanted = math.ceil(_CANDIDATES * limit * len(by_key) / count)
+        found: list[Rows] = []
+        for query in queries:
+            is_euclidean = self._options.metric == "euclidean"
+            if is_euclidean and not _are_fit(np.array([query.length])):
+                return None
+            keys = self._graph.search(query.vector if is_euclidean else query.direction(), wanted)
+            rows = by_key[np.concatenate([keys, np.arange(self._graph.added, len(by_key))])]
+            rows = rows[rows >= 0]
+            rows = rows if mask is None else rows[mask[rows]]
+            if len(rows) < limit:
+                return None
+            found.append(rows)
+        return found
+
+
+def _are_fit(lengths: Float64s) -> bool:
+    least, most = _LENGTHS
+    return bool(np.all((lengths == 0) | ((least < lengths) & (lengths < most))))
