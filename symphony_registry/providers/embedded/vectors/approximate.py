@@ -22,8 +22,8 @@ _PART, _WAITING = 64, 64
 _CANDIDATES = 4
 # A filter that keeps less than one in so many is searched exactly.
 _KEPT = 2
-# Lengths that float16 neither overflows nor rounds to nothing.
-_LENGTHS = (1e-2, 3e4)
+# A vector may be so many times as long as any was when the graph was begun: float16 ends at 65,504.
+_LONGEST = 1e4
 
 
 class ApproximateRows:
@@ -46,6 +46,7 @@ class ApproximateRows:
         self._rows = array("q", range(rows))  # by key; -1 where it has none any more
         self._graph = NeighbourGraph(self._options)
         self._saved = 0  # keys that a stored graph has
+        self._longest = 1.0  # length of a vector when the graph was begun
         self._fits = True
 
     def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -54,7 +55,8 @@ class ApproximateRows:
         if recipe[:2] != self._recipe():
             self._begin(rows)
             return
-        _, _, added, keys, checksum = recipe
+        self._longest = recipe[2]
+        added, keys, checksum = map(int, recipe[3:])
         by_row, by_key = arrays["keys"], np.full(keys, -1)
         by_key[by_row] = np.arange(rows)
         self._keys, self._rows = array("q", by_row.tobytes()), array("q", by_key.tobytes())
@@ -65,7 +67,7 @@ class ApproximateRows:
         graph, checksum, added = self._graph.stored()
         if graph is None:
             return {}
-        recipe = np.array([*self._recipe(), added, len(self._rows), checksum])
+        recipe = np.array([*self._recipe(), self._longest, added, len(self._rows), checksum], np.float64)
         return {"recipe": recipe, "keys": np.array(self._keys), "graph": graph}
 
     def _recipe(self) -> list[int]:
@@ -123,17 +125,28 @@ class ApproximateRows:
         graph = self._graph
         if not self._is_possible() or (graph.is_open and not self._waiting()):
             return None
+        if not graph.added:
+            self._longest = float(lengths[: len(self._keys)].max()) or 1.0
         first, end = graph.added, min(graph.added + _PART, len(self._rows))
         rows = np.array(self._rows[first:end])
         keys = np.flatnonzero(rows >= 0)
         rows = rows[keys]
-        vectors = matrix[rows]
-        if self._options.metric == "cosine":
-            vectors = (vectors / lengths[rows, np.newaxis]).astype(np.float32)
-        elif not _are_fit(lengths[rows]):
+        if self._options.metric != "cosine" and (lengths[rows] > _LONGEST * self._longest).any():
             self._fits = False
             return None
-        return graph.adding(first + keys, vectors, end)
+        return graph.adding(first + keys, self._scaled(matrix[rows], lengths[rows]), end)
+
+    def _scaled(self, rows: Float32s, lengths: Float64s) -> Float32s:
+        """Return rows as the graph has them: of length 1 for cosine, else of 1 at most, or not much more."""
+        divisors = lengths[:, np.newaxis] if self._options.metric == "cosine" else self._longest
+        return (rows / divisors).astype(np.float32)
+
+    def _scaled_query(self, query: Query) -> "Float32s | None":
+        """Return what the graph is asked for, `None` where float16 cannot say it."""
+        if self._options.metric != "euclidean":
+            return query.direction()
+        fits = query.length <= _LONGEST * self._longest
+        return (query.vector / self._longest).astype(np.float32) if fits else None
 
     def can_find(self, count: int, limit: int) -> bool:
         """Say whether the `limit` nearest of `count` rows are looked for in the graph."""
@@ -158,10 +171,10 @@ class ApproximateRows:
         wanted = math.ceil(_CANDIDATES * limit * len(by_key) / count)
         found: list[Rows] = []
         for query in queries:
-            is_euclidean = self._options.metric == "euclidean"
-            if is_euclidean and not _are_fit(np.array([query.length])):
+            scaled = self._scaled_query(query)
+            if scaled is None:
                 return None
-            keys = self._graph.search(query.vector if is_euclidean else query.direction(), wanted)
+            keys = self._graph.search(scaled, wanted)
             rows = by_key[np.concatenate([keys, np.arange(self._graph.added, len(by_key))])]
             rows = rows[rows >= 0]
             rows = rows if mask is None else rows[mask[rows]]
@@ -169,8 +182,3 @@ class ApproximateRows:
                 return None
             found.append(rows)
         return found
-
-
-def _are_fit(lengths: Float64s) -> bool:
-    least, most = _LENGTHS
-    return bool(np.all((lengths == 0) | ((least < lengths) & (lengths < most))))

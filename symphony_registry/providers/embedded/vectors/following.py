@@ -30,8 +30,13 @@ class IndexedReplica(Replica[VectorIndex]):
     async def close(self) -> None:
         if self._following is not None:
             self._following.cancel()
-            await asyncio.wait([self._following])  # for the part that a thread is at
         await super().close()
+
+    @override
+    async def at_rest(self) -> None:
+        await super().at_rest()
+        if self._following is not None:
+            await asyncio.wait([self._following])
 
     @override
     async def survive_loop(self) -> bool:
@@ -54,7 +59,8 @@ class IndexedReplica(Replica[VectorIndex]):
         try:
             return await super().write(decide, cost, touches)
         finally:
-            self._follow()
+            if self._owner.is_open:
+                self._follow()
 
     def _follow(self) -> None:
         if self._following is None and self.state.approximate.is_behind():
@@ -62,7 +68,7 @@ class IndexedReplica(Replica[VectorIndex]):
 
     async def _add_all(self) -> None:
         try:
-            while (add := await self.read(lambda: self.state.next_part())) is not None:
+            while (add := await self.read(self.state.next_part)) is not None:
                 await in_thread(add)
         except Exception as error:
             logger.warning("The index of %r cannot be made; searches are exact: %r", self._owner.name, error)

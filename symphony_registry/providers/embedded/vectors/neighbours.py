@@ -1,6 +1,7 @@
 """A graph of usearch, which one thread at a time may use."""
 
 import logging
+import time
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
@@ -13,6 +14,8 @@ from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import ProviderImportError
 from symphony_registry.providers.embedded.journal.snapshot import checksum
 
+# Vectors that are saved between turns of other threads.
+_TURN = 1024
 _METRICS = {"cosine": "ip", "dot": "ip", "euclidean": "l2sq"}
 
 logger = logging.getLogger(__name__)
@@ -30,8 +33,15 @@ def ensure_installed() -> None:
         ) from error
 
 
+def _give_turn(done: int, _: int) -> bool:
+    """Let other threads have the interpreter, which saving would keep from them."""
+    if done % _TURN == 0:
+        time.sleep(0)
+    return True
+
+
 class NeighbourGraph:
-    """Vectors under keys, as float16, each with its probable neighbours; those of cosine have the length 1."""
+    """Vectors under keys, as float16, each with its probable neighbours."""
 
     def __init__(
         self, options: HNSWOptions, stored: npt.NDArray[np.uint8] | None = None, expected: int = 0, added: int = 0
@@ -101,5 +111,5 @@ class NeighbourGraph:
         with self._using:
             if self._graph is None:
                 return self._stored, self._expected, self.added
-            stored = np.frombuffer(self._graph.save(), np.uint8)
+            stored = np.frombuffer(self._graph.save(progress=_give_turn), np.uint8)
             return stored, checksum(stored), self.added
