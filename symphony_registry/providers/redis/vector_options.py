@@ -1,7 +1,5 @@
 """The options of the vector store in Redis."""
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions

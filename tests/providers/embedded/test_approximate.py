@@ -92,7 +92,7 @@ def test_whatever_is_written_what_is_found_is_there_and_scored_exactly(metric: M
         query, limit = clustered(1, seed=step)[0], int(random.integers(1, 12))
         mask = index.mask(EVEN) if random.random() < 0.5 else None
         allowed = dict.fromkeys(index.rows if mask is None else index.ids_of(mask))
-        everything = dict((id, value) for value, id in search(exact(index, metric), query, len(index)))
+        everything = {id: value for value, id in search(exact(index, metric), query, len(index))}
         found = search(index, query, limit, mask)
         assert len(found) == min(limit, len(allowed))
         assert all(id in allowed and everything[id] == value for value, id in found)
@@ -227,7 +227,7 @@ async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]
     async with FileVectorStore(options) as store:
         await filled(store, 2000)
         while store._data.state.approximate.unsaved < 100:
-            await asyncio.sleep(0)
+            assert len(await store.search(clustered(1)[0], 5)) == 5
     async with FileVectorStore(options) as store:
         await store._data.at_rest()
         assert 0 < store._data.state.approximate.unsaved < 2000

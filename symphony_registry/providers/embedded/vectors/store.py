@@ -49,7 +49,6 @@ class EmbeddedVectorStore(VectorStoreEngine):
     """A vector store over an index in this process."""
 
     Options: ClassVar[type[BackendOptions]] = HNSWOptions
-    _options: HNSWOptions
 
     def _configure(self) -> None:
         super()._configure()
