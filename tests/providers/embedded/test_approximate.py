@@ -251,13 +251,18 @@ def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:
     asyncio.run(go_on())
 
 
-def test_a_forked_child_goes_on_with_a_graph_of_its_own() -> None:
-    index = of(300)
-    put(index, [str(number) for number in range(1000, 1100)], clustered(100))
-    assert index.next_part() is not None  # which no thread of a child would ever do
-    index.approximate.recover()
-    catch_up(index)
-    assert index.approximate.can_find(len(index), 5)
+async def test_a_forked_child_does_not_wait_for_a_thread_that_only_its_parent_has() -> None:
+    store = InMemoryVectorStore({"index": "hnsw"})
+    await store.connect()
+    await filled(store, 300)
+    await store._data.at_rest()
+    state = store._data.state
+    put(state, [str(number) for number in range(1000, 1100)], clustered(100))
+    assert state.next_part() is not None  # for the parent's thread
+    store.abandon()
+    await store.connect()
+    await store._data.at_rest()
+    assert state.approximate.can_find(len(state), 5)
 
 
 def test_without_usearch_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
