@@ -119,6 +119,13 @@ def test_a_few_vectors_that_wait_are_found_and_of_many_the_search_is_exact() -> 
     assert search(index, query, 20) == search(exact(index, "cosine"), query, 20)
 
 
+def test_where_all_that_is_near_was_deleted_no_fewer_are_found() -> None:
+    index, query = of(300), clustered(1, seed=3)[0]
+    index.apply({"op": "delete_many", "ids": [id for _, id in search(exact(index, "cosine"), query, 90)]})
+    assert index.approximate.can_find(len(index), 10)
+    assert search(index, query, 10) == search(exact(index, "cosine"), query, 10)
+
+
 def test_no_search_uses_the_graph_while_a_thread_adds_to_it() -> None:
     index = of(200)
     put(index, [str(number) for number in range(1000, 1010)], clustered(10))
@@ -232,6 +239,9 @@ async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]
         await store._data.at_rest()
         assert 0 < store._data.state.approximate.unsaved < 2000
         assert not store._data.state.approximate.is_behind()
+    async with FileVectorStore(options) as store:
+        await store._data.at_rest()
+        assert store._data.state.approximate.unsaved == 0
 
 
 def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:

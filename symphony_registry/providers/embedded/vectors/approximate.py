@@ -47,7 +47,6 @@ class ApproximateRows:
         self._graph = NeighbourGraph(self._options)
         self._saved = 0  # keys that a stored graph has
         self._longest = 1.0  # length of a vector when the graph was begun
-        self._fits = True
 
     def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take over the arrays of so many rows, where they were made with the same options."""
@@ -115,7 +114,7 @@ class ApproximateRows:
         return self._is_possible() and not (self._graph.is_open and self._waiting() <= _WAITING)
 
     def _is_possible(self) -> bool:
-        return self._fits and not self._graph.is_adding and len(self._keys) >= _FEWEST
+        return not self._graph.is_adding and len(self._keys) >= _FEWEST
 
     def _waiting(self) -> int:
         return len(self._rows) - self._graph.added
@@ -132,8 +131,7 @@ class ApproximateRows:
         keys = np.flatnonzero(rows >= 0)
         rows = rows[keys]
         if self._options.metric != "cosine" and (lengths[rows] > _LONGEST * self._longest).any():
-            self._fits = False
-            return None
+            return None  # they wait for ever, and searches are exact
         return graph.adding(first + keys, self._scaled(matrix[rows], lengths[rows]), end)
 
     def _scaled(self, rows: Float32s, lengths: Float64s) -> Float32s:
