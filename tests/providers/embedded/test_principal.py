@@ -61,14 +61,12 @@ def put(index: VectorIndex, names: list[str], rows: Float32s, metric: Metric) ->
 
 def check(index: VectorIndex, queries: list[Float32s], limit: int, mask: Mask) -> None:
     """Compare with the scores of all rows in float64, sorted."""
-    allowed = {id for id, row in index.rows.items() if mask[row]}
+    allowed, rows = {id for id, row in index.rows.items() if mask[row]}, np.flatnonzero(mask)
     for query in queries:
         everything = search(index, query, len(index))
         assert search(index, query, limit) == everything[:limit]
-        assert search(index, query, limit, mask) == [found for found in everything if found[1] in allowed][:limit]
-    assert index.search_many(queries, limit, np.flatnonzero(mask)) == [
-        search(index, query, limit, mask) for query in queries
-    ]
+        assert search(index, query, limit, rows) == [found for found in everything if found[1] in allowed][:limit]
+    assert index.search_many(queries, limit, rows) == [search(index, query, limit, rows) for query in queries]
 
 
 @settings(deadline=None, max_examples=200)

@@ -89,7 +89,7 @@ def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.Mo
     expected = search(index, rows[5], 10)
     metadata: list[dict[str, int] | bytes] = [b'{"n":%d}' % number for number in range(3000)]
     restored = VectorIndex.restored(None, "cosine", ids, metadata, index.arrays())
-    assert restored.numbers(3000, 1) == index.numbers(3000, 1)
+    assert restored.numbers(3000, 1, 10) == index.numbers(3000, 1, 10)
     assert search(restored, rows[5], 10) == expected
     assert len(restored.matching(parse_filter({"n": {"$lt": 3}}))) == 3
     restored.apply({"op": "put", "ids": ["0007", "new"], "vectors": rows[[5, 5]], "metadata": [{}, {}]})

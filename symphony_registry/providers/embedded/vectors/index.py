@@ -1,7 +1,7 @@
-"""The state of an embedded vector store: rows of one matrix, searched exactly."""
+"""The state of an embedded vector store: rows of one matrix, searched exactly, or by a graph as well."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
+from symphony_registry.providers.embedded.vectors.approximate import ApproximateRows
 from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
 from symphony_registry.providers.embedded.vectors.columns import Columns
@@ -36,9 +38,10 @@ class VectorIndex:
     of which it need not read.
     """
 
-    def __init__(self, dimension: int | None, metric: Metric) -> None:
+    def __init__(self, dimension: int | None, metric: Metric, hnsw: HNSWOptions | None = None) -> None:
         self._option_dimension = dimension
         self._metric: Metric = metric
+        self._hnsw = hnsw
         self.clear()
 
     @classmethod
@@ -49,13 +52,14 @@ class VectorIndex:
         ids: list[str],
         metadata: Iterable[JSONObject | bytes],
         arrays: Mapping[str, npt.NDArray[Any]],
+        hnsw: HNSWOptions | None = None,
     ) -> "VectorIndex":
         """Return an index that is as the one that gave `arrays`, which it takes for its own.
 
         They have to be writable; a memory-mapped copy (mode `c`) is. Metadata may
         be JSON, which is read when it is asked for.
         """
-        index = cls(dimension, metric)
+        index = cls(dimension, metric, hnsw)
         matrix, lengths = arrays["matrix"], arrays["lengths"]
         index._take(ids, matrix, lengths)
         index._ids, index._metadata, index.rows = ids, list(metadata), dict(zip(ids, range(len(ids)), strict=True))
@@ -64,6 +68,8 @@ class VectorIndex:
         index.in_order = SortedIds(ids if order is None else np.array(ids, object)[order].tolist())
         if "basis" in arrays:
             index._head.restore(len(ids), arrays["basis"], arrays["heads"])
+        if index._approximate is not None:
+            index._approximate.restore(len(ids), arrays)
         return index
 
     def items(self) -> tuple[list[str], list[JSONObject | bytes]]:
@@ -75,11 +81,12 @@ class VectorIndex:
         matrix, lengths, *_ = self._finder()
         order = np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self))
         directions = {} if self._extreme else self._head.arrays(matrix, lengths)
-        return {"matrix": matrix, "lengths": lengths, "order": order, **directions}
+        graph = self._approximate.arrays() if self._approximate is not None else {}
+        return {"matrix": matrix, "lengths": lengths, "order": order, **directions, **graph}
 
     def emptied(self) -> "VectorIndex":
         """Return a new one with the same options."""
-        return VectorIndex(self._option_dimension, self._metric)
+        return VectorIndex(self._option_dimension, self._metric, self._hnsw)
 
     def clear(self) -> None:
         """Forget everything, the dimension too unless an option fixed it."""
@@ -95,6 +102,7 @@ class VectorIndex:
         self._head = PrincipalHead(self._metric, CODE_SHARE if codes else math.inf)
         self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
         self._columns = Columns()
+        self._approximate = None if self._hnsw is None else ApproximateRows(self._hnsw)
 
     def apply(self, change: Change) -> None:
         """Make one change: put, update, delete_many, dimension or clear; delete is what was written once."""
@@ -163,6 +171,8 @@ class VectorIndex:
         self._ids += ids
         self._metadata += metadata
         self._columns.append(metadata)
+        if self._approximate is not None:
+            self._approximate.append(len(ids))
         return slice(before, len(self._ids))
 
     def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
@@ -186,6 +196,8 @@ class VectorIndex:
         else:
             self._replace(row, metadata)
             self._note(row)
+            if self._approximate is not None:
+                self._approximate.replace(row)
         return row
 
     def _replace(self, row: int, metadata: JSONObject) -> None:
@@ -215,6 +227,8 @@ class VectorIndex:
         for bounds in self._bounds:
             bounds.drop(last)
         self._columns.move(row)
+        if self._approximate is not None:
+            self._approximate.move(row)
 
     def growing_cost(self, changes: Sequence[Change]) -> float:
         """Return what moving the matrix costs, where it is too small for what is put."""
@@ -245,8 +259,10 @@ class VectorIndex:
         """Return about how long `matching` takes, in steps of 0.1 µs."""
         return self._columns.cost(condition, len(self))
 
-    def numbers(self, count: int, queries: int) -> float:
+    def numbers(self, count: int, queries: int, limit: int) -> float:
         """Return about how many numbers a search with so many queries reads, by which `count` rows may be found."""
+        if self._approximate is not None and self._approximate.can_find(count, limit):
+            return self._approximate.numbers(queries, limit, self._matrix.shape[1])
         return self._finder().numbers(count, queries)
 
     def search_many(
@@ -261,7 +277,12 @@ class VectorIndex:
         """
         queries = [Query(vector, self._metric) for vector in vectors]
         results: list[list[tuple[float, str]]] = []
-        for query, near in zip(queries, self._finder().candidates(queries, limit, rows), strict=True):
+        found: Iterable[Rows] | None = None
+        if self._approximate is not None:
+            found = self._approximate.candidates(queries, limit, rows)
+        if found is None:
+            found = self._finder().candidates(queries, limit, rows)
+        for query, near in zip(queries, found, strict=True):
             most -= len(near)
             if most < 0:
                 return None
@@ -274,6 +295,21 @@ class VectorIndex:
             value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
         ]
         return sorted(zip(similarities, self.ids_of(rows), strict=True), key=_best_first)[:limit]
+
+    @property
+    def approximate(self) -> ApproximateRows:
+        """The graph of the vectors, where the options ask for one."""
+        assert self._approximate is not None
+        return self._approximate
+
+    @property
+    def unsaved(self) -> int:
+        """How many vectors the graph has got since the index was restored."""
+        return 0 if self._approximate is None else self._approximate.unsaved
+
+    def next_part(self) -> Callable[[], None] | None:
+        """Return what adds the next vectors to the graph, on a thread; `None` where none wait."""
+        return self.approximate.next_part(self._matrix, self._lengths)
 
     def _finder(self) -> CandidateFinder:
         rows = len(self._ids)
