@@ -93,7 +93,8 @@ class Columns:
 
     def _mask(self, condition: Condition, rows: int, document: Callable[[int], JSONObject]) -> Mask:
         if isinstance(condition, Comparison):
-            return self._column(condition.path, rows, document).mask(condition.operator, condition.operand)
+            column = self._column(condition.path, condition.operator, rows, document)
+            return column.mask(condition.operator, condition.operand)
         if isinstance(condition, Not):
             return ~self._mask(condition.condition, rows, document)
         combine = np.logical_and if isinstance(condition, AllOf) else np.logical_or
@@ -111,24 +112,28 @@ class Columns:
     def _mask_cost(self, condition: Condition, rows: int) -> float:
         if isinstance(condition, Comparison):
             column = self._columns.get(condition.path)
-            made = rows * _MAKING_STEPS if column is None else column.ordering_cost(*condition[1:])
+            serves = column is not None and column.serves(condition.operator)
+            made = column.ordering_cost(*condition[1:]) if column and serves else rows * _MAKING_STEPS
             values = len(condition.operand) if isinstance(condition.operand, list | dict) else 0
             return made + values * _VALUE_STEPS + rows * _MASK_STEPS + _CALL_STEPS
         parts = (condition.condition,) if isinstance(condition, Not) else condition.conditions
         return sum(self._mask_cost(part, rows) for part in parts) + _CALL_STEPS
 
-    def _column(self, path: Path, rows: int, document: Callable[[int], JSONObject]) -> "_Column":
+    def _column(self, path: Path, operator: str, rows: int, document: Callable[[int], JSONObject]) -> "_Column":
         column = self._columns.get(path)
-        if column is not None:
+        if column is not None and column.serves(operator):
             return column
         with self._making:
-            if path not in self._columns:
-                if len(self._columns) >= _COLUMNS:
+            column = self._columns.get(path)
+            if column is None or not column.serves(operator):
+                if column is None and len(self._columns) >= _COLUMNS:
                     del self._columns[next(iter(self._columns))]
                 column = _Column(path)
                 column.codes.extend(column.code(document(row)) for row in range(rows))
+                if operator in _ORDERED:
+                    column.renumber()
                 self._columns[path] = column
-            return self._columns[path]
+            return column
 
 
 class _Column:
@@ -140,6 +145,25 @@ class _Column:
         self._codes: dict[Hashable, int] = {}  # by the value's key
         self._holders: dict[Hashable, list[int]] = {}  # the codes of the lists that hold an element, by its key
         self._orders = {kind: _Order() for kind in _KINDS.values()}
+        self._renumbered = False
+
+    def serves(self, operator: str) -> bool:
+        """Say whether the codes are as the operator needs them to be fast."""
+        return self._renumbered or operator not in _ORDERED
+
+    def renumber(self) -> None:
+        """Give the values codes in their order: a range of them is one of codes, but for values that come later."""
+        ordered = np.concatenate([np.asarray(order.ordered()) for order in self._orders.values()])
+        codes = np.zeros(len(self._codes) + 1, np.int32)
+        codes[ordered] = np.arange(1, len(ordered) + 1)
+        others = np.flatnonzero(codes[1:] == 0) + 1
+        codes[others] = np.arange(len(ordered) + 1, len(codes))
+        self.codes = array("i", codes[np.asarray(self.codes)].tobytes())
+        self._codes = dict(zip(self._codes, codes[1:].tolist(), strict=True))  # which were given in turn
+        self._holders = {element: codes[holders].tolist() for element, holders in self._holders.items()}
+        for order in self._orders.values():
+            order.renumber(codes)
+        self._renumbered = True
 
     def code(self, document: JSONObject) -> int:
         """Return the code of a document's value, giving a new value the next one."""
@@ -190,20 +214,22 @@ class _Column:
                 return self._coded([] if kind is None else self._orders[kind].codes(operator, operand))
 
     def _known(self, values: Iterable[Any]) -> list[int]:
-        """Return the codes of the values that are known."""
-        codes = (self._codes.get(_key(value)) for value in values)
+        """Return the codes of the values that are known, each once."""
+        codes = {self._codes.get(_key(value)) for value in values}
         return [code for code in codes if code is not None]
 
     def _coded(self, wanted: "list[int] | array[int]") -> Mask:
-        """Return which rows have one of the codes."""
+        """Return which rows have one of the codes, which are different."""
         codes: npt.NDArray[np.int32] = np.asarray(self.codes)
-        if len(wanted) == 1:
-            found: Mask = codes == np.int32(wanted[0])
-            return found
-        if not len(wanted):
+        chosen = np.asarray(wanted, np.int32)
+        if not len(chosen):
             return np.zeros(len(codes), np.bool_)
+        least, most = chosen.min(), chosen.max()
+        if most - least == len(chosen) - 1:  # all codes between
+            found: Mask = codes == least if least == most else (least <= codes) & (codes <= most)
+            return found
         table = np.zeros(len(self._codes) + 1, np.bool_)
-        table[np.asarray(wanted)] = True
+        table[chosen] = True
         return table.take(codes)
 
 
@@ -228,20 +254,29 @@ class _Order:
     def _are_many(self) -> bool:
         return len(self._new) * _INSERTED > len(self._values)
 
-    def codes(self, operator: str, operand: Any) -> "array[int]":
-        """Return the codes of the values that stand in the relation."""
+    def ordered(self) -> "array[int]":
+        """Return the codes in the order of their values."""
         with self._ordering:
             if self._new:
                 self._order()
+        return self._codes
+
+    def renumber(self, codes: npt.NDArray[np.int32]) -> None:
+        """Replace each code, all of which are ordered, by another."""
+        self._codes = array("i", codes[np.asarray(self._codes)].tobytes())
+
+    def codes(self, operator: str, operand: Any) -> "array[int]":
+        """Return the codes of the values that stand in the relation."""
+        codes = self.ordered()
         match operator:
             case "$gt":
-                return self._codes[bisect_right(self._values, operand) :]
+                return codes[bisect_right(self._values, operand) :]
             case "$gte":
-                return self._codes[bisect_left(self._values, operand) :]
+                return codes[bisect_left(self._values, operand) :]
             case "$lt":
-                return self._codes[: bisect_left(self._values, operand)]
+                return codes[: bisect_left(self._values, operand)]
             case "$lte":
-                return self._codes[: bisect_right(self._values, operand)]
+                return codes[: bisect_right(self._values, operand)]
             case other:
                 raise ValueError(f"There is no operator {other!r}.")
 
