@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from benchmarks import (
+    approximate,
     checkpoints,
     durable,
     graph,
@@ -33,6 +34,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         vectors.batch,
         vectors.filter,
         vectors.add,
+        approximate.approximate,
         selection.selection,
         process.loop,
         process.busy_writes,

@@ -19,7 +19,7 @@ from symphony_registry.backends.knowledge_graph import FileKnowledgeGraph
 from symphony_registry.backends.vector_store import FileVectorStore
 from symphony_registry.providers.embedded import log
 from symphony_registry.providers.embedded.journal import segment
-from symphony_registry.providers.embedded.vectors import codec
+from symphony_registry.providers.embedded.vectors import approximate, codec
 
 Content: TypeAlias = dict[tuple[str, ...], Any]
 Effect: TypeAlias = dict[tuple[str, ...], Any]
@@ -80,6 +80,10 @@ async def read_vectors(store: FileVectorStore) -> Content:
     """Return everything in a vector store."""
     content: Content = {("vector", item["id"]): (item["vector"], item["metadata"]) async for item in store.scan()}
     dimension = await store.dimension()
+    await at_rest(store)  # until there is an index
+    found = {result["id"] for result in await store.search(vector(0), len(content) or 1)}
+    if found != {id for _, id in content}:
+        raise AssertionError(f"a search for everything finds {sorted(found)}")
     return content if dimension is None else {**content, ("dimension",): dimension}
 
 
@@ -163,7 +167,7 @@ def _checkpoint_script() -> Iterator[Step]:
 SUBJECTS = (
     Subject(
         "vector_store",
-        lambda path: FileVectorStore({"path": path}),
+        lambda path: FileVectorStore({"path": path, "index": "hnsw"}),
         read_vectors,
         tuple(_vector_script()),
         lambda store, id, size: store.add(id, vector(9), {"text": "x" * size}),
@@ -190,8 +194,9 @@ SUBJECTS = (
 
 @contextmanager
 def on_small_data() -> Iterator[None]:
-    """Do with little data what is done with much: compact, and write snapshots."""
-    with patch.object(log, "_MANY_LINES", 2), patch.object(codec, "_LARGE", 0):
+    """Do with little data what is done with much: compact, write snapshots, and search by an index."""
+    few = patch.multiple(approximate, _FEWEST=1, _SHARE=1)
+    with patch.object(log, "_MANY_LINES", 2), patch.object(codec, "_LARGE", 0), few:
         yield
 
 

@@ -129,7 +129,7 @@ def test_a_row_for_people_has_its_problems_under_it_and_no_line_is_cut(
     assert row.split() == ["vector_store", "misspelt", "memory", "invalid", "-", "-", "-"]
     assert lines[lines.index(row) + 1] == (
         '    config/base.yaml:6: vector_stores.misspelt.options.dimnsion: there is no option "dimnsion" of the '
-        'provider memory. Did you mean "dimension"? Known: dimension, metric.'
+        'provider memory. Did you mean "dimension"? Known: dimension, ef_construction, ef_search, index, m, metric.'
     )
     assert "\x1b" not in printed.out
     assert printed.err == ""

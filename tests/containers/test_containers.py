@@ -183,14 +183,14 @@ knowledge_graphs:
             assert await registry.vector_store("docs").dimension() == 3
             assert await registry.vector_store().dimension() == 2
         assert sorted(looked_up) == ["file", "memory", "symphony_registry.backends.vector_store:InMemoryVectorStore"]
-        assert sorted(validated) == ["FileOptions", "VectorOptions", "VectorOptions"]
+        assert sorted(validated) == ["FileOptions", "HNSWOptions", "HNSWOptions"]
 
     async def test_a_container_without_files_looks_up_once_too(
         self, looked_up: list[str], validated: list[str]
     ) -> None:
         async with RegistryContainer(config={"vector_stores": {"a": {"provider": "memory"}}}).registry():
             pass
-        assert (looked_up, validated) == (["memory"], ["VectorOptions"])
+        assert (looked_up, validated) == (["memory"], ["HNSWOptions"])
 
     async def test_checking_a_configuration_looks_up_once_too(
         self, directory: Path, looked_up: list[str], validated: list[str]

@@ -6,7 +6,7 @@ from typing import Any
 
 from symphony_registry.backends.vector_store import InMemoryVectorStore
 from symphony_registry.backends.vector_store.base import Float32s
-from symphony_registry.providers.embedded.vectors.columns import Mask
+from symphony_registry.backends.vector_store.scoring import Rows
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 
 
@@ -43,8 +43,8 @@ class FakeStore(InMemoryVectorStore):
             raise self.close_errors.pop(0)
 
 
-def search(index: VectorIndex, query: Float32s, limit: int, mask: Mask | None = None) -> list[tuple[float, str]]:
+def search(index: VectorIndex, query: Float32s, limit: int, rows: Rows | None = None) -> list[tuple[float, str]]:
     """Search for one vector."""
-    found = index.search_many([query], limit, mask)
+    found = index.search_many([query], limit, rows)
     assert found is not None
     return found[0]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from symphony_registry.providers.embedded.vectors import approximate
 from symphony_registry.testing import (
     DIMENSION,
     CheckpointStoreConformance,
@@ -30,6 +31,28 @@ class TestMemoryVectorStore(VectorStoreConformance):
 
 class TestFileVectorStore(OnFiles, VectorStoreConformance):
     pass
+
+
+class WithAnIndex:
+    """What searches by a graph, of however few vectors."""
+
+    @pytest.fixture(autouse=True)
+    def _few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(approximate, "_FEWEST", 1)
+
+
+@pytest.mark.slow
+class TestMemoryVectorStoreWithAnIndex(WithAnIndex, VectorStoreConformance):
+    provider = "memory"
+
+    def options(self, tmp_path: Path) -> dict[str, Any]:
+        return {"index": "hnsw"}
+
+
+@pytest.mark.slow
+class TestFileVectorStoreWithAnIndex(WithAnIndex, OnFiles, VectorStoreConformance):
+    def options(self, tmp_path: Path) -> dict[str, Any]:
+        return {**super().options(tmp_path), "index": "hnsw"}
 
 
 class TestMemoryKnowledgeGraph(KnowledgeGraphConformance):

@@ -378,7 +378,7 @@ checkpoint_stores: 5
             'base.yaml:2: vector_stores.default.provder: there is no key "provder". '
             'Did you mean "provider"? Known: options, provider.',
             'base.yaml:6: vector_stores.docs.options.dimnsion: there is no option "dimnsion" of the provider '
-            'memory. Did you mean "dimension"? Known: dimension, metric.',
+            'memory. Did you mean "dimension"? Known: dimension, ef_construction, ef_search, index, m, metric.',
             "base.yaml:7: vector_stores.docs.options.metric: input should be 'cosine', 'dot' or 'euclidean'.",
             "base.yaml:8: vector_stores.unknown.provider: There is no vector_store provider 'memroy'. "
             'Did you mean "memory"? Known: file, memory, postgres, redis. Install the package that brings it, register '

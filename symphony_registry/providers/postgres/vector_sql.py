@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from symphony_registry.backends.vector_store.base import VectorOptions
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.providers.postgres.options import PostgresOptions
 from symphony_registry.providers.postgres.tables import Layout
 
@@ -16,19 +16,12 @@ OPERATORS = {"cosine": "<=>", "dot": "<#>", "euclidean": "<->"}
 OPERATOR_CLASSES = {"cosine": "cosine_ops", "dot": "ip_ops", "euclidean": "l2_ops"}
 
 
-class PostgresVectorOptions(PostgresOptions, VectorOptions):
+class PostgresVectorOptions(PostgresOptions, HNSWOptions):
     """The options of a vector store in PostgreSQL."""
 
     storage: Literal["vector", "halfvec"] = Field(
         default="vector", description="vector keeps float32; halfvec rounds to float16, at half the size."
     )
-    index: Literal["none", "hnsw"] = Field(
-        default="none",
-        description="none searches exactly; hnsw approximately, and needs dimension and time.",
-    )
-    m: int = Field(default=16, ge=2, le=100, description="hnsw: connections of each vector, when the index is made.")
-    ef_construction: int = Field(default=64, ge=4, le=1_000, description="hnsw: candidates when the index is made.")
-    ef_search: int = Field(default=40, ge=1, le=LARGEST_EF, description="hnsw: candidates of a search, at least.")
     iterative_scan: Literal["off", "relaxed_order", "strict_order"] = Field(
         default="relaxed_order", description="hnsw: how to go on where a filter leaves too few."
     )

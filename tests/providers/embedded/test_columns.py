@@ -1,4 +1,4 @@
-"""Masks from columns: they say of every row what the condition says of its document."""
+"""Rows from columns: those whose documents fulfil the condition."""
 
 from typing import Any
 
@@ -62,21 +62,22 @@ class Rows:
             self.documents[row] = last
         self.columns.move(row)
 
-    def mask(self, source: dict[str, Any]) -> list[bool]:
-        found: list[bool] = self.columns.mask(
-            parse_filter(source), len(self.documents), self.documents.__getitem__
-        ).tolist()
+    def matching(self, source: dict[str, Any]) -> list[int]:
+        condition = parse_filter(source)
+        found: list[int] = self.columns.matching(condition, len(self.documents), self.documents.__getitem__).tolist()
         return found
 
     def check(self, source: dict[str, Any]) -> None:
         condition = parse_filter(source)
-        assert self.mask(source) == [condition.matches(document) for document in self.documents]
+        expected = [row for row, document in enumerate(self.documents) if condition.matches(document)]
+        assert self.matching(source) == expected
+        assert self.matching(source) == expected  # which was kept
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(st.lists(documents, max_size=8), st.lists(filters, min_size=1, max_size=3), writes)
-def test_a_mask_says_what_the_condition_says(
+def test_the_rows_are_those_that_fulfil_the_condition(
     stored: list[dict[str, Any]], sources: list[dict[str, Any]], changes: list[tuple[str, int, dict[str, Any]]]
 ) -> None:
     rows = Rows()
@@ -133,3 +134,20 @@ def test_a_column_that_is_made_costs_less_than_one_that_is_not() -> None:
     before = rows.columns.cost(condition, 1000)
     rows.check({"n": 3})
     assert rows.columns.cost(condition, 1000) * 10 < before
+
+
+def test_what_is_kept_knows_true_from_one() -> None:
+    rows = Rows()
+    rows.append({"n": 1}, {"n": True})
+    for source in ({"n": 1}, {"n": True}, {"n": 1.0}):
+        rows.check(source)
+
+
+def test_as_many_rows_are_kept_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_KEPT_BYTES", 1000)
+    rows = Rows()
+    rows.append(*({"n": number} for number in range(100)))
+    for number in (*range(100), 5, 99):
+        rows.check({"n": {"$lt": number}})
+        assert sum(map(module._size, rows.columns._kept.items())) <= 1000
+    assert rows.columns._kept

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of
-from symphony_registry.providers.embedded.vectors import candidates, principal
+from symphony_registry.providers.embedded.vectors import bounds, candidates, principal
 from symphony_registry.providers.embedded.vectors.columns import Mask
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
+from symphony_registry.providers.embedded.vectors.quantized import QuantizedRows
 from tests.helpers.fakes import search
 
 METRICS: list[Metric] = ["cosine", "dot", "euclidean"]
@@ -23,11 +24,12 @@ KINDS = ["low rank", "clusters", "duplicates", "noise", "one direction", "scales
 @pytest.fixture(autouse=True, scope="module")
 def small_matrices_have_heads() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(principal, "_SMALL", 0)
-        patch.setattr(principal, "_NARROW", 0)
+        patch.setattr(bounds, "_SMALL", 0)
+        patch.setattr(bounds, "_NARROW", 0)
         patch.setattr(principal, "_PAYS", 100)
-        patch.setattr(principal, "_PATIENCE", 0)
-        patch.setattr(principal, "_CHUNK", 16)
+        patch.setattr(bounds, "_PATIENCE", 0)
+        patch.setattr(bounds, "_CHUNK", 16)
+        patch.setattr(QuantizedRows, "is_installed", lambda: False)
         patch.setattr(candidates, "_FEW", 0)
         yield
 
@@ -59,12 +61,12 @@ def put(index: VectorIndex, names: list[str], rows: Float32s, metric: Metric) ->
 
 def check(index: VectorIndex, queries: list[Float32s], limit: int, mask: Mask) -> None:
     """Compare with the scores of all rows in float64, sorted."""
-    allowed = {id for id, row in index.rows.items() if mask[row]}
+    allowed, rows = {id for id, row in index.rows.items() if mask[row]}, np.flatnonzero(mask)
     for query in queries:
         everything = search(index, query, len(index))
         assert search(index, query, limit) == everything[:limit]
-        assert search(index, query, limit, mask) == [found for found in everything if found[1] in allowed][:limit]
-    assert index.search_many(queries, limit, mask) == [search(index, query, limit, mask) for query in queries]
+        assert search(index, query, limit, rows) == [found for found in everything if found[1] in allowed][:limit]
+    assert index.search_many(queries, limit, rows) == [search(index, query, limit, rows) for query in queries]
 
 
 @settings(deadline=None, max_examples=200)
@@ -115,9 +117,9 @@ def test_no_score_is_above_its_bound(metric: Metric, kind: str) -> None:
     head = PrincipalHead(metric)
     assert head.refresh(matrix, lengths, 1)
     queries = [Query(row, metric) for row in (*rows_of(kind, 5, random), *rows_of("noise", 5, random))]
-    for query, bounds in zip(queries, head.bounds(queries, len(matrix)), strict=True):
+    for query, most in zip(queries, head.bounds(queries, len(matrix)), strict=True):
         exact, _ = query.scores(matrix.astype(np.float64) @ query.vector.astype(np.float64), lengths)
-        assert (exact <= bounds.astype(np.float64) + head.slack(query)).all()
+        assert (exact <= most.astype(np.float64) + bounds.slack(query)).all()
 
 
 def test_a_row_that_changed_is_turned_again_and_no_other() -> None:
@@ -174,7 +176,7 @@ def test_lengths_that_float32_does_not_serve_are_searched_without_a_head(bad: fl
 
 
 def test_directions_are_chosen_only_after_some_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(principal, "_PATIENCE", 10)
+    monkeypatch.setattr(bounds, "_PATIENCE", 10)
     matrix = rows_of("low rank", 500, np.random.default_rng(3))
     head = PrincipalHead("dot")
     for searches in (1, 8, 1):
@@ -191,7 +193,7 @@ def test_what_is_restored_has_no_heads_that_were_not_kept_up(monkeypatch: pytest
     rows[0], rows[399] = rows[0] / 1000, rows[399] * 10
     put(index, [f"{row}" for row in range(400)], rows, "dot")
     search(index, rows[0], 1)
-    monkeypatch.setattr(principal, "_SMALL", 400 * DIMENSION)
+    monkeypatch.setattr(bounds, "_SMALL", 400 * DIMENSION)
     index.apply({"op": "delete", "id": "0"})
     restored = VectorIndex.restored(None, "dot", index.arrays())
     put(restored, ["a", "b"], rows[:2], "dot")

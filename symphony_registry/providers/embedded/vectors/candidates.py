@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, picked_dots, threshold
-from symphony_registry.providers.embedded.vectors.columns import Mask
-from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
+from symphony_registry.providers.embedded.vectors.bounds import RowBounds, slack
 
 # If more rows than one in so many are wanted, reading all of them in order is faster than picking.
 _PICK = 8
@@ -18,38 +17,41 @@ _PICK = 8
 _FEW = 1024
 # The floor is what the rows of the best bounds reach: about so many times the limit, and at most.
 _FLOOR_ROWS, _MOST_ROWS = 4, 32
-# Masked rows get a bound below the lowest that counts.
-_LOWEST, _MASKED = -1e37, 1e38
 
 
 class CandidateFinder(NamedTuple):
-    """The rows of a matrix while nobody changes them; without a head where float32 is not enough."""
+    """The rows of a matrix while nobody changes them.
+
+    Of the bounds, the first is the best one for reading all rows, the last for
+    picking some. There is none where float32 is not enough.
+    """
 
     matrix: Float32s
     lengths: Float64s
-    head: PrincipalHead | None
+    bounds: tuple[RowBounds, ...]
 
     def numbers(self, count: int, queries: int) -> float:
         """Estimate how many numbers `candidates` reads for queries over `count` rows."""
         rows = count if self._are_picked(count) else len(self.matrix)
-        if self.head is None or count <= _FEW:
-            return float(queries * rows * self.matrix.shape[1])
-        return self.head.cost(self.matrix, queries) + queries * rows * self.head.width(self.matrix)
+        cost, width = 0.0, float(self.matrix.shape[1])
+        for bounds in self._preferred(count):
+            if width == self.matrix.shape[1]:
+                cost, width = cost + bounds.cost(self.matrix, queries), bounds.width(self.matrix)
+        return cost + queries * rows * width
 
-    def candidates(self, queries: Sequence[Query], limit: int, mask: Mask | None) -> Iterator[Rows]:
-        """Yield, for each query, the rows of the mask that can be among the `limit` best, and few others."""
-        rows = None if mask is None else np.flatnonzero(mask)
+    def candidates(self, queries: Sequence[Query], limit: int, rows: Rows | None) -> Iterator[Rows]:
+        """Yield, for each query, those of the rows that can be among the `limit` best, and few others."""
         count = len(self.matrix) if rows is None else len(rows)
-        picked = rows if self._are_picked(count) else None
         if count <= limit:
             yield from repeat(np.arange(count) if rows is None else rows, len(queries))
-        elif self._uses_head(queries, limit, count):
-            assert self.head is not None
-            bounds = self.head.bounds(queries, len(self.matrix) if picked is None else picked)
-            if mask is not None and picked is None:
-                bounds += (mask.astype(np.float32) - np.float32(1)) * np.float32(_MASKED)
+        elif used := self._used(queries, limit, count):
+            if rows is not None and self._are_picked(count):
+                bounds = used.bounds(queries, rows)
+            else:
+                bounds = used.bounds(queries, len(self.matrix))
+                bounds = bounds if rows is None else bounds[:, rows]
             for query, line in zip(queries, bounds, strict=True):
-                survivors = self._survivors(query, line, limit, picked)
+                survivors = self._survivors(query, line, limit, rows)
                 left = rows if survivors is None else survivors
                 (dots,) = self._dots([query], left)
                 yield self._best(query, limit, left, dots)
@@ -60,20 +62,25 @@ class CandidateFinder(NamedTuple):
     def _are_picked(self, count: int) -> bool:
         return count * _PICK < len(self.matrix)
 
-    def _uses_head(self, queries: Sequence[Query], limit: int, count: int) -> bool:
-        if self.head is None or count <= _FEW or limit * _PICK > count or not all(query.is_safe for query in queries):
-            return False
-        return self.head.refresh(self.matrix, self.lengths, len(queries))
+    def _preferred(self, count: int) -> tuple[RowBounds, ...]:
+        """Return the bounds for so many rows, the best first."""
+        if count <= _FEW:
+            return ()
+        return self.bounds[::-1] if self._are_picked(count) else self.bounds
+
+    def _used(self, queries: Sequence[Query], limit: int, count: int) -> RowBounds | None:
+        """Return the best bounds that there are for a search, brought up to date."""
+        if limit * _PICK > count or not all(query.is_safe for query in queries):
+            return None
+        preferred = self._preferred(count)
+        return next((each for each in preferred if each.refresh(self.matrix, self.lengths, len(queries))), None)
 
     def _survivors(self, query: Query, bounds: Float32s, limit: int, rows: Rows | None) -> Rows | None:
         """Return the rows whose bound is not below the floor; `None` if they are too many to pick."""
-        assert self.head is not None
-        best = np.flatnonzero(bounds >= max(threshold(bounds, _FLOOR_ROWS * limit), _LOWEST))[: _MOST_ROWS * limit]
-        if len(best) < limit:
-            return None
+        best = np.flatnonzero(bounds >= threshold(bounds, _FLOOR_ROWS * limit))[: _MOST_ROWS * limit]
         best = best if rows is None else rows[best]
         scores, errors = query.scores(self._dots([query], best)[0], self.lengths[best])
-        floor = np.partition(scores - errors, len(best) - limit)[len(best) - limit] - self.head.slack(query)
+        floor = np.partition(scores - errors, len(best) - limit)[len(best) - limit] - slack(query)
         survivors = np.flatnonzero(bounds >= np.nextafter(np.float32(floor), np.float32(-np.inf)))
         if len(survivors) * _PICK > len(self.matrix):
             return None
@@ -90,7 +97,7 @@ class CandidateFinder(NamedTuple):
         if rows is not None and not self._are_picked(len(rows)):
             return self._dots(queries, None)[:, rows]
         asked = np.array([query.vector for query in queries])
-        if self.head is not None and all(query.is_safe for query in queries):
+        if self.bounds and all(query.is_safe for query in queries):
             return asked @ self.matrix.T if rows is None else picked_dots(asked, self.matrix, rows)
         matrix = self.matrix if rows is None else self.matrix[rows]
         return asked.astype(np.float64) @ matrix.astype(np.float64).T

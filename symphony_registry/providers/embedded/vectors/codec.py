@@ -9,6 +9,7 @@ import numpy as np
 from typing_extensions import override
 
 from symphony_registry.backends.vector_store.base import VectorOptions
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import StorageError
 from symphony_registry.providers.embedded.journal import Journal, Record, Snapshot, read_snapshot, write_snapshot
 from symphony_registry.providers.embedded.journal.lines import decode_vector, encode_vector
@@ -69,8 +70,8 @@ class VectorCodec(Codec):
 class VectorSnapshot:
     """The index as arrays that are mapped instead of read."""
 
-    def __init__(self, options: VectorOptions) -> None:
-        self._options = options
+    def __init__(self, options: VectorOptions, hnsw: HNSWOptions | None) -> None:
+        self._options, self._hnsw = options, hnsw
         self._covered = 0  # lines that the snapshot holds
         self._file: os.stat_result | None = None  # that is mapped
 
@@ -84,7 +85,7 @@ class VectorSnapshot:
             return None
         if self._options.dimension not in (None, snapshot.arrays["matrix"].shape[1]):
             return None  # reading the journal says what is wrong
-        index = VectorIndex.restored(self._options.dimension, self._options.metric, snapshot.arrays)
+        index = VectorIndex.restored(self._options.dimension, self._options.metric, snapshot.arrays, self._hnsw)
         self._covered = snapshot.lines
         return index, snapshot.end, snapshot.lines
 
@@ -104,7 +105,8 @@ class VectorSnapshot:
     def write(self, state: VectorIndex, journal: Journal) -> None:
         """Write the index where the journal is large and has grown since."""
         covered = self._covered if journal.directory.stat(SNAPSHOT_NAME) else 0
-        if journal.end < _LARGE or not len(state) or journal.lines - covered <= journal.lines // _BEHIND:
+        behind = journal.lines - covered > journal.lines // _BEHIND or state.unsaved > len(state) // _BEHIND
+        if journal.end < _LARGE or not len(state) or not behind:
             return
         snapshot = Snapshot(journal.end, journal.lines, self._about(), state.arrays())
         try:

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from symphony_registry.backends.filters import AllOf, Comparison, Condition, Not
+from symphony_registry.backends.filters import AllOf, Comparison, Condition, Not, comparisons
 from symphony_registry.backends.values import JSONObject
+from symphony_registry.backends.vector_store.scoring import Rows
 
 Mask = npt.NDArray[np.bool_]
 Path = tuple[str, ...]
 
-# Columns that are kept; a filter that names another path takes the place of the oldest.
+# Columns and conditions that are kept; another one takes the place of the oldest.
 _COLUMNS = 64
+# Bytes of the conditions that are kept with their rows, and values that one may compare with.
+_KEPT_BYTES, _KEPT_VALUES = 2**24, 256
 # Values beyond two a row that a column may have seen before it is made anew.
 _SPARE_VALUES = 1024
 # More new values than one in so many are merged into an order, fewer are inserted.
@@ -37,26 +40,28 @@ _ORDERED = ("$gt", "$gte", "$lt", "$lte")
 class Columns:
     """The metadata of rows, by the paths that filters have named; each column is made when it is first named.
 
-    `append`, `replace` and `move` follow the rows: O(columns). `mask` is
-    O(rows) in numpy, and O(rows) in Python when it makes a column. Threads may
-    call `mask` at once, while nothing else is called.
+    `append`, `replace` and `move` follow the rows: O(columns). `matching` is
+    O(rows) in numpy, O(rows) in Python when it makes a column, and O(1) for a
+    condition that was asked for since the last write. Threads may call
+    `matching` at once, while nothing else is called.
     """
 
     def __init__(self) -> None:
         self._columns: dict[Path, _Column] = {}
         self._making = Lock()
+        self._kept: dict[str, Rows] = {}
 
     def append(self, documents: Iterable[JSONObject]) -> None:
         """Follow rows that are added at the end."""
         for column in self._columns.values():
             column.codes.extend(map(column.code, documents))
-        self._drop_spent()
+        self._forget()
 
     def replace(self, row: int, document: JSONObject) -> None:
         """Follow a row that gets other metadata."""
         for column in self._columns.values():
             column.codes[row] = column.code(document)
-        self._drop_spent()
+        self._forget()
 
     def move(self, row: int) -> None:
         """Follow the last row, which takes the place of `row`."""
@@ -64,45 +69,71 @@ class Columns:
             last = column.codes.pop()
             if row < len(column.codes):
                 column.codes[row] = last
+        self._kept.clear()
 
-    def _drop_spent(self) -> None:
+    def _forget(self) -> None:
+        """Drop what a write made wrong or useless."""
+        self._kept.clear()
         for path in [path for path, column in self._columns.items() if column.is_spent()]:
             del self._columns[path]
 
-    def mask(self, condition: Condition, rows: int, document: Callable[[int], JSONObject]) -> Mask:
-        """Return which of `rows` rows fulfil the condition; `document` gives the metadata of one."""
+    def matching(self, condition: Condition, rows: int, document: Callable[[int], JSONObject]) -> Rows:
+        """Return those of `rows` rows that fulfil the condition, in order; `document` gives the metadata of one."""
+        if comparisons(condition) > _KEPT_VALUES:
+            return np.flatnonzero(self._mask(condition, rows, document))
+        key = repr(condition)  # conditions with 1 and with True are equal
+        found = self._kept.get(key)
+        if found is None:
+            found = np.flatnonzero(self._mask(condition, rows, document))
+            with self._making:
+                self._kept[key] = found
+                while len(self._kept) > _COLUMNS or sum(map(_size, self._kept.items())) > _KEPT_BYTES:
+                    del self._kept[next(iter(self._kept))]
+        return found
+
+    def _mask(self, condition: Condition, rows: int, document: Callable[[int], JSONObject]) -> Mask:
         if isinstance(condition, Comparison):
-            return self._column(condition.path, rows, document).mask(condition.operator, condition.operand)
+            column = self._column(condition.path, condition.operator, rows, document)
+            return column.mask(condition.operator, condition.operand)
         if isinstance(condition, Not):
-            return ~self.mask(condition.condition, rows, document)
+            return ~self._mask(condition.condition, rows, document)
         combine = np.logical_and if isinstance(condition, AllOf) else np.logical_or
         result: Mask = np.full(rows, isinstance(condition, AllOf))
         for part in condition.conditions:
-            combine(result, self.mask(part, rows, document), out=result)
+            combine(result, self._mask(part, rows, document), out=result)
         return result
 
     def cost(self, condition: Condition, rows: int) -> float:
-        """Return about how long `mask` takes, in steps of 0.1 µs."""
+        """Return about how long `matching` takes, in steps of 0.1 µs."""
+        if comparisons(condition) <= _KEPT_VALUES and repr(condition) in self._kept:
+            return _CALL_STEPS
+        return self._mask_cost(condition, rows)
+
+    def _mask_cost(self, condition: Condition, rows: int) -> float:
         if isinstance(condition, Comparison):
             column = self._columns.get(condition.path)
-            made = rows * _MAKING_STEPS if column is None else column.ordering_cost(*condition[1:])
+            serves = column is not None and column.serves(condition.operator)
+            made = column.ordering_cost(*condition[1:]) if column and serves else rows * _MAKING_STEPS
             values = len(condition.operand) if isinstance(condition.operand, list | dict) else 0
             return made + values * _VALUE_STEPS + rows * _MASK_STEPS + _CALL_STEPS
         parts = (condition.condition,) if isinstance(condition, Not) else condition.conditions
-        return sum(self.cost(part, rows) for part in parts) + _CALL_STEPS
+        return sum(self._mask_cost(part, rows) for part in parts) + _CALL_STEPS
 
-    def _column(self, path: Path, rows: int, document: Callable[[int], JSONObject]) -> "_Column":
+    def _column(self, path: Path, operator: str, rows: int, document: Callable[[int], JSONObject]) -> "_Column":
         column = self._columns.get(path)
-        if column is not None:
+        if column is not None and column.serves(operator):
             return column
         with self._making:
-            if path not in self._columns:
-                if len(self._columns) >= _COLUMNS:
+            column = self._columns.get(path)
+            if column is None or not column.serves(operator):
+                if column is None and len(self._columns) >= _COLUMNS:
                     del self._columns[next(iter(self._columns))]
                 column = _Column(path)
                 column.codes.extend(column.code(document(row)) for row in range(rows))
+                if operator in _ORDERED:
+                    column.renumber()
                 self._columns[path] = column
-            return self._columns[path]
+            return column
 
 
 class _Column:
@@ -114,6 +145,25 @@ class _Column:
         self._codes: dict[Hashable, int] = {}  # by the value's key
         self._holders: dict[Hashable, list[int]] = {}  # the codes of the lists that hold an element, by its key
         self._orders = {kind: _Order() for kind in _KINDS.values()}
+        self._renumbered = False
+
+    def serves(self, operator: str) -> bool:
+        """Say whether the codes are as the operator needs them to be fast."""
+        return self._renumbered or operator not in _ORDERED
+
+    def renumber(self) -> None:
+        """Give the values codes in their order: a range of them is one of codes, but for values that come later."""
+        ordered = np.concatenate([np.asarray(order.ordered()) for order in self._orders.values()])
+        codes = np.zeros(len(self._codes) + 1, np.int32)
+        codes[ordered] = np.arange(1, len(ordered) + 1)
+        others = np.flatnonzero(codes[1:] == 0) + 1
+        codes[others] = np.arange(len(ordered) + 1, len(codes))
+        self.codes = array("i", codes[np.asarray(self.codes)].tobytes())
+        self._codes = dict(zip(self._codes, codes[1:].tolist(), strict=True))  # which were given in turn
+        self._holders = {element: codes[holders].tolist() for element, holders in self._holders.items()}
+        for order in self._orders.values():
+            order.renumber(codes)
+        self._renumbered = True
 
     def code(self, document: JSONObject) -> int:
         """Return the code of a document's value, giving a new value the next one."""
@@ -164,20 +214,22 @@ class _Column:
                 return self._coded([] if kind is None else self._orders[kind].codes(operator, operand))
 
     def _known(self, values: Iterable[Any]) -> list[int]:
-        """Return the codes of the values that are known."""
-        codes = (self._codes.get(_key(value)) for value in values)
+        """Return the codes of the values that are known, each once."""
+        codes = {self._codes.get(_key(value)) for value in values}
         return [code for code in codes if code is not None]
 
     def _coded(self, wanted: "list[int] | array[int]") -> Mask:
-        """Return which rows have one of the codes."""
+        """Return which rows have one of the codes, which are different."""
         codes: npt.NDArray[np.int32] = np.asarray(self.codes)
-        if len(wanted) == 1:
-            found: Mask = codes == np.int32(wanted[0])
-            return found
-        if not len(wanted):
+        chosen = np.asarray(wanted, np.int32)
+        if not len(chosen):
             return np.zeros(len(codes), np.bool_)
+        least, most = chosen.min(), chosen.max()
+        if most - least == len(chosen) - 1:  # all codes between
+            found: Mask = codes == least if least == most else (least <= codes) & (codes <= most)
+            return found
         table = np.zeros(len(self._codes) + 1, np.bool_)
-        table[np.asarray(wanted)] = True
+        table[chosen] = True
         return table.take(codes)
 
 
@@ -202,20 +254,29 @@ class _Order:
     def _are_many(self) -> bool:
         return len(self._new) * _INSERTED > len(self._values)
 
-    def codes(self, operator: str, operand: Any) -> "array[int]":
-        """Return the codes of the values that stand in the relation."""
+    def ordered(self) -> "array[int]":
+        """Return the codes in the order of their values."""
         with self._ordering:
             if self._new:
                 self._order()
+        return self._codes
+
+    def renumber(self, codes: npt.NDArray[np.int32]) -> None:
+        """Replace each code, all of which are ordered, by another."""
+        self._codes = array("i", codes[np.asarray(self._codes)].tobytes())
+
+    def codes(self, operator: str, operand: Any) -> "array[int]":
+        """Return the codes of the values that stand in the relation."""
+        codes = self.ordered()
         match operator:
             case "$gt":
-                return self._codes[bisect_right(self._values, operand) :]
+                return codes[bisect_right(self._values, operand) :]
             case "$gte":
-                return self._codes[bisect_left(self._values, operand) :]
+                return codes[bisect_left(self._values, operand) :]
             case "$lt":
-                return self._codes[: bisect_left(self._values, operand)]
+                return codes[: bisect_left(self._values, operand)]
             case "$lte":
-                return self._codes[: bisect_right(self._values, operand)]
+                return codes[: bisect_right(self._values, operand)]
             case other:
                 raise ValueError(f"There is no operator {other!r}.")
 
@@ -231,6 +292,10 @@ class _Order:
                 self._values.insert(place, value)
                 self._codes.insert(place, code)
         self._new = []
+
+
+def _size(kept: tuple[str, Rows]) -> int:
+    return len(kept[0]) + kept[1].nbytes
 
 
 def _key(value: Any) -> Hashable:

@@ -15,16 +15,18 @@ _SORTED = 2048
 
 
 def find(index: VectorIndex, selection: Selection, page: Page) -> list[str]:
-    """Return the selected ids: by the mask of the whole index, or through the range of ids."""
+    """Return the selected ids: by the rows that match, or through the range of ids."""
     condition = selection.condition
     in_order = index.in_order.within(selection.ids, reverse=page.reverse)
     if condition is ANYTHING:
         chosen: Iterable[str] = in_order
     elif selection.ids.is_all:
-        mask = index.mask(condition)
-        if np.count_nonzero(mask) <= _SORTED:
-            chosen = sorted(index.ids_of(mask), reverse=page.reverse)
+        matching = index.matching(condition)
+        if len(matching) <= _SORTED:
+            chosen = sorted(index.ids_of(matching), reverse=page.reverse)
         else:
+            mask = np.zeros(len(index), np.bool_)
+            mask[matching] = True
             flags, rows = mask.tobytes(), index.rows
             chosen = (id for id in in_order if flags[rows[id]])
     else:
@@ -37,7 +39,7 @@ def count(index: VectorIndex, selection: Selection) -> int:
     if selection.condition is ANYTHING:
         return index.in_order.count(selection.ids)
     if selection.ids.is_all:
-        return int(np.count_nonzero(index.mask(selection.condition)))
+        return len(index.matching(selection.condition))
     return len(find(index, selection, Page()))
 
 
@@ -47,9 +49,9 @@ def cost(index: VectorIndex, selection: Selection, page: Page, each: float = 1) 
     if condition is ANYTHING:
         looking: float = 0
     elif selection.ids.is_all:
-        looking = index.mask_cost(condition)
-        if each and looking <= LONG:  # counting needs the mask alone
-            most = int(np.count_nonzero(index.mask(condition)))
+        looking = index.matching_cost(condition)
+        if each and looking <= LONG:  # counting needs nothing more
+            most = len(index.matching(condition))
             looking += min(most, _SORTED) if most <= _SORTED else len(index)
     else:
         looking = most * SMALL * comparisons(condition)

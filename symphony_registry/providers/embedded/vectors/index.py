@@ -1,7 +1,7 @@
-"""The state of an embedded vector store: rows of one matrix, searched exactly."""
+"""The state of an embedded vector store: rows of one matrix, searched exactly, or by a graph as well."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,17 @@ from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
+from symphony_registry.providers.embedded.vectors.approximate import ApproximateRows
+from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
-from symphony_registry.providers.embedded.vectors.columns import Columns, Mask
+from symphony_registry.providers.embedded.vectors.columns import Columns
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
+from symphony_registry.providers.embedded.vectors.quantized import CODE_SHARE, QuantizedRows
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
 _CHUNK = 1024
@@ -34,9 +38,10 @@ class VectorIndex:
     of which it need not read.
     """
 
-    def __init__(self, dimension: int | None, metric: Metric) -> None:
+    def __init__(self, dimension: int | None, metric: Metric, hnsw: HNSWOptions | None = None) -> None:
         self._option_dimension = dimension
         self._metric: Metric = metric
+        self._hnsw = hnsw
         self.clear()
 
     @classmethod
@@ -45,45 +50,48 @@ class VectorIndex:
         dimension: int | None,
         metric: Metric,
         arrays: Mapping[str, npt.NDArray[Any]],
+        hnsw: HNSWOptions | None = None,
     ) -> "VectorIndex":
         """Return an index that is as the one that gave `arrays`, which it takes for its own.
 
         They have to be writable; a memory-mapped copy (mode `c`) is. Metadata is
         read when it is asked for.
         """
-        index = cls(dimension, metric)
+        index = cls(dimension, metric, hnsw)
         matrix, lengths = arrays["matrix"], arrays["lengths"]
-        ids: list[str] = orjson.loads(arrays["ids"].data)
+        ids: list[str] = str(arrays["ids"].data, "utf-8").split("\0")
         index._take(ids, matrix, lengths)
         rows = list(range(len(ids)))
         index._ids, index._metadata, index.rows = ids, [*rows], dict(zip(ids, rows, strict=True))
         index._ends, index._text = arrays["ends"], arrays["metadata"]
         index._matrix, index._lengths = matrix, lengths
-        order = arrays.get("order")  # which older ones do not have
-        index.in_order = SortedIds(ids if order is None else np.array(ids, object)[order].tolist())
+        index.in_order = SortedIds(np.array(ids, object)[arrays["order"]].tolist())
         if "basis" in arrays:
             index._head.restore(len(ids), arrays["basis"], arrays["heads"])
+        if index._approximate is not None:
+            index._approximate.restore(len(ids), arrays)
         return index
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what `restored` takes, that of the rows in their order; ids and metadata as JSON."""
-        matrix, lengths, head = self._finder()
-        order = np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self))
-        directions = head.arrays(matrix, lengths) if head else {}
+        """Return what `restored` takes, that of the rows in their order; ids with U+0000 between, metadata as JSON."""
+        matrix, lengths, *_ = self._finder()
+        directions = {} if self._extreme else self._head.arrays(matrix, lengths)
+        graph = self._approximate.arrays() if self._approximate is not None else {}
         texts = [self._stored(each) if isinstance(each, int) else orjson.dumps(each) for each in self._metadata]
         return {
             "matrix": matrix,
             "lengths": lengths,
-            "order": order,
-            **directions,
-            "ids": np.frombuffer(orjson.dumps(self._ids), np.uint8),
+            "ids": np.frombuffer("\0".join(self._ids).encode(), np.uint8),
+            "order": np.fromiter((self.rows[id] for id in self.in_order.within(Range())), np.int32, len(self)),
             "ends": np.cumsum([len(text) for text in texts]),
             "metadata": np.frombuffer(b"".join(texts), np.uint8),
+            **directions,
+            **graph,
         }
 
     def emptied(self) -> "VectorIndex":
         """Return a new one with the same options."""
-        return VectorIndex(self._option_dimension, self._metric)
+        return VectorIndex(self._option_dimension, self._metric, self._hnsw)
 
     def clear(self) -> None:
         """Forget everything, the dimension too unless an option fixed it."""
@@ -97,8 +105,11 @@ class VectorIndex:
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
-        self._head = PrincipalHead(self._metric)
+        codes = [QuantizedRows(self._metric)] if QuantizedRows.is_installed() else []
+        self._head = PrincipalHead(self._metric, CODE_SHARE if codes else math.inf)
+        self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
         self._columns = Columns()
+        self._approximate = None if self._hnsw is None else ApproximateRows(self._hnsw)
 
     def apply(self, change: Change) -> None:
         """Make one change: put, update, delete_many, dimension or clear; delete is what was written once."""
@@ -167,6 +178,8 @@ class VectorIndex:
         self._ids += ids
         self._metadata += metadata
         self._columns.append(metadata)
+        if self._approximate is not None:
+            self._approximate.append(len(ids))
         return slice(before, len(self._ids))
 
     def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
@@ -189,12 +202,18 @@ class VectorIndex:
             self._append([id], [metadata])
         else:
             self._replace(row, metadata)
-            self._head.note(row)
+            self._note(row)
+            if self._approximate is not None:
+                self._approximate.replace(row)
         return row
 
     def _replace(self, row: int, metadata: JSONObject) -> None:
         self._metadata[row] = metadata
         self._columns.replace(row, metadata)
+
+    def _note(self, row: int) -> None:
+        for bounds in self._bounds:
+            bounds.note(row)
 
     def _grow(self, capacity: int) -> None:
         rows = len(self._lengths)
@@ -211,9 +230,12 @@ class VectorIndex:
             self._ids[row], self._metadata[row] = last_id, last_metadata
             self._matrix[row], self._lengths[row] = self._matrix[last], self._lengths[last]
             self.rows[last_id] = row
-            self._head.note(row)
-        self._head.drop(last)
+            self._note(row)
+        for bounds in self._bounds:
+            bounds.drop(last)
         self._columns.move(row)
+        if self._approximate is not None:
+            self._approximate.move(row)
 
     def growing_cost(self, changes: Sequence[Change]) -> float:
         """Return what moving the matrix costs, where it is too small for what is put."""
@@ -235,26 +257,28 @@ class VectorIndex:
     def _stored(self, place: int) -> bytes:
         return self._text[self._ends[place - 1] if place else 0 : self._ends[place]].tobytes()
 
-    def mask(self, condition: Condition) -> Mask:
-        """Return which rows' metadata match."""
-        return self._columns.mask(condition, len(self), self.metadata)
+    def matching(self, condition: Condition) -> Rows:
+        """Return the rows whose metadata match, in order."""
+        return self._columns.matching(condition, len(self), self.metadata)
 
-    def ids_of(self, mask: Mask) -> list[str]:
-        """Return the ids of the rows of a mask."""
-        return [self._ids[row] for row in np.flatnonzero(mask).tolist()]
+    def ids_of(self, rows: Rows) -> list[str]:
+        """Return the ids of some rows."""
+        return [self._ids[row] for row in rows.tolist()]
 
-    def mask_cost(self, condition: Condition) -> float:
-        """Return about how long `mask` takes, in steps of 0.1 µs."""
+    def matching_cost(self, condition: Condition) -> float:
+        """Return about how long `matching` takes, in steps of 0.1 µs."""
         return self._columns.cost(condition, len(self))
 
-    def numbers(self, count: int, queries: int) -> float:
+    def numbers(self, count: int, queries: int, limit: int) -> float:
         """Return about how many numbers a search with so many queries reads, by which `count` rows may be found."""
+        if self._approximate is not None and self._approximate.can_find(count, limit):
+            return self._approximate.numbers(queries, limit, self._matrix.shape[1])
         return self._finder().numbers(count, queries)
 
     def search_many(
-        self, vectors: Sequence[Float32s], limit: int, mask: Mask | None = None, most: float = math.inf
+        self, vectors: Sequence[Float32s], limit: int, rows: Rows | None = None, most: float = math.inf
     ) -> list[list[tuple[float, str]]] | None:
-        """Return, for each query, the `limit` most similar ids of a mask (all by default) with their similarity.
+        """Return, for each query, the `limit` most similar ids of some rows (all by default) with their similarity.
 
         Rows that can be among the best within the error of float32 are scored
         again in float64, so that the result does not depend on where a row stands
@@ -263,11 +287,16 @@ class VectorIndex:
         """
         queries = [Query(vector, self._metric) for vector in vectors]
         results: list[list[tuple[float, str]]] = []
-        for query, rows in zip(queries, self._finder().candidates(queries, limit, mask), strict=True):
-            most -= len(rows)
+        found: Iterable[Rows] | None = None
+        if self._approximate is not None:
+            found = self._approximate.candidates(queries, limit, rows)
+        if found is None:
+            found = self._finder().candidates(queries, limit, rows)
+        for query, near in zip(queries, found, strict=True):
+            most -= len(near)
             if most < 0:
                 return None
-            results.append(self._best(query, rows, limit))
+            results.append(self._best(query, near, limit))
         return results
 
     def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
@@ -275,12 +304,26 @@ class VectorIndex:
         similarities = [
             value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
         ]
-        ids = [self._ids[row] for row in rows.tolist()]
-        return sorted(zip(similarities, ids, strict=True), key=_best_first)[:limit]
+        return sorted(zip(similarities, self.ids_of(rows), strict=True), key=_best_first)[:limit]
+
+    @property
+    def approximate(self) -> ApproximateRows:
+        """The graph of the vectors, where the options ask for one."""
+        assert self._approximate is not None
+        return self._approximate
+
+    @property
+    def unsaved(self) -> int:
+        """How many vectors the graph has got since the index was restored."""
+        return 0 if self._approximate is None else self._approximate.unsaved
+
+    def next_part(self) -> Callable[[], None] | None:
+        """Return what adds the next vectors to the graph, on a thread; `None` where none wait."""
+        return self.approximate.next_part(self._matrix, self._lengths)
 
     def _finder(self) -> CandidateFinder:
         rows = len(self._ids)
-        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], None if self._extreme else self._head)
+        return CandidateFinder(self._matrix[:rows], self._lengths[:rows], () if self._extreme else self._bounds)
 
     def __len__(self) -> int:
         return len(self._ids)

@@ -8,18 +8,19 @@ the tail is what they leave out. By Cauchy-Schwarz,
 so a row whose bound is too low need not be read. See docs/design/principal-heads.md.
 """
 
+import math
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from symphony_registry.backends.vector_store.base import Float32s, Metric
-from symphony_registry.backends.vector_store.scoring import SAME_DISTANCE, Float64s, Query, Rows, picked_dots
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, picked_dots
+from symphony_registry.providers.embedded.vectors import bounds
+from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 
-# Below so many numbers, or columns, reading the whole matrix is faster than any head.
-_SMALL, _NARROW = 2**21, 32
 # Rows that the directions are computed from; of these, how many play the query when widths are compared.
 _SAMPLE, _TRIED = 4096, 64
 # Rounds of orthogonal iteration.
@@ -31,37 +32,28 @@ _WIDEST, _PART, _UNIT, _WIDTHS = 256, 3 / 8, 8, 12
 _PICKED = 4
 # A head is kept if a search costs less than this share of reading everything.
 _PAYS = 0.6
-# Searches that read everything before directions are chosen; choosing takes about as long as these.
-_PATIENCE = 16
-# Rows whose heads are computed at a time.
-_CHUNK = 2048
 # Numbers that follow the coordinates in a head: the length of the tail, that of the row, and its square.
 _LENGTHS = 3
 
 
-class PrincipalHead:
-    """The heads of a matrix's rows, brought up to date when a search needs them.
+class PrincipalHead(RowBounds):
+    """The heads of a matrix's rows.
 
-    `note` and `drop` record which rows changed, in O(1). `refresh` recomputes their
-    heads, in O(dimension x width) each, and chooses new directions when as many rows
-    have changed as there were. Several threads may search at once, while nothing
-    else is called.
+    `refresh` recomputes those of rows that changed, in O(dimension x width) each, and
+    chooses new directions when as many rows have changed as there were.
     """
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric: Metric = metric
-        self._refreshing = Lock()
+    def __init__(self, metric: Metric, rival: float = math.inf) -> None:
+        """`rival` is the share of everything that another bound reads."""
+        super().__init__(metric)
         self._basis: Float64s | None = None  # dimension x directions; None where no width pays
         self._heads: Float32s = np.empty((0, 0), np.float32)
-        self._covered = 0  # the first rows, which have a head
-        self._changed: set[int] = set()  # of these, the ones whose head is out of date
-        self._fitted = 0  # rows when the directions were chosen; 0 before that
-        self._updated = 0  # heads computed since then
-        self._searches = 0
+        self._rival = rival
+        self._updated = 0  # heads computed since the directions were chosen
 
     def arrays(self, matrix: Float32s, lengths: Float64s) -> dict[str, npt.NDArray[Any]]:
         """Return what `restore` takes; nothing if directions were not chosen yet."""
-        if not self._fitted or _is_small(matrix):
+        if not self._fitted or bounds.is_small(matrix):
             return {}
         self.refresh(matrix, lengths, 0)
         basis = np.empty((matrix.shape[1], 0)) if self._basis is None else self._basis
@@ -72,77 +64,41 @@ class PrincipalHead:
         self._basis, self._heads = basis if basis.size else None, heads
         self._covered = self._fitted = rows
 
-    def note(self, row: int) -> None:
-        """Record that a row has changed."""
-        if row < self._covered:
-            self._changed.add(row)
-
-    def drop(self, row: int) -> None:
-        """Record that the last row was deleted."""
-        self._covered = min(self._covered, row)
-        self._changed.discard(row)
-
-    def width(self, matrix: Float32s) -> int:
-        """Return how many numbers of each row a search reads."""
-        used = matrix if self._basis is None or _is_small(matrix) else self._heads
+    @override
+    def width(self, matrix: Float32s) -> float:
+        used = matrix if self._basis is None or bounds.is_small(matrix) else self._heads
         return int(used.shape[1])
 
+    @override
     def cost(self, matrix: Float32s, searches: int) -> float:
-        """Return how many numbers `refresh` reads or writes for so many more searches."""
         outdated = self._outdated(matrix)
-        if _is_small(matrix) or self._is_waiting(searches) or not outdated:
+        if bounds.is_small(matrix) or self._is_waiting(searches) or not outdated:
             return 0
         if self._needs_directions(matrix):
             return matrix.size * _WIDEST
         grown = self._heads.size if len(matrix) > len(self._heads) else 0
         return 0 if self._basis is None else outdated * self._basis.size + grown
 
+    @override
     def refresh(self, matrix: Float32s, lengths: Float64s, searches: int) -> bool:
-        """Bring the heads up to date for so many more searches; say whether there are heads to use."""
-        self._searches += searches
-        if _is_small(matrix) or self._is_waiting(0):
-            return False
-        if self._outdated(matrix):
-            with self._refreshing:
-                self._refresh(matrix, lengths)
-        return self._basis is not None
+        return super().refresh(matrix, lengths, searches) and self._basis is not None
 
+    @override
     def bounds(self, queries: Sequence[Query], rows: int | Rows) -> Float32s:
-        """Return an upper bound of the score of each row, less `slack`; a line for each query.
-
-        `rows` is how many, or which ones. Rounding is part of the bound.
-        """
         weights = np.array([self._weights(query) for query in queries], np.float32)
         return weights @ self._heads[:rows].T if isinstance(rows, int) else picked_dots(weights, self._heads, rows)
 
-    def slack(self, query: Query) -> float:
-        """Return by how much a score may exceed its bound."""
-        if query.metric != "euclidean":
-            return 0.0
-        return SAME_DISTANCE * (query.length + query.length**2 + SAME_DISTANCE)
-
     def _weights(self, query: Query) -> Float64s:
-        """Return what a head is multiplied with to bound the score: 2 q.x - |x|^2 for euclidean, else q.x."""
+        """Return what a head is multiplied with to bound the score."""
         assert self._basis is not None
         head = query.vector.astype(np.float64) @ self._basis
         tail = _tails(np.array([query.length]), head[np.newaxis])[0]
-        weights = np.array([*head, tail, query.tolerance * query.length, 0.0])
-        if query.metric == "euclidean":
-            weights *= 2
-            weights[-2] += SAME_DISTANCE * (1 + 2 * query.length)
-            weights[-1] = query.tolerance + SAME_DISTANCE - 1
-        return weights
-
-    def _is_waiting(self, searches: int) -> bool:
-        return not self._fitted and self._searches + searches <= _PATIENCE
-
-    def _outdated(self, matrix: Float32s) -> int:
-        """Return how many rows have no head, or one that is out of date."""
-        return len(matrix) - self._covered + len(self._changed)
+        return bounds.weights_of(query, *head, tail)
 
     def _needs_directions(self, matrix: Float32s) -> bool:
         return self._updated + self._outdated(matrix) > self._fitted
 
+    @override
     def _refresh(self, matrix: Float32s, lengths: Float64s) -> None:
         if self._needs_directions(matrix):
             self._basis = self._fit(matrix, lengths)
@@ -151,27 +107,10 @@ class PrincipalHead:
         else:
             self._updated += self._outdated(matrix)
         if self._basis is not None:
-            self._update(matrix, lengths, self._basis)
-        self._covered, self._changed = len(matrix), set()
-
-    def _update(self, matrix: Float32s, lengths: Float64s, basis: Float64s) -> None:
-        rows = len(matrix)
-        if rows > len(self._heads):
-            heads = np.empty((rows + rows // 2, self._heads.shape[1]), np.float32)
-            heads[: self._covered] = self._heads[: self._covered]
-            self._heads = heads
-        changed = np.fromiter(self._changed, np.intp, len(self._changed))
-        new = range(self._covered, rows, _CHUNK)
-        parts: list[slice | Rows] = [slice(start, min(start + _CHUNK, rows)) for start in new]
-        parts += [changed[start : start + _CHUNK] for start in range(0, len(changed), _CHUNK)]
-        for part in parts:
-            scaled, scaled_lengths = self._scaled(matrix[part], lengths[part])
-            self._heads[part] = _heads(scaled @ basis, scaled_lengths)
-
-    def _scaled(self, rows: Float32s, lengths: Float64s) -> tuple[Float64s, Float64s]:
-        """Return rows and lengths as scores use them: of length 1 for cosine."""
-        wide = rows.astype(np.float64)
-        return (wide / lengths[:, np.newaxis], np.ones(len(rows))) if self._metric == "cosine" else (wide, lengths)
+            self._heads = self._roomy(self._heads, len(matrix))
+            for part in self._parts(len(matrix)):
+                scaled, scaled_lengths = self._scaled(matrix[part], lengths[part])
+                self._heads[part] = _heads(scaled @ self._basis, scaled_lengths)
 
     def _fit(self, matrix: Float32s, lengths: Float64s) -> Float64s | None:
         """Return the directions that make a search cheapest, or `None` where none pays."""
@@ -186,22 +125,19 @@ class PrincipalHead:
             (width + _PICKED * dimension * self._surviving(sample, sample_lengths, basis[:, : width - _LENGTHS]), width)
             for width in widths
         )
-        return np.ascontiguousarray(basis[:, : width - _LENGTHS]) if cost < _PAYS * dimension else None
+        pays = cost < min(_PAYS, self._rival) * dimension
+        return np.ascontiguousarray(basis[:, : width - _LENGTHS]) if pays else None
 
     def _surviving(self, sample: Float64s, lengths: Float64s, basis: Float64s) -> float:
         """Return the share of the sample that a search for some of its rows would have to read in full."""
         heads = sample @ basis
         tails = _tails(lengths, heads)
         scores = sample[:_TRIED] @ sample.T
-        bounds = heads[:_TRIED] @ heads.T + np.outer(tails[:_TRIED], tails)
+        most = heads[:_TRIED] @ heads.T + np.outer(tails[:_TRIED], tails)
         if self._metric == "euclidean":
-            scores, bounds = 2 * scores - lengths**2, 2 * bounds - lengths**2
+            scores, most = 2 * scores - lengths**2, 2 * most - lengths**2
         second = np.partition(scores, -2, axis=1)[:, -2:-1]  # the best is the query itself
-        return float((bounds >= second).mean())
-
-
-def _is_small(matrix: Float32s) -> bool:
-    return matrix.size < _SMALL or matrix.shape[1] < _NARROW
+        return float((most >= second).mean())
 
 
 def _directions(sample: Float64s, count: int, random: np.random.Generator) -> Float64s:

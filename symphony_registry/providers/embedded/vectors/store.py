@@ -3,11 +3,11 @@
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from typing import ClassVar, TypeAlias
 
-import numpy as np
 from typing_extensions import override
 
 from symphony_registry.backends.concurrency import in_parts
@@ -17,17 +17,20 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.selection import Page, Selection
 from symphony_registry.backends.values import JSONObject, copied
-from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult, VectorOptions
+from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
+from symphony_registry.backends.vector_store.scoring import Rows
 from symphony_registry.errors import DimensionError
 from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica, deletion
 from symphony_registry.providers.embedded.vectors import finding
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
-from symphony_registry.providers.embedded.vectors.columns import Mask
+from symphony_registry.providers.embedded.vectors.following import IndexedReplica
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from symphony_registry.providers.embedded.vectors.neighbours import ensure_installed
 
 _Results: TypeAlias = Callable[[list[tuple[float, str]]], list[SearchResult]]  # of the best, with their similarities
 
@@ -39,20 +42,27 @@ _TOGETHER, _SCORES = 64, 2**23
 _CLOSELY = 40
 
 
-class FileVectorOptions(FileOptions, VectorOptions):
+class FileVectorOptions(FileOptions, HNSWOptions):
     """The options of the file provider."""
 
 
 class EmbeddedVectorStore(VectorStoreEngine):
     """A vector store over an index in this process."""
 
+    Options: ClassVar[type[BackendOptions]] = HNSWOptions
+
     def _configure(self) -> None:
         super()._configure()
-        self._data = self._hold(Replica(self, self._empty, self._log()))
+        self._hnsw = None if self._options.index == "none" else self._options
+        if self._hnsw is not None:
+            ensure_installed()
+        replica = Replica if self._hnsw is None else IndexedReplica
+        self._data = self._hold(replica(self, self._empty, self._log()))
+        self.guarantees = replace(self.guarantees, exact_search=self._hnsw is None)
         self._steps: float = 0  # of searching since the event loop had its turn
 
     def _empty(self) -> VectorIndex:
-        return VectorIndex(self._options.dimension, self._options.metric)
+        return VectorIndex(self._options.dimension, self._options.metric, self._hnsw)
 
     def _log(self) -> Log[VectorIndex] | None:
         """Return where changes are kept."""
@@ -174,14 +184,14 @@ class EmbeddedVectorStore(VectorStoreEngine):
     ) -> list[list[SearchResult]]:
         state = self._data.state
         everything = condition is ANYTHING
-        cost: float = 0 if everything else state.mask_cost(condition)
+        cost: float = 0 if everything else state.matching_cost(condition)
         if cost <= LONG and not self._data.gate.changing:
-            mask = None if everything else state.mask(condition)
-            count = len(state) if mask is None else int(np.count_nonzero(mask))
+            rows = None if everything else state.matching(condition)
+            count = len(state) if rows is None else len(rows)
             numbers = min(limit, count) * (state.dimension or 0)
-            cost += len(queries) * (SEARCH + numbers / FLOATS) + state.numbers(count, len(queries)) / NUMBERS
+            cost += len(queries) * (SEARCH + numbers / FLOATS) + state.numbers(count, len(queries), limit) / NUMBERS
             most = LONG / (SMALL + (state.dimension or 0) / _CLOSELY)
-            found = self._found(queries, limit, mask, most, results) if cost <= LONG else None
+            found = self._found(queries, limit, rows, most, results) if cost <= LONG else None
             if found is not None:
                 self._steps += cost
                 if self._steps > _TURN:  # somebody may search without pause
@@ -190,15 +200,15 @@ class EmbeddedVectorStore(VectorStoreEngine):
                 return found
 
         def work() -> list[list[SearchResult]]:
-            mask = None if everything else self._data.state.mask(condition)
-            found = self._found(queries, limit, mask, math.inf, results)
+            rows = None if everything else self._data.state.matching(condition)
+            found = self._found(queries, limit, rows, math.inf, results)
             assert found is not None
             return found
 
         return await self._data.read_on_thread(work)
 
     def _found(
-        self, queries: list[Float32s], limit: int, mask: Mask | None, most: float, results: _Results
+        self, queries: list[Float32s], limit: int, rows: Rows | None, most: float, results: _Results
     ) -> list[list[SearchResult]] | None:
         """Return what is found; `None` where more than `most` rows would have to be looked at closely."""
         state = self._data.state
@@ -207,7 +217,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
         for query in queries:
             if query.size != state.dimension:  # fixed while the read waited
                 raise DimensionError(state.dimension or 0, query.size, "query vector")
-        chosen = state.search_many(queries, limit, mask, most)
+        chosen = state.search_many(queries, limit, rows, most)
         return None if chosen is None else [results(best) for best in chosen]
 
     @override
@@ -237,4 +247,6 @@ class FileVectorStore(DirectoryBackend, EmbeddedVectorStore):
     @override
     def _log(self) -> Log[VectorIndex]:
         self.guarantees = promises(self._options)
-        return file_log(self.backend_type, self._options, self._empty, VectorCodec(), VectorSnapshot(self._options))
+        return file_log(
+            self.backend_type, self._options, self._empty, VectorCodec(), VectorSnapshot(self._options, self._hnsw)
+        )

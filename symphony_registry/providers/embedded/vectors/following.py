@@ -1,0 +1,76 @@
+"""A replica whose approximate index follows it, in the background."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from typing_extensions import override
+
+from symphony_registry.backends.concurrency import in_thread
+from symphony_registry.providers.embedded.replica import Decision, Replica, Touches
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+class IndexedReplica(Replica[VectorIndex]):
+    """Vectors that a task adds to their graph, a part at a time, where more wait than searches can look at."""
+
+    _following: "asyncio.Task[None] | None" = None
+
+    @override
+    async def open(self) -> None:
+        await super().open()
+        self._follow()
+
+    @override
+    async def close(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        await super().close()
+
+    @override
+    async def at_rest(self) -> None:
+        await super().at_rest()
+        if self._following is not None:
+            await asyncio.wait([self._following])
+
+    @override
+    async def survive_loop(self) -> bool:
+        is_open = await super().survive_loop()
+        self._begin_anew()
+        self._follow()
+        return is_open
+
+    @override
+    def abandon(self) -> None:
+        super().abandon()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._following = None
+        self.state.approximate.recover()
+
+    @override
+    async def write(self, decide: Callable[[], Decision[T]], cost: float = 0, touches: Touches = None) -> T:
+        try:
+            return await super().write(decide, cost, touches)
+        finally:
+            if self._owner.is_open:
+                self._follow()
+
+    def _follow(self) -> None:
+        if self._following is None and self.state.approximate.is_behind():
+            self._following = asyncio.get_running_loop().create_task(self._add_all(), name=f"index {self._owner.name}")
+
+    async def _add_all(self) -> None:
+        try:
+            while (add := await self.read(self.state.next_part)) is not None:
+                await in_thread(add)
+        except Exception as error:
+            logger.warning("The index of %r cannot be made; searches are exact: %r", self._owner.name, error)
+        finally:
+            self._following = None

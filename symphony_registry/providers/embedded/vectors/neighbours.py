@@ -1,0 +1,115 @@
+"""A graph of usearch, which one thread at a time may use."""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from symphony_registry.backends.vector_store.base import Float32s
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
+from symphony_registry.errors import ProviderImportError
+from symphony_registry.providers.embedded.journal.snapshot import checksum
+
+# Vectors that are saved between turns of other threads.
+_TURN = 1024
+_METRICS = {"cosine": "ip", "dot": "ip", "euclidean": "l2sq"}
+
+logger = logging.getLogger(__name__)
+
+
+def ensure_installed() -> None:
+    """Raise `ProviderImportError` where there is no usearch."""
+    try:
+        import usearch.index  # noqa: F401, PLC0415 - optional, and 100 ms
+    except ModuleNotFoundError as error:
+        raise ProviderImportError(
+            "The option index: hnsw needs usearch, which is not installed: pip install 'symphony-registry[hnsw]'. "
+            "Or leave the option out.",
+            name=error.name,
+        ) from error
+
+
+def _give_turn(done: int, _: int) -> bool:
+    """Let other threads have the interpreter, which saving would keep from them."""
+    if done % _TURN == 0:
+        time.sleep(0)
+    return True
+
+
+class NeighbourGraph:
+    """Vectors under keys, as float16, each with its probable neighbours."""
+
+    def __init__(
+        self, options: HNSWOptions, stored: npt.NDArray[np.uint8] | None = None, expected: int = 0, added: int = 0
+    ) -> None:
+        """Make an empty graph, or one from the bytes that are stored, with their checksum."""
+        self.added = added  # the keys below it are here
+        self.is_adding = False  # a thread is, or failed
+        self._options = options
+        self._stored, self._expected = stored, expected
+        self._graph: Any = None
+        self._using = Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be searched."""
+        return self._graph is not None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether a thread is at work here."""
+        return self.is_adding or self._using.locked()
+
+    def adding(self, keys: npt.NDArray[np.intp], vectors: Float32s, end: int) -> Callable[[], None]:
+        """Return what adds vectors; afterwards, all keys below `end` are here."""
+        self.is_adding = True
+
+        def add() -> None:
+            with self._using:
+                if self._graph is None:
+                    self._open(vectors.shape[1])
+                else:
+                    self._graph.add(keys, vectors, threads=1)
+                    self.added = end
+            self.is_adding = False
+
+        return add
+
+    def _open(self, dimension: int) -> None:
+        from usearch.index import Index  # noqa: PLC0415 - optional, and 100 ms
+
+        options = self._options
+        graph = Index(
+            ndim=dimension,
+            metric=_METRICS[options.metric],
+            dtype="f16",
+            connectivity=options.m,
+            expansion_add=options.ef_construction,
+            expansion_search=options.ef_search,
+            enable_key_lookups=False,
+        )
+        stored, self._stored = self._stored, None
+        if stored is not None and checksum(stored) == self._expected:  # usearch would trust damaged ones
+            graph.load(stored.data)
+        elif stored is not None:
+            logger.warning("The stored index of vectors is damaged, and made anew; until then searches are exact")
+            self.added = 0
+        self._graph = graph
+
+    def search(self, vector: Float32s, count: int) -> "npt.NDArray[np.intp]":
+        """Return the keys of about `count` nearest vectors, the nearest first."""
+        with self._using:
+            keys: npt.NDArray[np.intp] = self._graph.search(vector, count, threads=1).keys.astype(np.intp)
+        return keys
+
+    def stored(self) -> tuple[npt.NDArray[np.uint8] | None, int, int]:
+        """Return its bytes, if there are any, their checksum, and how many keys they cover."""
+        with self._using:
+            if self._graph is None:
+                return self._stored, self._expected, self.added
+            stored = np.frombuffer(self._graph.save(progress=_give_turn), np.uint8)
+            return stored, checksum(stored), self.added

@@ -1,0 +1,280 @@
+"""Approximate search: what it finds is scored exactly, what is deleted stays away, and its graph is never trusted."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symphony_registry.backends.filters import parse_filter
+from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVectorStore
+from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
+from symphony_registry.errors import ProviderImportError
+from symphony_registry.providers.embedded.vectors import approximate, codec
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from tests.helpers.fakes import search
+
+METRICS: list[Metric] = ["cosine", "dot", "euclidean"]
+DIMENSION = 16
+EVEN = parse_filter({"even": True})
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approximate, "_FEWEST", 1)
+    monkeypatch.setattr(approximate, "_SHARE", 2)
+    monkeypatch.setattr(approximate, "_WAITING", 4)
+    monkeypatch.setattr(codec, "_LARGE", 0)
+
+
+def clustered(count: int, seed: int = 0) -> Float32s:
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(20, DIMENSION))
+    return (centres[random.integers(20, size=count)] + random.normal(size=(count, DIMENSION)) / 3).astype(np.float32)
+
+
+def put(index: VectorIndex, ids: list[str], vectors: Float32s) -> None:
+    documents = [{"even": not int(id) % 2, "third": not int(id) % 3} for id in ids]
+    index.apply({"op": "put", "ids": ids, "vectors": vectors.copy(), "metadata": documents})
+
+
+def catch_up(index: VectorIndex) -> None:
+    while (part := index.next_part()) is not None:
+        part()
+
+
+def of(count: int, metric: Metric = "cosine", **options: Any) -> VectorIndex:
+    index = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric, **options))
+    put(index, [f"{number}" for number in range(count)], clustered(count))
+    catch_up(index)
+    return index
+
+
+def exact(index: VectorIndex, metric: Metric) -> VectorIndex:
+    """Return an index of the same vectors without a graph."""
+    other = VectorIndex(None, metric)
+    for change in index.changes():
+        other.apply(change)
+    return other
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_nearly_all_of_the_nearest_are_found_and_scored_as_an_exact_search_does(metric: Metric) -> None:
+    index = of(2000, metric)
+    assert index.approximate.can_find(2000, 10)
+    reference, hits = exact(index, metric), 0
+    for query in clustered(50, seed=1):
+        found, best = search(index, query, 10), search(reference, query, 10)
+        assert len(found) == 10
+        assert set(found) <= set(search(reference, query, 2000))
+        hits += len(set(found) & set(best))
+    assert hits >= 475
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_written_what_is_found_is_there_and_scored_exactly(metric: Metric, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    index = of(60, metric)
+    for step in range(150):
+        ids = [str(number) for number in random.choice(80, random.integers(1, 5), replace=False)]
+        if random.random() < 0.5:
+            put(index, ids, clustered(len(ids), seed=int(random.integers(1000))))
+        else:
+            index.apply({"op": "delete_many", "ids": [id for id in ids if id in index.rows]})
+        if random.random() < 0.7 and (part := index.next_part()) is not None:
+            part()
+        if not len(index):
+            continue
+        query, limit = clustered(1, seed=step)[0], int(random.integers(1, 12))
+        rows = index.matching(EVEN) if random.random() < 0.5 else None
+        allowed = dict.fromkeys(index.rows if rows is None else index.ids_of(rows))
+        everything = {id: value for value, id in search(exact(index, metric), query, len(index))}
+        found = search(index, query, limit, rows)
+        assert len(found) == min(limit, len(allowed))
+        assert all(id in allowed and everything[id] == value for value, id in found)
+        assert found == sorted(found, key=lambda each: (-each[0], each[1]))
+
+
+def test_a_filter_that_keeps_much_is_searched_by_the_graph_and_one_that_keeps_little_exactly() -> None:
+    index = of(1000)
+    even, third = index.matching(EVEN), index.matching(parse_filter({"third": True}))
+    assert index.approximate.can_find(even.size, 10)
+    assert not index.approximate.can_find(third.size, 10)
+    for rows in (even, third):
+        found = search(index, clustered(1, seed=5)[0], 10, rows)
+        assert {id for _, id in found} <= set(index.ids_of(rows))
+
+
+def test_a_few_vectors_that_wait_are_found_and_of_many_the_search_is_exact() -> None:
+    index, query = of(200), clustered(1, seed=3)[0]
+    put(index, ["1000"], query[np.newaxis])
+    assert index.approximate.can_find(len(index), 1)
+    assert search(index, query, 1) == [(1.0, "1000")]
+    put(index, [str(number) for number in range(1001, 1010)], clustered(9))
+    assert index.approximate.is_behind()
+    assert search(index, query, 20) == search(exact(index, "cosine"), query, 20)
+
+
+def test_where_all_that_is_near_was_deleted_no_fewer_are_found() -> None:
+    index, query = of(300), clustered(1, seed=3)[0]
+    index.apply({"op": "delete_many", "ids": [id for _, id in search(exact(index, "cosine"), query, 90)]})
+    assert index.approximate.can_find(len(index), 10)
+    assert search(index, query, 10) == search(exact(index, "cosine"), query, 10)
+
+
+def test_no_search_uses_the_graph_while_a_thread_adds_to_it() -> None:
+    index = of(200)
+    put(index, [str(number) for number in range(1000, 1010)], clustered(10))
+    part = index.next_part()
+    assert part is not None
+    assert not index.approximate.can_find(len(index), 1)
+    assert index.next_part() is None
+    part()
+    assert index.approximate.can_find(len(index), 1)
+
+
+def test_the_graph_is_made_anew_when_a_third_of_it_was_replaced() -> None:
+    index = of(300)
+    put(index, [str(number) for number in range(140)], clustered(140, seed=1))
+    catch_up(index)
+    assert index.approximate.unsaved == 440
+    put(index, [str(number) for number in range(140, 160)], clustered(20, seed=1))
+    assert index.approximate.is_behind()
+    catch_up(index)
+    assert index.approximate.unsaved < 320
+
+
+@pytest.mark.parametrize("metric", ["dot", "euclidean"])
+def test_numbers_that_float16_cannot_hold_are_searched_exactly(metric: Metric) -> None:
+    index = of(200, metric)
+    put(index, [str(number) for number in range(1000, 1010)], clustered(10) * np.float32(1e9))
+    catch_up(index)
+    assert not index.approximate.can_find(len(index), 1)
+    assert search(index, clustered(1)[0], 5) == search(exact(index, metric), clustered(1)[0], 5)
+
+
+def restored(arrays: dict[str, Any], **options: Any) -> VectorIndex:
+    return VectorIndex.restored(None, "cosine", arrays, HNSWOptions(index="hnsw", **options))
+
+
+def test_a_graph_is_restored_and_goes_on() -> None:
+    index = of(300)
+    index.apply({"op": "delete_many", "ids": ["7", "299"]})
+    put(index, ["8", "300", "301"], clustered(3, seed=2))
+    again = restored(index.arrays())
+    again.apply({"op": "delete_many", "ids": ["9"]})
+    assert again.approximate.is_behind()  # until it is loaded
+    catch_up(again)
+    index.apply({"op": "delete_many", "ids": ["9"]})
+    catch_up(index)
+    assert again.approximate.unsaved == 3
+    for query in clustered(20, seed=4):
+        assert search(again, query, 5) == search(index, query, 5)
+
+
+def test_a_graph_that_was_made_with_other_options_is_made_anew() -> None:
+    index = of(300)
+    again = restored(index.arrays(), m=8)
+    catch_up(again)
+    assert again.approximate.unsaved == 300
+    assert search(again, clustered(1)[0], 5) == search(index, clustered(1)[0], 5)
+
+
+def test_a_damaged_graph_is_made_anew_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    index = of(300)
+    expected = search(index, clustered(1)[0], 5)
+    for place in range(0, len(index.arrays()["graph"]), 997):
+        arrays = index.arrays()
+        arrays["graph"] = arrays["graph"].copy()
+        arrays["graph"][place] ^= 0x81
+        again = restored(arrays)
+        assert search(again, clustered(1)[0], 5) == expected
+        catch_up(again)
+        assert search(again, clustered(1)[0], 5) == expected
+        assert "made anew" in caplog.text
+        caplog.clear()
+
+
+async def filled(store: Any, count: int) -> None:
+    vectors = clustered(count)
+    await store.add_many([(f"{number}", vector, {"n": number}) for number, vector in enumerate(vectors)])
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> dict[str, Any]:
+    return {"path": tmp_path / "data", "index": "hnsw"}
+
+
+async def test_a_store_follows_its_writes_and_keeps_the_graph(options: dict[str, Any]) -> None:
+    query = clustered(1, seed=5)[0]
+    async with FileVectorStore(options) as store:
+        assert not store.guarantees.exact_search
+        await filled(store, 500)
+        await store._data.at_rest()
+        assert not store._data.state.approximate.is_behind()
+        expected = await store.search(query, 5)
+    async with FileVectorStore(options) as store:
+        await store._data.at_rest()
+        assert not store._data.state.approximate.is_behind()
+        assert store._data.state.approximate.unsaved == 0
+        assert await store.search(query, 5) == expected
+        await store.clear()
+        assert await store.search(query, 5) == []
+        await filled(store, 100)
+        assert len(await store.search(query, 5)) == 5
+
+
+async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]) -> None:
+    async with FileVectorStore(options) as store:
+        await filled(store, 2000)
+        while store._data.state.approximate.unsaved < 100:
+            assert len(await store.search(clustered(1)[0], 5)) == 5
+    async with FileVectorStore(options) as store:
+        await store._data.at_rest()
+        assert 0 < store._data.state.approximate.unsaved < 2000
+        assert not store._data.state.approximate.is_behind()
+    async with FileVectorStore(options) as store:
+        await store._data.at_rest()
+        assert store._data.state.approximate.unsaved == 0
+
+
+def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:
+    store = InMemoryVectorStore({"index": "hnsw"})
+
+    async def begin() -> None:
+        await store.connect()
+        await filled(store, 2000)
+
+    async def go_on() -> None:
+        await store.connect()
+        await store._data.at_rest()
+        assert not store._data.state.approximate.is_behind()
+        await store.disconnect()
+
+    asyncio.run(begin())
+    asyncio.run(go_on())
+
+
+async def test_a_forked_child_does_not_wait_for_a_thread_that_only_its_parent_has() -> None:
+    store = InMemoryVectorStore({"index": "hnsw"})
+    await store.connect()
+    await filled(store, 300)
+    await store._data.at_rest()
+    state = store._data.state
+    put(state, [str(number) for number in range(1000, 1100)], clustered(100))
+    assert state.next_part() is not None  # for the parent's thread
+    store.abandon()
+    await store.connect()
+    await store._data.at_rest()
+    assert state.approximate.can_find(len(state), 5)
+
+
+def test_without_usearch_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    InMemoryVectorStore({"m": 8})
+    with pytest.raises(ProviderImportError, match=r"pip install 'symphony-registry\[hnsw\]'"):
+        InMemoryVectorStore({"index": "hnsw"})
