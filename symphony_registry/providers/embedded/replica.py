@@ -126,9 +126,17 @@ class Replica(Generic[StateT]):
     Reads that would hold the event loop run on a thread.
     """
 
-    def __init__(self, owner: StorageBackend, empty: Callable[[], StateT], log: Log[StateT] | None = None) -> None:
+    def __init__(
+        self,
+        owner: StorageBackend,
+        empty: Callable[[], StateT],
+        log: Log[StateT] | None = None,
+        merge: Callable[[Sequence[Change]], Iterable[Change]] = iter,
+    ) -> None:
+        """Take what makes an empty state, the log, and what makes changes fewer that do the same."""
         self._owner = owner
         self._log = log
+        self._merge = merge
         self.state = empty()
         self._applying = False
         self._renew()
@@ -300,10 +308,10 @@ class Replica(Generic[StateT]):
                 write.done.set_result(result)
                 discard(made)
 
-    def _apply(self, changes: Iterable[Change]) -> None:
+    def _apply(self, changes: Sequence[Change]) -> None:
         self._applying = True
         try:
-            for change in changes:
+            for change in self._merge(changes):
                 if change == CLEAR:
                     old, self.state = self.state, self.state.emptied()
                     _discard(old)

@@ -27,7 +27,7 @@ from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decis
 from symphony_registry.providers.embedded.vectors import finding
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.columns import Mask
-from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from symphony_registry.providers.embedded.vectors.index import VectorIndex, merged
 
 _Results: TypeAlias = Callable[[list[tuple[float, str]]], list[SearchResult]]  # of the best, with their similarities
 
@@ -48,7 +48,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     def _configure(self) -> None:
         super()._configure()
-        self._data = self._hold(Replica(self, self._empty, self._log()))
+        self._data = self._hold(Replica(self, self._empty, self._log(), merged))
         self._steps: float = 0  # of searching since the event loop had its turn
 
     def _empty(self) -> VectorIndex:
