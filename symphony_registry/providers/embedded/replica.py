@@ -31,6 +31,7 @@ Change: TypeAlias = dict[str, Any]
 """What is done to a state: a JSON object whose `op` names it; it may hold arrays and bytes too."""
 CLEAR: Change = {"op": "clear"}
 Decision: TypeAlias = tuple[Sequence[Change], T]
+Merge: TypeAlias = Callable[[Sequence[Change]], Iterable[Change]]
 Touches: TypeAlias = Callable[[], Iterable[str] | None] | None
 
 
@@ -126,9 +127,13 @@ class Replica(Generic[StateT]):
     Reads that would hold the event loop run on a thread.
     """
 
-    def __init__(self, owner: StorageBackend, empty: Callable[[], StateT], log: Log[StateT] | None = None) -> None:
+    def __init__(
+        self, owner: StorageBackend, empty: Callable[[], StateT], log: Log[StateT] | None = None, merge: Merge = iter
+    ) -> None:
+        """Take what makes an empty state, the log, and what makes changes fewer that do the same."""
         self._owner = owner
         self._log = log
+        self._merge = merge
         self.state = empty()
         self._applying = False
         self._renew()
@@ -164,8 +169,7 @@ class Replica(Generic[StateT]):
             reached = state
         finally:
             await self._close_log(reached)
-            if reached is not None:
-                _discard(reached)
+            _discard(reached)
 
     async def at_rest(self) -> None:
         """Wait until nothing is written, compaction included."""
@@ -300,10 +304,10 @@ class Replica(Generic[StateT]):
                 write.done.set_result(result)
                 discard(made)
 
-    def _apply(self, changes: Iterable[Change]) -> None:
+    def _apply(self, changes: Sequence[Change]) -> None:
         self._applying = True
         try:
-            for change in changes:
+            for change in self._merge(changes):
                 if change == CLEAR:
                     old, self.state = self.state, self.state.emptied()
                     _discard(old)
@@ -323,9 +327,9 @@ def _load(log: Log[StateT]) -> StateT:
     return state
 
 
-def _discard(state: State) -> None:
+def _discard(state: State | None) -> None:
     """Let go of a state that nobody uses any more."""
-    if len(state) * SMALL > LONG:
+    if state is not None and len(state) * SMALL > LONG:
         background(partial(_take_apart, state))
 
 

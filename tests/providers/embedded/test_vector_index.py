@@ -12,8 +12,9 @@ from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.vector_store.base import Metric
 from symphony_registry.errors import InvalidValueError
+from symphony_registry.providers.embedded.replica import CLEAR, Change
 from symphony_registry.providers.embedded.vectors import bounds, principal
-from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from symphony_registry.providers.embedded.vectors.index import VectorIndex, merged
 from symphony_registry.providers.embedded.vectors.quantized import QuantizedRows
 from tests.helpers.fakes import search
 
@@ -65,6 +66,32 @@ def test_vectors_of_one_direction_are_equals_whatever_their_lengths() -> None:
     vectors = [[factor * part for part in (1.0, 2.0, 3.0)] for factor in (3.0, 1.0, 7.0, 0.1)]
     found = search(index_of(vectors, "cosine"), np.array([0.5, 1.0, 1.0], np.float32), 4)
     assert [id for _, id in found] == ["0000", "0001", "0002", "0003"]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=3) | st.none(), max_size=12))
+def test_merged_changes_do_the_same(puts: "list[list[str] | None]") -> None:
+    """Puts, and deletions of everything."""
+    random = np.random.default_rng(1)
+    one_by_one, at_once = VectorIndex(3, "dot"), VectorIndex(3, "dot")
+    changes: list[Change] = []
+    for ids in puts:
+        change: Change = {"op": "delete_many", "ids": list(one_by_one.rows)}
+        if ids is not None:
+            vectors = random.normal(size=(len(ids), 3)).astype(np.float32)
+            metadata = [{"n": random.random()} for _ in ids]
+            change = {"op": "put", "ids": ids, "vectors": vectors, "metadata": metadata}
+        changes.append(change)
+        one_by_one.apply(change)
+    for change in merged(changes):
+        at_once.apply(change)
+    assert {name: array.tobytes() for name, array in at_once.arrays().items()} == {
+        name: array.tobytes() for name, array in one_by_one.arrays().items()
+    }
+
+
+def test_puts_that_stand_together_become_one() -> None:
+    put: Change = {"op": "put", "ids": ["a"], "vectors": np.ones((1, 2), np.float32), "metadata": [{}]}
+    assert [change["op"] for change in merged([put, put, CLEAR, put])] == ["put", "clear", "put"]
 
 
 def test_a_deleted_row_is_filled_and_found_again() -> None:

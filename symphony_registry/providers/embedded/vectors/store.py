@@ -29,7 +29,7 @@ from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decis
 from symphony_registry.providers.embedded.vectors import finding
 from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
 from symphony_registry.providers.embedded.vectors.following import IndexedReplica
-from symphony_registry.providers.embedded.vectors.index import VectorIndex
+from symphony_registry.providers.embedded.vectors.index import VectorIndex, merged
 from symphony_registry.providers.embedded.vectors.neighbours import ensure_installed
 
 _Results: TypeAlias = Callable[[list[tuple[float, str]]], list[SearchResult]]  # of the best, with their similarities
@@ -57,7 +57,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
         if self._hnsw is not None:
             ensure_installed()
         replica = Replica if self._hnsw is None else IndexedReplica
-        self._data = self._hold(replica(self, self._empty, self._log()))
+        self._data = self._hold(replica(self, self._empty, self._log(), merged))
         self.guarantees = replace(self.guarantees, exact_search=self._hnsw is None)
         self._steps: float = 0  # of searching since the event loop had its turn
 
