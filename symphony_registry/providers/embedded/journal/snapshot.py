@@ -10,8 +10,8 @@ import logging
 import math
 import mmap
 import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, BinaryIO, NamedTuple
 
@@ -29,6 +29,7 @@ FORMAT = "symphony-registry-snapshot"
 VERSION = 2
 
 _PAGE = 4096
+_PARTS = 2  # of the journal, which are summed up beside each other
 _WINDOW = 1 << 18  # bytes of the journal that are read at a time, and summed while they are in the cache
 
 logger = logging.getLogger(__name__)
@@ -51,12 +52,14 @@ def write_snapshot(directory: Directory, journal: BinaryIO, snapshot: Snapshot) 
     offsets = [_PAGE]
     for array in snapshot.arrays.values():
         offsets.append(offsets[-1] + -(-array.nbytes // _PAGE) * _PAGE)
+    with ThreadPoolExecutor(_PARTS) as threads:
+        checksums = list(_checksums(journal, snapshot.end, threads))
     header: Record = {
         "format": FORMAT,
         "version": VERSION,
         "end": snapshot.end,
         "lines": snapshot.lines,
-        "journal": _checksum_of_file(journal, snapshot.end),
+        "journal": checksums,
         "about": snapshot.about,
         "arrays": [
             [name, array.dtype.str, array.shape, offset, checksum(array)]
@@ -85,17 +88,18 @@ def read_snapshot(directory: Directory, journal: BinaryIO) -> Snapshot | None:
     The arrays may be written to, which does not change the file.
     """
     try:
-        with directory.reading(SNAPSHOT_NAME) as file, ThreadPoolExecutor(1) as other_core:
+        with directory.reading(SNAPSHOT_NAME) as file, ThreadPoolExecutor(_PARTS) as threads:
             header = decode_line(file.readline(_PAGE)).record
-            if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+            end = header["end"]
+            if (header["format"], header["version"]) != (FORMAT, VERSION) or end > os.fstat(journal.fileno()).st_size:
                 return None
-            fits = other_core.submit(_fits, header, journal)
+            checksums = _checksums(journal, end, threads)
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             arrays = {
                 name: _mapped(mapped, dtype, shape, offset, expected)
                 for name, dtype, shape, offset, expected in header["arrays"]
             }
-            if not fits.result():
+            if list(checksums) != header["journal"]:
                 return None
     except FileNotFoundError:
         return None
@@ -103,15 +107,7 @@ def read_snapshot(directory: Directory, journal: BinaryIO) -> Snapshot | None:
         path = directory.path / SNAPSHOT_NAME
         logger.warning("%s cannot be used (%s); the journal is read instead", path, error)
         return None
-    return Snapshot(header["end"], header["lines"], header["about"], arrays)
-
-
-def _fits(header: Record, journal: BinaryIO) -> bool:
-    end: int = header["end"]
-    if end > os.fstat(journal.fileno()).st_size:
-        return False
-    expected: int = header["journal"]
-    return _checksum_of_file(journal, end) == expected
+    return Snapshot(end, header["lines"], header["about"], arrays)
 
 
 def _mapped(mapped: mmap.mmap, dtype: str, shape: list[int], offset: int, expected: int) -> Array:
@@ -126,15 +122,18 @@ def checksum(array: Array) -> int:
     return crc32(array.reshape(-1).view(np.uint8))
 
 
-def _checksum_of_file(file: BinaryIO, size: int) -> int:
-    """Return the CRC-32 of a file's beginning.
+def _checksums(journal: BinaryIO, end: int, threads: Executor) -> Iterator[int]:
+    """Begin to sum up the parts of the first `end` bytes, and return the CRC-32 of each."""
+    size = -(-end // _PARTS)
+    return threads.map(lambda part: _checksum_of_part(journal, part * size, min((part + 1) * size, end)), range(_PARTS))
 
-    It is read, since a page of a mapped one that the disk cannot give would end the process.
-    """
+
+def _checksum_of_part(file: BinaryIO, start: int, end: int) -> int:
+    """Return the CRC-32 of a part that is read: a mapped page that the disk cannot give would end the process."""
     buffer = memoryview(bytearray(_WINDOW))
     value = 0
-    for start in range(0, size, _WINDOW):
-        window = buffer[: size - start]
-        os.preadv(file.fileno(), [window], start)
+    for position in range(start, end, _WINDOW):
+        window = buffer[: end - position]
+        os.preadv(file.fileno(), [window], position)
         value = crc32(window, value)
     return value

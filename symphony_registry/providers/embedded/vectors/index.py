@@ -65,7 +65,7 @@ class VectorIndex:
         index._take(ids, matrix, lengths)
         rows = list(range(len(ids)))
         index._ids, index._metadata, index.rows = ids, [*rows], dict(zip(ids, rows, strict=True))
-        index._ends, index._text = arrays["ends"], arrays["metadata"]
+        index._ends, index._text = arrays["ends"].data, arrays["metadata"].data
         index._matrix, index._lengths = matrix, lengths
         index.in_order = SortedIds(np.array(ids, object)[arrays["order"]].tolist())
         if "basis" in arrays:
@@ -102,8 +102,7 @@ class VectorIndex:
         self.in_order = SortedIds()
         self._ids: list[str] = []
         self._metadata: list[JSONObject | int] = []  # or its place in the text
-        self._ends = np.empty(0, np.int64)
-        self._text = np.empty(0, np.uint8)
+        self._ends = self._text = memoryview(b"")
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
@@ -256,8 +255,8 @@ class VectorIndex:
         document = self._metadata[row]
         return orjson.loads(self._stored(document)) if isinstance(document, int) else document
 
-    def _stored(self, place: int) -> bytes:
-        return self._text[self._ends[place - 1] if place else 0 : self._ends[place]].tobytes()
+    def _stored(self, place: int) -> memoryview:
+        return self._text[self._ends[place - 1] if place else 0 : self._ends[place]]
 
     def matching(self, condition: Condition) -> Rows:
         """Return the rows whose metadata match, in order."""
