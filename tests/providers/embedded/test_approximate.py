@@ -137,6 +137,21 @@ def test_no_search_uses_the_graph_while_a_thread_adds_to_it() -> None:
     assert index.approximate.can_find(len(index), 1)
 
 
+def test_what_a_thread_adds_during_a_search_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, query = of(200), clustered(1, seed=3)[0]
+    put(index, ["1000"], query[np.newaxis])
+    graph = index.approximate._graph
+    asked = graph.search
+
+    def search_before_a_part_is_added(vector: Float32s, count: int) -> Any:
+        found = asked(vector, count)
+        catch_up(index)
+        return found
+
+    monkeypatch.setattr(graph, "search", search_before_a_part_is_added)
+    assert search(index, query, 1) == [(1.0, "1000")]
+
+
 def test_the_graph_is_made_anew_when_a_third_of_it_was_replaced() -> None:
     index = of(300)
     put(index, [str(number) for number in range(140)], clustered(140, seed=1))

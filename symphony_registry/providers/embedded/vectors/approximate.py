@@ -171,8 +171,8 @@ class ApproximateRows:
             scaled = self._scaled_query(query)
             if scaled is None:
                 return None
-            keys = self._graph.search(scaled, wanted)
-            rows = by_key[np.concatenate([keys, np.arange(self._graph.added, len(by_key))])]
+            keys, added = self._graph.search(scaled, wanted)
+            rows = by_key[np.concatenate([keys, np.arange(added, len(by_key))])]
             rows = rows[rows >= 0]
             if chosen is not None:  # which are in order
                 rows = rows[chosen[np.searchsorted(chosen, rows).clip(max=count - 1)] == rows]

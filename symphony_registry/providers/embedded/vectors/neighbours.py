@@ -100,11 +100,11 @@ class NeighbourGraph:
             self.added = 0
         self._graph = graph
 
-    def search(self, vector: Float32s, count: int) -> "npt.NDArray[np.intp]":
-        """Return the keys of about `count` nearest vectors, the nearest first."""
+    def search(self, vector: Float32s, count: int) -> "tuple[npt.NDArray[np.intp], int]":
+        """Return the keys of about `count` nearest vectors, the nearest first, and the first key that was not here."""
         with self._using:
             keys: npt.NDArray[np.intp] = self._graph.search(vector, count, threads=1).keys.astype(np.intp)
-        return keys
+            return keys, self.added
 
     def stored(self) -> tuple[npt.NDArray[np.uint8] | None, int, int]:
         """Return its bytes, if there are any, their checksum, and how many keys they cover."""
