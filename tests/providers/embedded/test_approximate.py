@@ -13,6 +13,7 @@ from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVec
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import ProviderImportError
+from symphony_registry.providers.embedded.journal.snapshot import checksum
 from symphony_registry.providers.embedded.vectors import approximate, codec
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from tests.helpers.fakes import search
@@ -214,6 +215,18 @@ def test_a_damaged_graph_is_made_anew_and_said(caplog: pytest.LogCaptureFixture)
         assert search(again, clustered(1)[0], 5) == expected
         assert "made anew" in caplog.text
         caplog.clear()
+
+
+def test_a_graph_that_usearch_cannot_read_is_made_anew() -> None:
+    index = of(300)
+    arrays = index.arrays()
+    arrays["graph"] = arrays["graph"][:-1].copy()
+    arrays["recipe"][-1] = checksum(arrays["graph"])
+    again = restored(index, arrays)
+    catch_up(again)
+    assert again.approximate.can_find(300, 5)
+    assert again.approximate.unsaved == 300  # so that closing replaces it
+    assert search(again, clustered(1)[0], 5) == search(index, clustered(1)[0], 5)
 
 
 async def filled(store: Any, count: int) -> None:

@@ -44,7 +44,6 @@ class ApproximateRows:
         self._keys = array("q", range(rows))  # by row
         self._rows = array("q", range(rows))  # by key; -1 where it has none any more
         self._graph = NeighbourGraph(self._options)
-        self._saved = 0  # keys that a stored graph has
         self._longest = 1.0  # length of a vector when the graph was begun
 
     def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -58,7 +57,7 @@ class ApproximateRows:
         by_row, by_key = arrays["keys"], np.full(keys, -1)
         by_key[by_row] = np.arange(rows)
         self._keys, self._rows = array("q", by_row.tobytes()), array("q", by_key.tobytes())
-        self._graph, self._saved = NeighbourGraph(self._options, arrays["graph"], checksum, added), added
+        self._graph = NeighbourGraph(self._options, arrays["graph"], checksum, added)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what `restore` takes; nothing where there is no graph."""
@@ -74,7 +73,7 @@ class ApproximateRows:
     @property
     def unsaved(self) -> int:
         """How many keys the graph has that it had not when it was restored."""
-        return self._graph.added - self._saved
+        return self._graph.added - self._graph.saved
 
     def append(self, count: int) -> None:
         """Follow rows that are added at the end."""
