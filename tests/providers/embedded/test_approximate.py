@@ -173,6 +173,18 @@ def test_numbers_that_float16_cannot_hold_are_searched_exactly(metric: Metric) -
     assert search(index, clustered(1)[0], 5) == search(exact(index, metric), clustered(1)[0], 5)
 
 
+@pytest.mark.parametrize("metric", ["dot", "euclidean"])
+def test_one_long_vector_leaves_the_others_their_numbers(metric: Metric) -> None:
+    index, vectors = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric)), clustered(2000)
+    vectors[0] *= 1e6
+    put(index, [f"{number}" for number in range(2000)], vectors)
+    catch_up(index)
+    assert index.approximate.can_find(2000, 10)
+    reference, queries = exact(index, metric), clustered(20, seed=1)
+    hits = [len(set(search(index, query, 10)) & set(search(reference, query, 10))) for query in queries]
+    assert sum(hits) >= 140
+
+
 def restored(index: VectorIndex, arrays: dict[str, Any], **options: Any) -> VectorIndex:
     ids, metadata = index.items()
     hnsw = HNSWOptions(index="hnsw", **options)
