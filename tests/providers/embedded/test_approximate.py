@@ -13,6 +13,7 @@ from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVec
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import ProviderImportError
+from symphony_registry.providers.embedded.journal.snapshot import checksum
 from symphony_registry.providers.embedded.vectors import approximate, codec
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from tests.helpers.fakes import search
@@ -137,6 +138,21 @@ def test_no_search_uses_the_graph_while_a_thread_adds_to_it() -> None:
     assert index.approximate.can_find(len(index), 1)
 
 
+def test_what_a_thread_adds_during_a_search_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    index, query = of(200), clustered(1, seed=3)[0]
+    put(index, ["1000"], query[np.newaxis])
+    graph = index.approximate._graph
+    asked = graph.search
+
+    def search_before_a_part_is_added(vector: Float32s, count: int) -> Any:
+        found = asked(vector, count)
+        catch_up(index)
+        return found
+
+    monkeypatch.setattr(graph, "search", search_before_a_part_is_added)
+    assert search(index, query, 1) == [(1.0, "1000")]
+
+
 def test_the_graph_is_made_anew_when_a_third_of_it_was_replaced() -> None:
     index = of(300)
     put(index, [str(number) for number in range(140)], clustered(140, seed=1))
@@ -155,6 +171,28 @@ def test_numbers_that_float16_cannot_hold_are_searched_exactly(metric: Metric) -
     catch_up(index)
     assert not index.approximate.can_find(len(index), 1)
     assert search(index, clustered(1)[0], 5) == search(exact(index, metric), clustered(1)[0], 5)
+
+
+@pytest.mark.parametrize("metric", ["dot", "euclidean"])
+def test_one_long_vector_leaves_the_others_their_numbers(metric: Metric) -> None:
+    index, vectors = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric)), clustered(2000)
+    vectors[0] *= 1e6
+    put(index, [f"{number}" for number in range(2000)], vectors)
+    catch_up(index)
+    assert index.approximate.can_find(2000, 10)
+    reference, queries = exact(index, metric), clustered(20, seed=1)
+    hits = [len(set(search(index, query, 10)) & set(search(reference, query, 10))) for query in queries]
+    assert sum(hits) >= 140
+
+
+def test_many_copies_of_a_vector_hide_neither_themselves_nor_others() -> None:
+    index = VectorIndex(None, "euclidean", HNSWOptions(index="hnsw", metric="euclidean"))
+    random = np.random.default_rng(0)
+    vectors = random.permutation(np.repeat(random.normal(size=(60, 16)).astype(np.float32), 100, axis=0))
+    put(index, [f"{number}" for number in range(6000)], vectors)
+    catch_up(index)
+    found = [search(index, query, 10) for query in vectors[:60]]
+    assert all(similarity == 1 for best in found for similarity, _ in best)
 
 
 def restored(arrays: dict[str, Any], **options: Any) -> VectorIndex:
@@ -197,6 +235,18 @@ def test_a_damaged_graph_is_made_anew_and_said(caplog: pytest.LogCaptureFixture)
         assert search(again, clustered(1)[0], 5) == expected
         assert "made anew" in caplog.text
         caplog.clear()
+
+
+def test_a_graph_that_usearch_cannot_read_is_made_anew() -> None:
+    index = of(300)
+    arrays = index.arrays()
+    arrays["graph"] = arrays["graph"][:-1].copy()
+    arrays["recipe"][-1] = checksum(arrays["graph"])
+    again = restored(arrays)
+    catch_up(again)
+    assert again.approximate.can_find(300, 5)
+    assert again.approximate.unsaved == 300  # so that closing replaces it
+    assert search(again, clustered(1)[0], 5) == search(index, clustered(1)[0], 5)
 
 
 async def filled(store: Any, count: int) -> None:

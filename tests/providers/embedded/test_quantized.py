@@ -1,6 +1,8 @@
 """The codes of a row bound its score: what is searched by them is what is there, to the bit."""
 
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -97,3 +99,18 @@ def test_an_index_that_was_restored_makes_its_codes_again() -> None:
     restored = VectorIndex.restored(None, "dot", index.arrays())
     assert search(restored, rows[5], 3) == found
     check(restored, [rows[7]], 5, np.ones(200, np.bool_))
+
+
+def test_a_library_that_cannot_be_used_is_done_without_and_that_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "numkong", ModuleType("numkong"))
+    assert not QuantizedRows.is_installed.__wrapped__()
+    assert "numkong is there, but cannot be used" in caplog.text
+
+
+def test_a_processor_on_which_products_are_not_exact_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("numkong")
+    vars(module).update(dots_pack=lambda rows: rows, dots_packed=lambda rows, packed: rows @ packed.T)
+    monkeypatch.setitem(sys.modules, "numkong", module)
+    assert not QuantizedRows.is_installed.__wrapped__()

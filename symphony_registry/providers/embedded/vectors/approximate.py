@@ -19,9 +19,11 @@ _FEWEST, _SHARE = 50_000, 500
 _PART, _WAITING = 64, 64
 # Candidates for each result: the graph's numbers are rounded, so that its order is not the last word.
 _CANDIDATES = 4
+# Equal vectors would take all links of one another, so that nothing leads to them. float16 rounds by more.
+_NOISE = 2e-4
 # A filter that keeps less than one in so many is searched exactly.
 _KEPT = 2
-# A vector may be so many times as long as any was when the graph was begun: float16 ends at 65,504.
+# A vector may be so many times as long as they were on average when the graph was begun: float16 ends at 65,504.
 _LONGEST = 1e4
 
 
@@ -41,11 +43,11 @@ class ApproximateRows:
 
     def _begin(self, rows: int) -> None:
         """Give so many rows new keys, for a new graph; what a thread adds to the old one is in vain."""
-        self._keys = array("q", range(rows))  # by row
-        self._rows = array("q", range(rows))  # by key; -1 where it has none any more
+        numbers = np.arange(rows).tobytes()  # a fifth of the time of a range
+        self._keys = array("q", numbers)  # by row
+        self._rows = array("q", numbers)  # by key; -1 where it has none any more
         self._graph = NeighbourGraph(self._options)
-        self._saved = 0  # keys that a stored graph has
-        self._longest = 1.0  # length of a vector when the graph was begun
+        self._average = 1.0  # length of the vectors when the graph was begun: beside the longest, others may vanish
 
     def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take over the arrays of so many rows, where they were made with the same options."""
@@ -53,19 +55,19 @@ class ApproximateRows:
         if recipe[:2] != self._recipe():
             self._begin(rows)
             return
-        self._longest = recipe[2]
+        self._average = recipe[2]
         added, keys, checksum = map(int, recipe[3:])
         by_row, by_key = arrays["keys"], np.full(keys, -1)
         by_key[by_row] = np.arange(rows)
         self._keys, self._rows = array("q", by_row.tobytes()), array("q", by_key.tobytes())
-        self._graph, self._saved = NeighbourGraph(self._options, arrays["graph"], checksum, added), added
+        self._graph = NeighbourGraph(self._options, arrays["graph"], checksum, added)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what `restore` takes; nothing where there is no graph."""
         graph, checksum, added = self._graph.stored()
         if graph is None:
             return {}
-        recipe = np.array([*self._recipe(), self._longest, added, len(self._rows), checksum], np.float64)
+        recipe = np.array([*self._recipe(), self._average, added, len(self._rows), checksum], np.float64)
         return {"recipe": recipe, "keys": np.array(self._keys), "graph": graph}
 
     def _recipe(self) -> list[int]:
@@ -74,7 +76,7 @@ class ApproximateRows:
     @property
     def unsaved(self) -> int:
         """How many keys the graph has that it had not when it was restored."""
-        return self._graph.added - self._saved
+        return self._graph.added - self._graph.saved
 
     def append(self, count: int) -> None:
         """Follow rows that are added at the end."""
@@ -124,26 +126,28 @@ class ApproximateRows:
         if not self._is_possible() or (graph.is_open and not self._waiting()):
             return None
         if not graph.added:
-            self._longest = float(lengths[: len(self._keys)].max()) or 1.0
+            self._average = float(lengths[: len(self._keys)].mean()) or 1.0
         first, end = graph.added, min(graph.added + _PART, len(self._rows))
         rows = np.array(self._rows[first:end])
         keys = np.flatnonzero(rows >= 0)
         rows = rows[keys]
-        if self._options.metric != "cosine" and (lengths[rows] > _LONGEST * self._longest).any():
+        if self._options.metric != "cosine" and (lengths[rows] > _LONGEST * self._average).any():
             return None  # they wait for ever, and searches are exact
-        return graph.adding(first + keys, self._scaled(matrix[rows], lengths[rows]), end)
+        vectors = self._scaled(matrix[rows], lengths[rows])
+        vectors *= np.random.default_rng(first).uniform(1 - _NOISE, 1 + _NOISE, vectors.shape).astype(np.float32)
+        return graph.adding(first + keys, vectors, end)
 
     def _scaled(self, rows: Float32s, lengths: Float64s) -> Float32s:
-        """Return rows as the graph has them: of length 1 for cosine, else of 1 at most, or not much more."""
-        divisors = lengths[:, np.newaxis] if self._options.metric == "cosine" else self._longest
+        """Return rows as the graph has them: of length 1 for cosine, else of 1 on average."""
+        divisors = lengths[:, np.newaxis] if self._options.metric == "cosine" else self._average
         return (rows / divisors).astype(np.float32)
 
     def _scaled_query(self, query: Query) -> "Float32s | None":
         """Return what the graph is asked for, `None` where float16 cannot say it."""
         if self._options.metric != "euclidean":
             return query.direction()
-        fits = query.length <= _LONGEST * self._longest
-        return (query.vector / self._longest).astype(np.float32) if fits else None
+        fits = query.length <= _LONGEST * self._average
+        return (query.vector / self._average).astype(np.float32) if fits else None
 
     def can_find(self, count: int, limit: int) -> bool:
         """Say whether the `limit` nearest of `count` rows are looked for in the graph."""
@@ -171,8 +175,8 @@ class ApproximateRows:
             scaled = self._scaled_query(query)
             if scaled is None:
                 return None
-            keys = self._graph.search(scaled, wanted)
-            rows = by_key[np.concatenate([keys, np.arange(self._graph.added, len(by_key))])]
+            keys, added = self._graph.search(scaled, wanted)
+            rows = by_key[np.concatenate([keys, np.arange(added, len(by_key))])]
             rows = rows[rows >= 0]
             if chosen is not None:  # which are in order
                 rows = rows[chosen[np.searchsorted(chosen, rows).clip(max=count - 1)] == rows]

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -48,6 +49,7 @@ class NeighbourGraph:
     ) -> None:
         """Make an empty graph, or one from the bytes that are stored, with their checksum."""
         self.added = added  # the keys below it are here
+        self.saved = added  # keys that the stored bytes have
         self.is_adding = False  # a thread is, or failed
         self._options = options
         self._stored, self._expected = stored, expected
@@ -83,7 +85,9 @@ class NeighbourGraph:
         from usearch.index import Index  # noqa: PLC0415 - optional, and 100 ms
 
         options = self._options
-        graph = Index(
+        stored, self._stored = self._stored, None
+        make = partial(
+            Index,
             ndim=dimension,
             metric=_METRICS[options.metric],
             dtype="f16",
@@ -92,19 +96,22 @@ class NeighbourGraph:
             expansion_search=options.ef_search,
             enable_key_lookups=False,
         )
-        stored, self._stored = self._stored, None
-        if stored is not None and checksum(stored) == self._expected:  # usearch would trust damaged ones
-            graph.load(stored.data)
-        elif stored is not None:
-            logger.warning("The stored index of vectors is damaged, and made anew; until then searches are exact")
-            self.added = 0
+        graph = make()
+        if stored is not None:
+            try:
+                if checksum(stored) != self._expected:  # usearch would trust damaged ones
+                    raise ValueError("its checksum does not match")
+                graph.load(stored.data)
+            except (RuntimeError, ValueError) as error:  # by another version of usearch, perhaps
+                logger.warning("The stored index of vectors is made anew; until then searches are exact: %s", error)
+                self.added, self.saved, graph = 0, 0, make()
         self._graph = graph
 
-    def search(self, vector: Float32s, count: int) -> "npt.NDArray[np.intp]":
-        """Return the keys of about `count` nearest vectors, the nearest first."""
+    def search(self, vector: Float32s, count: int) -> "tuple[npt.NDArray[np.intp], int]":
+        """Return the keys of about `count` nearest vectors, the nearest first, and the first key that was not here."""
         with self._using:
             keys: npt.NDArray[np.intp] = self._graph.search(vector, count, threads=1).keys.astype(np.intp)
-        return keys
+            return keys, self.added
 
     def stored(self) -> tuple[npt.NDArray[np.uint8] | None, int, int]:
         """Return its bytes, if there are any, their checksum, and how many keys they cover."""

@@ -8,9 +8,10 @@ length is known. With the same for the query, by Cauchy-Schwarz,
 where c_q . c is exact in int32. See docs/design/quantized-rows.md.
 """
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,14 @@ from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 
 # How much of the matrix the codes are.
 CODE_SHARE = 1 / 4
-# The largest code.
-_MOST = 127
+# The largest code, and how many of it are multiplied on trial.
+_MOST, _TRIED = 127, 512
 # Dot products that are computed at a time: they stay in the cache.
 _PRODUCTS = 2**18
 # Numbers of a matrix that are read in the time that one takes to get its code.
 _QUANTIZING = 8
+
+logger = logging.getLogger(__name__)
 
 Codes = npt.NDArray[np.int8]
 
@@ -44,9 +47,19 @@ class QuantizedRows(RowBounds):
         self._picked: tuple[Rows, Codes, Float32s, Float32s] | None = None  # the last rows that were, side by side
 
     @staticmethod
+    @cache
     def is_installed() -> bool:
-        """Say whether the library is there: the extra `fast`."""
-        return find_spec("numkong") is not None
+        """Say whether the library is there, the extra `fast`, and multiplies exactly on this processor."""
+        try:
+            kernels = import_module("numkong")
+            rows = np.array([[_MOST], [-_MOST]], np.int8).repeat(_TRIED, axis=1)
+            products = np.asarray(kernels.dots_packed(rows, kernels.dots_pack(rows[:1])))
+        except ModuleNotFoundError:
+            return False
+        except (ImportError, AttributeError) as error:
+            logger.warning("numkong is there, but cannot be used; searches do without it: %r", error)
+            return False
+        return products.ravel().tolist() == [_TRIED * _MOST**2, -_TRIED * _MOST**2]
 
     @override
     def width(self, matrix: Float32s) -> float:
