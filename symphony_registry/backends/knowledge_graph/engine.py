@@ -270,8 +270,9 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
         turns = Turns()
         async with aclosing(self._relation_batches(_SCANNED, types)) as batches:
             async for relations in batches:
-                for relation in relations:
-                    yield relation
-                relations.clear()  # whose memory the next batch takes
-                await turns.give()
-                self.ensure_open()
+                relations.reverse()
+                while relations:  # a hub's are many: each is freed in its turn
+                    yield relations.pop()
+                    if len(relations) % _SCANNED == 0:
+                        await turns.give()
+                        self.ensure_open()

@@ -163,7 +163,15 @@ async def of_types(
     """Yield those of the relations in batches that have one of the types, for an engine that cannot select."""
     async with aclosing(batches):
         async for relations in batches:
-            yield [each for each in relations if relation_types is None or each["type"] in relation_types]
+            yield (
+                relations
+                if relation_types is None
+                else await here_or_in_thread(partial(_typed, relations, relation_types), len(relations) * SMALL)
+            )
+
+
+def _typed(relations: list[Relation], types: list[str]) -> list[Relation]:
+    return [relation for relation in relations if relation["type"] in types]
 
 
 async def _counted(batches: AsyncGenerator[Sequence[Entity | Relation], None]) -> int:
