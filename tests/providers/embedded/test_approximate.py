@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -277,4 +278,16 @@ def test_without_usearch_the_error_says_how_to_install_it(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "usearch.index", None)
     InMemoryVectorStore({"m": 8})
     with pytest.raises(ProviderImportError, match=r"pip install 'symphony-registry\[hnsw\]'"):
+        InMemoryVectorStore({"index": "hnsw"})
+
+
+def test_a_usearch_that_cannot_be_loaded_is_told_from_one_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.py").write_text("raise ImportError('undefined symbol: nk_capabilities')")
+    package = ModuleType("usearch")
+    package.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "usearch", package)
+    monkeypatch.delitem(sys.modules, "usearch.index", raising=False)
+    with pytest.raises(ProviderImportError, match=r"cannot be loaded: undefined symbol.*--force-reinstall"):
         InMemoryVectorStore({"index": "hnsw"})
