@@ -14,7 +14,7 @@ from symphony_registry.backends.vector_store import FileVectorStore, InMemoryVec
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import ProviderImportError
-from symphony_registry.providers.embedded.vectors import approximate, codec
+from symphony_registry.providers.embedded.vectors import approximate, codec, following
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from tests.helpers.fakes import search
 
@@ -227,6 +227,18 @@ async def test_a_store_follows_its_writes_and_keeps_the_graph(options: dict[str,
         assert await store.search(query, 5) == []
         await filled(store, 100)
         assert len(await store.search(query, 5)) == 5
+
+
+async def test_the_log_says_when_searches_are_approximate(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", following.__name__)
+    async with InMemoryVectorStore({"index": "hnsw", "metric": "dot"}) as store:
+        await filled(store, 300)
+        await store._data.at_rest()
+        assert "The index of 'default' is ready after" in caplog.text
+        caplog.clear()
+        await store.add_many([(f"huge {number}", [1e7] * DIMENSION, None) for number in range(10)])
+        await store._data.at_rest()
+        assert not caplog.records
 
 
 async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]) -> None:
