@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import ProviderImportError
 from symphony_registry.providers.embedded.journal.snapshot import checksum
-from symphony_registry.providers.embedded.vectors import approximate, codec
+from symphony_registry.providers.embedded.vectors import approximate, codec, following
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from tests.helpers.fakes import search
 
@@ -278,6 +279,18 @@ async def test_a_store_follows_its_writes_and_keeps_the_graph(options: dict[str,
         assert len(await store.search(query, 5)) == 5
 
 
+async def test_the_log_says_when_searches_are_approximate(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", following.__name__)
+    async with InMemoryVectorStore({"index": "hnsw", "metric": "dot"}) as store:
+        await filled(store, 300)
+        await store._data.at_rest()
+        assert "The index of 'default' is ready after" in caplog.text
+        caplog.clear()
+        await store.add_many([(f"huge {number}", [1e7] * DIMENSION, None) for number in range(10)])
+        await store._data.at_rest()
+        assert not caplog.records
+
+
 async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]) -> None:
     async with FileVectorStore(options) as store:
         await filled(store, 2000)
@@ -327,4 +340,16 @@ def test_without_usearch_the_error_says_how_to_install_it(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "usearch.index", None)
     InMemoryVectorStore({"m": 8})
     with pytest.raises(ProviderImportError, match=r"pip install 'symphony-registry\[hnsw\]'"):
+        InMemoryVectorStore({"index": "hnsw"})
+
+
+def test_a_usearch_that_cannot_be_loaded_is_told_from_one_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "index.py").write_text("raise ImportError('undefined symbol: nk_capabilities')")
+    package = ModuleType("usearch")
+    package.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "usearch", package)
+    monkeypatch.delitem(sys.modules, "usearch.index", raising=False)
+    with pytest.raises(ProviderImportError, match=r"cannot be loaded: undefined symbol.*--force-reinstall"):
         InMemoryVectorStore({"index": "hnsw"})

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -67,9 +68,12 @@ class IndexedReplica(Replica[VectorIndex]):
             self._following = asyncio.get_running_loop().create_task(self._add_all(), name=f"index {self._owner.name}")
 
     async def _add_all(self) -> None:
+        started = time.perf_counter()
         try:
             while (add := await self.read(self.state.next_part)) is not None:
                 await in_thread(add)
+            if self.state.approximate.can_find(len(self.state), 1):
+                logger.debug("The index of %r is ready after %.3f s", self._owner.name, time.perf_counter() - started)
         except Exception as error:
             logger.warning("The index of %r cannot be made; searches are exact: %r", self._owner.name, error)
         finally:

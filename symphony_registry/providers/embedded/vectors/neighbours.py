@@ -23,13 +23,19 @@ logger = logging.getLogger(__name__)
 
 
 def ensure_installed() -> None:
-    """Raise `ProviderImportError` where there is no usearch."""
+    """Raise `ProviderImportError` where there is no usearch, or one that cannot be loaded."""
     try:
         import usearch.index  # noqa: F401, PLC0415 - optional, and 100 ms
     except ModuleNotFoundError as error:
         raise ProviderImportError(
             "The option index: hnsw needs usearch, which is not installed: pip install 'symphony-registry[hnsw]'. "
             "Or leave the option out.",
+            name=error.name,
+        ) from error
+    except ImportError as error:  # such as a numkong, which it is linked with, that was removed or is another
+        raise ProviderImportError(
+            f"The option index: hnsw needs usearch, which cannot be loaded: {error}. "
+            "Install it and numkong anew: pip install --force-reinstall usearch numkong. Or leave the option out.",
             name=error.name,
         ) from error
 
