@@ -35,6 +35,7 @@ ROWS: Mapping[str, Callable[[Plan], Coroutine[Any, Any, list[Result]]]] = {
         vectors.filter,
         vectors.add,
         approximate.approximate,
+        approximate.approximate_large,
         selection.selection,
         process.loop,
         process.busy_writes,
