@@ -158,9 +158,9 @@ async def batch(plan: Plan) -> list[Result]:
 async def filter(plan: Plan) -> list[Result]:
     """Exact search with a filter.
 
-    The filter keeps the share in the heading: an equality, a range and an equality. Ours evaluates it for each
-    search. faiss is given the fastest of its selectors, numpy the rows and a copy of their vectors, all of which stand
-    ready; they give row numbers, "with the same results" what ours gives.
+    The filter keeps the share in the heading: an equality, a range and an equality. Ours evaluates it when
+    it is first asked for, and again after a write. faiss is given the fastest of its selectors, numpy the rows and a
+    copy of their vectors, all of which stand ready; they give row numbers, "with the same results" what ours gives.
     """
     corpus = mixture(plan.vectors)
     kinds: dict[str, Any] = {READY: peers.Faiss, "numpy, ready rows": Numpy}
