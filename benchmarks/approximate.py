@@ -232,7 +232,8 @@ async def _measured(plan: Plan, name: str, whole: Corpus) -> list[Result]:
     for each, contestant in contestants.items():
         before, start = resident(), time.perf_counter()
         await contestant.make()
-        built[each], memory[each] = time.perf_counter() - start, resident() - before
+        built[each] = time.perf_counter() - start
+        memory[each] = max(1, resident() - before)  # in a quick run, what was freed before may hide it
     results = await _searches(plan, name, corpus.vectors, corpus, contestants)
     for each, contestant in contestants.items():
         await contestant.close()

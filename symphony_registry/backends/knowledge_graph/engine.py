@@ -276,3 +276,4 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
                     if len(relations) % _SCANNED == 0:
                         await turns.give()
                         self.ensure_open()
+                await turns.give()

@@ -58,7 +58,8 @@ class EmbeddedVectorStore(VectorStoreEngine):
             ensure_installed()
         replica = Replica if self._hnsw is None else IndexedReplica
         self._data = self._hold(replica(self, self._empty, self._log(), merged))
-        self.guarantees = replace(self.guarantees, exact_search=self._hnsw is None)
+        if self._hnsw is not None:
+            self.guarantees = replace(self.guarantees, exact_search=False)
         self._steps: float = 0  # of searching since the event loop had its turn
 
     def _empty(self) -> VectorIndex:
