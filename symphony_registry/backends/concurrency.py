@@ -97,12 +97,14 @@ def discard(items: Sequence[object]) -> None:
     has passed and forgotten is held by nobody else, so that it is freed there, too.
     """
     if isinstance(items, list) and len(items) * ITEM > LONG:
-        asyncio.get_running_loop().call_soon(background, partial(_empty, items))
+        asyncio.get_running_loop().call_soon(background, partial(empty, items))
 
 
-def _empty(items: list[object]) -> None:
+def empty(items: list[Any] | set[Any] | dict[Any, Any]) -> None:
+    """Free items one at a time: at once, it would keep other threads from the interpreter."""
+    take = items.popitem if isinstance(items, dict) else items.pop
     while items:
-        items.pop()
+        take()
 
 
 def in_thread(work: Callable[[], T]) -> Promise[T]:

@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from symphony_registry.backends import concurrency
 from symphony_registry.backends.concurrency import discard, in_parts
+from symphony_registry.backends.knowledge_graph import InMemoryKnowledgeGraph
+from symphony_registry.errors import BackendNotOpenError
 
 
 @pytest.fixture
@@ -51,3 +54,15 @@ async def test_a_long_list_is_freed_on_a_thread() -> None:
     async with asyncio.timeout(10):
         freed_on = {await threads.get() for _ in range(1_000)}
     assert threading.get_ident() not in freed_on
+
+
+async def test_a_scan_of_relations_hears_that_the_graph_was_closed_where_there_are_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(concurrency, "_TURN", -1)  # each look gives the event loop its turn
+    async with InMemoryKnowledgeGraph() as graph:
+        await graph.add_entities([(f"e{number}", "Thing", None) for number in range(1000)])
+        closing = asyncio.ensure_future(graph.disconnect())
+        with pytest.raises(BackendNotOpenError):
+            _ = [relation async for relation in graph.scan_relations()]
+        await closing

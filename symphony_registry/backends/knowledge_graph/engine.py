@@ -271,9 +271,10 @@ class KnowledgeGraphEngine(KnowledgeGraphHooks):
         async with aclosing(self._relation_batches(_SCANNED, types)) as batches:
             async for relations in batches:
                 relations.reverse()
-                while relations:  # a hub's are many: each is freed in its turn
-                    yield relations.pop()
-                    if len(relations) % _SCANNED == 0:
-                        await turns.give()
-                        self.ensure_open()
-                await turns.give()
+                while True:  # a hub's are many: each is freed in its turn
+                    for _ in range(min(_SCANNED, len(relations))):
+                        yield relations.pop()
+                    await turns.give()
+                    self.ensure_open()
+                    if not relations:
+                        break

@@ -14,6 +14,7 @@ from symphony_registry.backends.concurrency import (
     background,
     delaying_cancellation,
     discard,
+    empty,
     ignoring_cancellation,
     in_thread,
 )
@@ -334,12 +335,10 @@ def _discard(state: State | None) -> None:
 
 
 def _take_apart(structure: object) -> None:
-    """Free what nobody uses any more, a piece at a time: at once, it would keep other threads from the interpreter."""
+    """Free what nobody uses any more, a piece at a time."""
     for part in vars(structure).values():
         if isinstance(part, dict | set | list):
-            take = part.popitem if isinstance(part, dict) else part.pop
-            while part:
-                take()
+            empty(part)
         elif hasattr(part, "__dict__"):
             _take_apart(part)
 
