@@ -25,7 +25,7 @@ from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
 from symphony_registry.providers.embedded.vectors.columns import Columns
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
-from symphony_registry.providers.embedded.vectors.quantized import CODE_SHARE, QuantizedRows
+from symphony_registry.providers.embedded.vectors.quantized import CODES_COST, QuantizedRows
 
 # Rows that are made into Python's numbers, scored exactly, or given as a change, at a time.
 _CHUNK = 1024
@@ -107,7 +107,7 @@ class VectorIndex:
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
         codes = [QuantizedRows(self._metric)] if QuantizedRows.is_installed() else []
-        self._head = PrincipalHead(self._metric, CODE_SHARE if codes else math.inf)
+        self._head = PrincipalHead(self._metric, CODES_COST if codes else math.inf)
         self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
         self._columns = Columns()
         self._approximate = None if self._hnsw is None else ApproximateRows(self._hnsw)

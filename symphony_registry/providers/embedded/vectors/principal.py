@@ -44,7 +44,7 @@ class PrincipalHead(RowBounds):
     """
 
     def __init__(self, metric: Metric, rival: float = math.inf) -> None:
-        """`rival` is the share of everything that another bound reads."""
+        """`rival` is what another bound costs, of reading everything."""
         super().__init__(metric)
         self._basis: Float64s | None = None  # dimension x directions; None where no width pays
         self._heads: Float32s = np.empty((0, 0), np.float32)

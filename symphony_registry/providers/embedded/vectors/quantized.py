@@ -22,8 +22,8 @@ from symphony_registry.backends.vector_store.scoring import Float64s, Query, Row
 from symphony_registry.providers.embedded.vectors import bounds
 from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 
-# How much of the matrix the codes are.
-CODE_SHARE = 1 / 4
+# How long reading the codes takes, of what reading the matrix takes: more than their share of its size.
+CODES_COST = 0.4
 # The largest code, and how many of it are multiplied on trial.
 _MOST, _TRIED = 127, 512
 # Dot products that are computed at a time: they stay in the cache.
@@ -63,13 +63,13 @@ class QuantizedRows(RowBounds):
 
     @override
     def width(self, matrix: Float32s) -> float:
-        return float(matrix.shape[1] * (CODE_SHARE if self._fitted and not bounds.is_small(matrix) else 1))
+        return float(matrix.shape[1] * (CODES_COST if self._fitted and not bounds.is_small(matrix) else 1))
 
     @override
     def cost(self, matrix: Float32s, searches: int) -> float:
         if bounds.is_small(matrix) or self._is_waiting(searches):
             return 0
-        grown = self._codes.size * CODE_SHARE if len(matrix) > len(self._codes) else 0
+        grown = self._codes.nbytes / matrix.itemsize if len(matrix) > len(self._codes) else 0
         outdated = self._outdated(matrix)
         return outdated * matrix.shape[1] * _QUANTIZING + grown if outdated else 0
 
