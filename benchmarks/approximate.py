@@ -122,7 +122,7 @@ class _Usearch(_Library):
         return self._library.Index(
             ndim=self._corpus.vectors.shape[1],
             metric="ip",
-            dtype="f16",
+            dtype="bf16",
             connectivity=_M,
             expansion_add=_EF_CONSTRUCTION,
         )

@@ -17,9 +17,10 @@ from symphony_registry.providers.embedded.vectors.neighbours import NeighbourGra
 _FEWEST, _SHARE = 50_000, 500
 # Rows that are added to the graph at a time, and that may wait before the first is: a search scores each of them.
 _PART, _WAITING = 64, 64
-# Candidates for each result: the graph's numbers are rounded, so that its order is not the last word.
-_CANDIDATES = 4
-# Equal vectors would take all links of one another, so that nothing leads to them. float16 rounds by more.
+# Candidates for each result, the more the better they are; and the best of these that are scored exactly: the graph's
+# numbers are rounded, so that its order is not the last word.
+_CANDIDATES, _SCORED = 4, 2
+# Equal vectors would take all links of one another, so that nothing leads to them. Rounding changes them by more.
 _NOISE = 2e-4
 # A filter that keeps less than one in so many is searched exactly.
 _KEPT = 2
@@ -176,11 +177,14 @@ class ApproximateRows:
             if scaled is None:
                 return None
             keys, added = self._graph.search(scaled, wanted)
-            rows = by_key[np.concatenate([keys, np.arange(added, len(by_key))])]
-            rows = rows[rows >= 0]
-            if chosen is not None:  # which are in order
-                rows = rows[chosen[np.searchsorted(chosen, rows).clip(max=count - 1)] == rows]
-            if len(rows) < limit:
+            near = _chosen(by_key[keys], chosen)
+            if len(near) < limit:
                 return None
-            found.append(rows)
+            found.append(np.concatenate([near[: _SCORED * limit], _chosen(by_key[added:], chosen)]))
         return found
+
+
+def _chosen(rows: Rows, chosen: Rows | None) -> Rows:
+    """Return those of the rows that are there, and among the chosen ones, which are in order."""
+    rows = rows[rows >= 0]
+    return rows if chosen is None else rows[chosen[np.searchsorted(chosen, rows).clip(max=len(chosen) - 1)] == rows]
