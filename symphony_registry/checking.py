@@ -82,11 +82,14 @@ async def _check(configuration: Configuration, path: Path_, *, offline: bool) ->
     provider = node.value if isinstance(node, Leaf) and isinstance(node.value, str) else None
     if problems := tuple(problem for problem in configuration.problems if problem.path[:2] == path):
         return Checked(backend_type, name, provider, "invalid", problems)
-    if offline:
-        return Checked(backend_type, name, provider, "valid")
-    found = Checked(backend_type, name, provider, "ok")
+    found = Checked(backend_type, name, provider, "valid" if offline else "ok")
     try:
         backend = build_backend(KINDS[backend_type], StorageBackendFactory(), configuration.settings, name)
+    except Exception as error:
+        return found._replace(status="invalid", problems=_located(configuration, path, error))
+    if offline:
+        return found
+    try:
         return await _opened(backend, found, configuration.settings.timeouts)
     except Exception as error:
         status: Status = "timeout" if isinstance(error, BackendTimeoutError) else "failing"

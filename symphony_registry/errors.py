@@ -111,8 +111,8 @@ class ServiceNotFoundError(NotFoundError, KeyError):
 class ProviderImportError(RegistryError, ImportError):
     """The provider is known, but importing it failed; `name` is the module that could not be imported."""
 
-    def __init__(self, message: str, *, name: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, name: str | None = None, options: tuple[str, ...] = ()) -> None:
+        super().__init__(message, options=options)
         self.name = name
 
 

@@ -143,6 +143,28 @@ def test_offline_opens_nothing(directory: Path, capsys: pytest.CaptureFixture[st
     assert not (directory / "vectors").exists()
 
 
+@pytest.mark.parametrize("arguments", [[], ["--offline"]])
+def test_an_option_whose_extra_is_missing_is_wrong_offline_too(
+    directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    write(
+        directory,
+        """
+        vector_stores:
+          default:
+            provider: memory
+            options:
+              index: hnsw
+        """,
+    )
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    status, rows = checked(capsys, *arguments)
+    (problem,) = rows["default"]["problems"]
+    assert (status, rows["default"]["status"]) == (1, "invalid")
+    assert problem["place"] == "config/base.yaml:6"
+    assert "pip install 'symphony-registry[hnsw]'" in problem["message"]
+
+
 def test_a_row_has_the_engine_and_the_items(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(
         directory,

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows
-from symphony_registry.providers.embedded.vectors.neighbours import NeighbourGraph
+from symphony_registry.providers.embedded.vectors.neighbours import Adding, NeighbourGraph
 
 # Of fewer rows, an exact search is as fast; also where the limit is more than one in so many.
 _FEWEST, _SHARE = 50_000, 500
@@ -121,7 +121,7 @@ class ApproximateRows:
     def _waiting(self) -> int:
         return len(self._rows) - self._graph.added
 
-    def next_part(self, matrix: Float32s, lengths: Float64s) -> Callable[[], None] | None:
+    def next_part(self, matrix: Float32s, lengths: Float64s) -> Adding | None:
         """Return the next part of what waits, to be added on a thread; `None` where nothing does."""
         graph = self._graph
         if not self._is_possible() or (graph.is_open and not self._waiting()):

@@ -71,7 +71,12 @@ class IndexedReplica(Replica[VectorIndex]):
         started = time.perf_counter()
         try:
             while (add := await self.read(self.state.next_part)) is not None:
-                await in_thread(add)
+                if (refusal := await in_thread(add)) is not None:
+                    logger.warning(
+                        "The stored index of %r is of no use: %s. It is made anew; until then searches are exact",
+                        self._owner.name,
+                        refusal,
+                    )
             if self.state.approximate.can_find(len(self.state), 1):
                 logger.debug("The index of %r is ready after %.3f s", self._owner.name, time.perf_counter() - started)
         except Exception as error:

@@ -1,7 +1,7 @@
 """The state of an embedded vector store: rows of one matrix, searched exactly, or by a graph as well."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
@@ -24,6 +24,7 @@ from symphony_registry.providers.embedded.vectors.approximate import Approximate
 from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 from symphony_registry.providers.embedded.vectors.candidates import CandidateFinder
 from symphony_registry.providers.embedded.vectors.columns import Columns
+from symphony_registry.providers.embedded.vectors.neighbours import Adding
 from symphony_registry.providers.embedded.vectors.principal import PrincipalHead
 from symphony_registry.providers.embedded.vectors.quantized import CODES_COST, QuantizedRows
 
@@ -318,7 +319,7 @@ class VectorIndex:
         """How many vectors the graph has got since the index was restored."""
         return 0 if self._approximate is None else self._approximate.unsaved
 
-    def next_part(self) -> Callable[[], None] | None:
+    def next_part(self) -> Adding | None:
         """Return what adds the next vectors to the graph, on a thread; `None` where none wait."""
         return self.approximate.next_part(self._matrix, self._lengths)
 

@@ -1,11 +1,10 @@
 """A graph of usearch, which one thread at a time may use."""
 
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,8 @@ _TURN = 1024
 # What usearch has the vectors as: bfloat16 is multiplied faster, float16 tells near ones that are far from zero apart.
 _KINDS = {"cosine": ("ip", "bf16"), "dot": ("ip", "bf16"), "euclidean": ("l2sq", "f16")}
 
-logger = logging.getLogger(__name__)
+Adding: TypeAlias = Callable[[], Exception | None]
+"""Adds vectors to a graph, for long; returns why a stored graph was of no use."""
 
 
 def ensure_installed() -> None:
@@ -32,12 +32,14 @@ def ensure_installed() -> None:
             "The option index: hnsw needs usearch, which is not installed: pip install 'symphony-registry[hnsw]'. "
             "Or leave the option out.",
             name=error.name,
+            options=("index",),
         ) from error
     except ImportError as error:  # such as a numkong, which it is linked with, that was removed or is another
         raise ProviderImportError(
             f"The option index: hnsw needs usearch, which cannot be loaded: {error}. "
             "Install it and numkong anew: pip install --force-reinstall usearch numkong. Or leave the option out.",
             name=error.name,
+            options=("index",),
         ) from error
 
 
@@ -73,22 +75,24 @@ class NeighbourGraph:
         """Whether a thread is at work here."""
         return self.is_adding or self._using.locked()
 
-    def adding(self, keys: npt.NDArray[np.intp], vectors: Float32s, end: int) -> Callable[[], None]:
+    def adding(self, keys: npt.NDArray[np.intp], vectors: Float32s, end: int) -> Adding:
         """Return what adds vectors; afterwards, all keys below `end` are here."""
         self.is_adding = True
 
-        def add() -> None:
+        def add() -> Exception | None:
+            refusal: Exception | None = None
             with self._using:
                 if self._graph is None:
-                    self._open(vectors.shape[1])
+                    refusal = self._open(vectors.shape[1])
                 else:
                     self._graph.add(keys, vectors, threads=1)
                     self.added = end
             self.is_adding = False
+            return refusal
 
         return add
 
-    def _open(self, dimension: int) -> None:
+    def _open(self, dimension: int) -> Exception | None:
         from usearch.index import Index  # noqa: PLC0415 - optional, and 100 ms
 
         options = self._options
@@ -104,16 +108,16 @@ class NeighbourGraph:
             expansion_search=options.ef_search,
             enable_key_lookups=False,
         )
-        graph = make()
+        self._graph = make()
         if stored is not None:
             try:
                 if checksum(stored) != self._expected:  # usearch would trust damaged ones
                     raise ValueError("its checksum does not match")
-                graph.load(stored.data)
+                self._graph.load(stored.data)
             except (RuntimeError, ValueError) as error:  # by another version of usearch, perhaps
-                logger.warning("The stored index of vectors is made anew; until then searches are exact: %s", error)
-                self.added, self.saved, graph = 0, 0, make()
-        self._graph = graph
+                self.added, self.saved, self._graph = 0, 0, make()
+                return error
+        return None
 
     def search(self, vector: Float32s, count: int) -> "tuple[npt.NDArray[np.intp], int]":
         """Return the keys of about `count` nearest vectors, the nearest first, and the first key that was not here."""
