@@ -22,7 +22,6 @@ async def longest_hold(work: Awaitable[object]) -> float:
     the wait for the interpreter, which a thread may keep in one long call, nor are
     the pauses of the garbage collector.
     """
-    gc.collect()
     gc.disable()
     clock = _Clock()
     ticking = asyncio.ensure_future(_watch(clock))
