@@ -2,8 +2,8 @@
 
 orjson takes more than the contract does, and ormsgpack other things: what both
 take consists of exactly the contract's types. Left are numbers that are not finite
-or too large, which stand out in what ormsgpack writes. And the depth: the text is
-made inside as many lists as leave the contract's depth below the limit of orjson.
+or too large, which stand out in what ormsgpack writes. And the depth: it is given
+the value inside as many lists as leave the contract's depth below its limit.
 """
 
 import re
@@ -29,27 +29,32 @@ _LARGE_INT = re.compile(rb"\xcf[\x80-\xff]")
 
 
 def serialized(value: JSONObject) -> tuple[bytes | None, bytes]:
-    """Return JSON text of a value, and the value in MessagePack; no text where it takes a look at each part.
+    """Return JSON text of a value, and what `unpacked` takes; no text where it takes a look at each part.
 
     Raises `TypeError` where a part is of a type that cannot be stored.
     """
-    try:
-        packed = ormsgpack.packb(value, option=_EXACT)  # first: deep tuples crash orjson
-    except TypeError:
-        return None, ormsgpack.packb(value, option=_WITH_TUPLES)
     wrapped = _wrapped(value, _WRAPPINGS)
     try:
-        text = orjson.dumps(wrapped, option=_EXACT_TEXT | orjson.OPT_STRICT_INTEGER)
+        packed = ormsgpack.packb(wrapped, option=_EXACT)  # first: deep tuples crash orjson
+    except TypeError:
+        return None, ormsgpack.packb(wrapped, option=_WITH_TUPLES)
+    try:
+        text = orjson.dumps(value, option=_EXACT_TEXT | orjson.OPT_STRICT_INTEGER)
     except TypeError:  # there are integers of more than 53 bits, or what is refused
-        text = orjson.dumps(wrapped, option=_EXACT_TEXT)
+        text = orjson.dumps(value, option=_EXACT_TEXT)
         if _LARGE_INT.search(packed):
             return None, packed
-    return text[_WRAPPINGS : len(text) - _WRAPPINGS], packed
+    return text, packed
+
+
+def unpacked(packed: bytes) -> object:
+    """Return the value that was serialized; of tuples, lists."""
+    return ormsgpack.unpackb(memoryview(packed)[_WRAPPINGS:])  # a list of one begins with one byte
 
 
 def is_plain(text: bytes, packed: bytes) -> bool:
     """Say whether what `serialized` returned is certainly what may be stored."""
-    return not _INFINITE.search(packed) or b"null" not in text  # as orjson writes what is not finite
+    return b"null" not in text or not _INFINITE.search(packed)  # null is what orjson writes for what is not finite
 
 
 def _wrapped(value: object, times: int) -> object:
@@ -58,15 +63,15 @@ def _wrapped(value: object, times: int) -> object:
     return value
 
 
-def _orjson_depth() -> int:
-    """Return how deep orjson follows lists."""
+def _deepest() -> int:
+    """Return how deep ormsgpack follows lists."""
     depth = MAX_DEPTH
     while True:
         try:
-            orjson.dumps(_wrapped([], depth))
+            ormsgpack.packb(_wrapped([], depth))
         except TypeError:
             return depth
         depth += 1
 
 
-_WRAPPINGS = _orjson_depth() - MAX_DEPTH
+_WRAPPINGS = _deepest() - MAX_DEPTH

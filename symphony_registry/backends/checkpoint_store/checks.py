@@ -13,7 +13,7 @@ from symphony_registry.backends.checkpoint_store.base import (
     described,
 )
 from symphony_registry.backends.concurrency import delaying_cancellation, in_thread
-from symphony_registry.backends.encoding import is_plain, serialized
+from symphony_registry.backends.encoding import is_plain, serialized, unpacked
 from symphony_registry.backends.values import (
     JSONObject,
     check_dict,
@@ -68,7 +68,7 @@ async def checked_text(data: JSONObject) -> bytes:
         if text is not None and is_plain(text, snapshot):
             return text
         try:
-            return orjson.dumps(checked_object(ormsgpack.unpackb(snapshot), "data"))
+            return orjson.dumps(checked_object(unpacked(snapshot), "data"))
         except (InvalidTypeError, ormsgpack.MsgpackDecodeError):
             checked_object(data, "data")  # which has the types: here, bytearrays are bytes
             raise
