@@ -108,16 +108,16 @@ class NeighbourGraph:
             expansion_search=options.ef_search,
             enable_key_lookups=False,
         )
-        self._graph = make()
+        graph, refusal = make(), None
         if stored is not None:
             try:
                 if checksum(stored) != self._expected:  # usearch would trust damaged ones
                     raise ValueError("its checksum does not match")
-                self._graph.load(stored.data)
+                graph.load(stored.data)
             except (RuntimeError, ValueError) as error:  # by another version of usearch, perhaps
-                self.added, self.saved, self._graph = 0, 0, make()
-                return error
-        return None
+                self.added, self.saved, graph, refusal = 0, 0, make(), error
+        self._graph = graph
+        return refusal
 
     def search(self, vector: Float32s, count: int) -> "tuple[npt.NDArray[np.intp], int]":
         """Return the keys of about `count` nearest vectors, the nearest first, and the first key that was not here."""
