@@ -321,6 +321,23 @@ async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]
         assert store._data.state.approximate.unsaved == 0
 
 
+async def test_a_reader_takes_the_graph_that_is_stored_and_adds_what_came_later(options: dict[str, Any]) -> None:
+    async with FileVectorStore(options) as store:
+        await filled(store, 300)
+        await store._data.at_rest()
+    async with FileVectorStore(options) as store:
+        await store.delete_many(["7", "299"])
+        await store.add_many([(f"later {number}", vector, None) for number, vector in enumerate(clustered(20, seed=2))])
+        await store._data.at_rest()
+        files = {each.name: each.read_bytes() for each in options["path"].iterdir()}
+        async with FileVectorStore({**options, "read_only": True}) as reader:
+            await reader._data.at_rest()
+            assert reader._data.state.approximate.unsaved == 20
+            for query in clustered(20, seed=5):
+                assert await reader.search(query, 5) == await store.search(query, 5)
+        assert files == {each.name: each.read_bytes() for each in options["path"].iterdir()}
+
+
 def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:
     store = InMemoryVectorStore({"index": "hnsw"})
 
