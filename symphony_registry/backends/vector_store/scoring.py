@@ -1,5 +1,6 @@
 """How near rows are to a query: quickly, within known errors, and exactly. See docs/design/final-ranking.md."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ class Query:
         self.metric: Metric = metric
         self.length = float(lengths_of(vector[np.newaxis])[0])
         self.tolerance = max(_LEAST_ERROR, _TERM_ERROR * vector.size)
-        self.is_safe = are_safe(np.array([self.length]))
+        self.is_safe = are_safe([self.length])
 
     def scores(self, dots: npt.NDArray[Any], lengths: Float64s) -> tuple[npt.NDArray[Any], Float64s | float]:
         """Return the scores of rows, given their dot products and lengths, and by how much these may be wrong."""
@@ -65,7 +66,7 @@ class Query:
         result = (wide * query).sum(axis=1)
         if self.metric == "cosine":
             result = (result / (lengths * self.length)).round(_COSINE_DIGITS)
-            np.clip(result, -1.0, 1.0, out=result)
+            np.minimum(np.maximum(result, -1.0, out=result), 1.0, out=result)  # np.clip takes twice as long to begin
         return result
 
 
@@ -86,10 +87,10 @@ def are_ordinary(lengths: Float64s) -> bool:
     return bool(least < np.minimum.reduce(lengths) and np.maximum.reduce(lengths) < most)
 
 
-def are_safe(lengths: Float64s) -> bool:
+def are_safe(lengths: Sequence[float]) -> bool:
     """Say whether float32 is enough for rows of these lengths."""
     least, most = _SAFE_LENGTHS
-    return all(least < length < most or length == 0 for length in lengths.tolist())
+    return all(least < length < most or length == 0 for length in lengths)
 
 
 def outliers(lengths: Float64s) -> npt.NDArray[np.bool_]:

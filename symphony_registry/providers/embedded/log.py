@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from pydantic import Field, field_validator
 from typing_extensions import override
@@ -17,7 +17,7 @@ from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.placeholders import checked_directory
 from symphony_registry.backends.storage import BackendType
 from symphony_registry.errors import RegistryError, StorageCorruptedError, StorageError
-from symphony_registry.providers.embedded.journal import Durability, Journal, Record
+from symphony_registry.providers.embedded.journal import Directory, Durability, Journal, Record
 from symphony_registry.providers.embedded.journal.names import JOURNAL_NAME, RESCUE
 from symphony_registry.providers.embedded.journal.replay import failing
 from symphony_registry.providers.embedded.replica import IN_MEMORY, Change, State
@@ -111,7 +111,7 @@ class Codec:
 class StateSnapshot(Protocol[StateT]):
     """A copy of the state beside the journal, from which opening is faster."""
 
-    def read(self, journal: Journal) -> tuple[StateT, int, int] | None:
+    def read(self, directory: Directory, journal: BinaryIO) -> tuple[StateT, int, int] | None:
         """Return the state, and the bytes and lines of the journal that it covers, if there is a copy that fits."""
         ...
 
@@ -159,7 +159,8 @@ class JournalLog(Generic[StateT]):
         """Lock the directory, and return the state of the snapshot if there is one, else an empty one."""
         journal = Journal(self._directory, self._backend_type, self._durability)
         try:
-            found = None if self._snapshot is None else self._snapshot.read(journal)
+            with journal.reading() as file:
+                found = None if self._snapshot is None else self._snapshot.read(journal.directory, file)
         except BaseException:
             journal.close()
             raise

@@ -174,16 +174,42 @@ def test_numbers_that_float16_cannot_hold_are_searched_exactly(metric: Metric) -
     assert search(index, clustered(1)[0], 5) == search(exact(index, metric), clustered(1)[0], 5)
 
 
-@pytest.mark.parametrize("metric", ["dot", "euclidean"])
-def test_one_long_vector_leaves_the_others_their_numbers(metric: Metric) -> None:
+def recall(index: VectorIndex, metric: Metric, queries: Float32s) -> float:
+    """Return the share of the ten nearest that is found."""
+    reference = exact(index, metric)
+    hits = [len(set(search(index, query, 10)) & set(search(reference, query, 10))) for query in queries]
+    return sum(hits) / (10 * len(queries))
+
+
+@pytest.mark.parametrize(("metric", "count", "factor"), [("dot", 10, 10), ("euclidean", 10, 1e6)])
+def test_a_few_long_vectors_hide_nothing(metric: Metric, count: int, factor: float) -> None:
     index, vectors = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric)), clustered(2000)
-    vectors[0] *= 1e6
+    vectors[1000 : 1000 + count] *= factor
+    put(index, [f"{number}" for number in range(2000)], vectors)
+    catch_up(index)
+    assert not index.approximate.can_find(2000, 10)
+    assert recall(index, metric, clustered(20, seed=1)) == 1
+    index.apply({"op": "delete_many", "ids": [f"{number}" for number in range(1000, 1000 + count)]})
+    catch_up(index)
+    assert index.approximate.can_find(1990, 10)
+
+
+def test_many_vectors_of_zeros_hide_no_others() -> None:
+    index, vectors = VectorIndex(None, "euclidean", HNSWOptions(index="hnsw", metric="euclidean")), clustered(2000)
+    vectors[::5] = 0
     put(index, [f"{number}" for number in range(2000)], vectors)
     catch_up(index)
     assert index.approximate.can_find(2000, 10)
-    reference, queries = exact(index, metric), clustered(20, seed=1)
-    hits = [len(set(search(index, query, 10)) & set(search(reference, query, 10))) for query in queries]
-    assert sum(hits) >= 140
+    assert recall(index, "euclidean", clustered(50, seed=1)) > 0.95
+
+
+def test_a_query_too_short_for_float16_is_answered_exactly() -> None:
+    index, vectors = VectorIndex(None, "euclidean", HNSWOptions(index="hnsw", metric="euclidean")), clustered(2000)
+    vectors[::3] *= 1e-12
+    put(index, [f"{number}" for number in range(2000)], vectors)
+    catch_up(index)
+    assert index.approximate.can_find(2000, 10)
+    assert recall(index, "euclidean", clustered(20, seed=1) * np.float32(1e-12)) == 1
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -319,6 +345,23 @@ async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]
     async with FileVectorStore(options) as store:
         await store._data.at_rest()
         assert store._data.state.approximate.unsaved == 0
+
+
+async def test_a_reader_takes_the_graph_that_is_stored_and_adds_what_came_later(options: dict[str, Any]) -> None:
+    async with FileVectorStore(options) as store:
+        await filled(store, 300)
+        await store._data.at_rest()
+    async with FileVectorStore(options) as store:
+        await store.delete_many(["7", "299"])
+        await store.add_many([(f"later {number}", vector, None) for number, vector in enumerate(clustered(20, seed=2))])
+        await store._data.at_rest()
+        files = {each.name: each.read_bytes() for each in options["path"].iterdir()}
+        async with FileVectorStore({**options, "read_only": True}) as reader:
+            await reader._data.at_rest()
+            assert reader._data.state.approximate.unsaved == 20
+            for query in clustered(20, seed=5):
+                assert await reader.search(query, 5) == await store.search(query, 5)
+        assert files == {each.name: each.read_bytes() for each in options["path"].iterdir()}
 
 
 def test_a_store_in_memory_goes_on_in_another_event_loop() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from symphony_registry.errors import StorageCorruptedError, StorageError, StorageFormatError
-from symphony_registry.providers.embedded.journal.directory import Directory
 from symphony_registry.providers.embedded.journal.lines import (
     FORMAT,
     OLD_VERSIONS,
@@ -31,7 +30,8 @@ class Replay:
     """The groups of a journal's file: up to `end`, in bytes, which are `lines`, they were read.
 
     One that is `shared` may be written to by somebody else, so that parts of a write
-    may be read, the later ones first: what looks like damage is looked at again.
+    may be read, the later ones first: what looks like damage is looked at again. What is
+    appended meanwhile is read or not; a compaction leaves the file as it was.
     """
 
     def __init__(
@@ -103,17 +103,6 @@ class Replay:
         if self.closed:
             return None if self._file.read().strip(BLANK) else 0
         return unfinished_write(self._file, self.end, self.lines)
-
-
-@contextmanager
-def committed(path: Path, kind: str) -> Iterator[Replay]:
-    """Give a journal to read that somebody else may have open, up to the last group that is whole.
-
-    What is appended meanwhile is read or not. A compaction leaves the file that is
-    being read as it was.
-    """
-    with failing("read", path), Directory(path.parent) as directory, directory.reading(path.name) as file:
-        yield Replay(file, path, kind, shared=True)
 
 
 def check_header(record: Record, path: Path, kind: str | None = None) -> None:

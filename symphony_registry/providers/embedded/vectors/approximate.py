@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
-from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, threshold
 from symphony_registry.providers.embedded.vectors.neighbours import Adding, NeighbourGraph
 
 # Of fewer rows, an exact search is as fast; also where the limit is more than one in so many.
@@ -20,12 +20,15 @@ _PART, _WAITING = 64, 64
 # Candidates for each result, the more the better they are; and the best of these that are scored exactly: the graph's
 # numbers are rounded, so that its order is not the last word.
 _CANDIDATES, _SCORED = 4, 2
-# Equal vectors would take all links of one another, so that nothing leads to them. Rounding changes them by more.
-_NOISE = 2e-4
+# Equal vectors would take all links of one another, so that nothing leads to them: numbers are changed by up to twice
+# what rounding may change, those near zero as if they were that far from it.
+_NOISE, _LEAST = {"cosine": 4e-3, "dot": 4e-3, "euclidean": 1e-3}, 0.002
 # A filter that keeps less than one in so many is searched exactly.
 _KEPT = 2
-# A vector may be so many times as long as they were on average when the graph was begun: float16 ends at 65,504.
-_LONGEST = 1e4
+# A vector may be so many times as long as the middle one of a sample, since float16 ends at 65,504; for dot products,
+# as the last of the longest: where these are fewer, they take all links.
+_LONGEST = {"cosine": math.inf, "dot": 4, "euclidean": 1e4}
+_SAMPLE, _LONG = 2**16, 100
 
 
 class ApproximateRows:
@@ -48,7 +51,7 @@ class ApproximateRows:
         self._keys = array("q", numbers)  # by row
         self._rows = array("q", numbers)  # by key; -1 where it has none any more
         self._graph = NeighbourGraph(self._options)
-        self._average = 1.0  # length of the vectors when the graph was begun: beside the longest, others may vanish
+        self._scale = 0.0  # a length, which is 1 in the graph; none before it is begun
 
     def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take over the arrays of so many rows, where they were made with the same options."""
@@ -56,7 +59,7 @@ class ApproximateRows:
         if recipe[:2] != self._recipe():
             self._begin(rows)
             return
-        self._average = recipe[2]
+        self._scale = recipe[2]
         added, keys, checksum = map(int, recipe[3:])
         by_row, by_key = arrays["keys"], np.full(keys, -1)
         by_key[by_row] = np.arange(rows)
@@ -68,7 +71,7 @@ class ApproximateRows:
         graph, checksum, added = self._graph.stored()
         if graph is None:
             return {}
-        recipe = np.array([*self._recipe(), self._average, added, len(self._rows), checksum], np.float64)
+        recipe = np.array([*self._recipe(), self._scale, added, len(self._rows), checksum], np.float64)
         return {"recipe": recipe, "keys": np.array(self._keys), "graph": graph}
 
     def _recipe(self) -> list[int]:
@@ -126,29 +129,36 @@ class ApproximateRows:
         graph = self._graph
         if not self._is_possible() or (graph.is_open and not self._waiting()):
             return None
-        if not graph.added:
-            self._average = float(lengths[: len(self._keys)].mean()) or 1.0
+        if not self._scale:
+            self._scale = self._typical(lengths[: len(self._keys)])
         first, end = graph.added, min(graph.added + _PART, len(self._rows))
         rows = np.array(self._rows[first:end])
         keys = np.flatnonzero(rows >= 0)
         rows = rows[keys]
-        if self._options.metric != "cosine" and (lengths[rows] > _LONGEST * self._average).any():
+        if lengths[rows].max(initial=0) > _LONGEST[self._options.metric] * self._scale:
             return None  # they wait for ever, and searches are exact
         vectors = self._scaled(matrix[rows], lengths[rows])
-        vectors *= np.random.default_rng(first).uniform(1 - _NOISE, 1 + _NOISE, vectors.shape).astype(np.float32)
+        noise = np.random.default_rng(first).uniform(-1, 1, vectors.shape)
+        vectors += noise * np.maximum(np.abs(vectors), _LEAST) * _NOISE[self._options.metric]
         return graph.adding(first + keys, vectors, end)
 
+    def _typical(self, lengths: Float64s) -> float:
+        """Return the length with which others are compared, in a time that hardly depends on how many there are."""
+        if self._options.metric == "dot":
+            return threshold(lengths, min(_LONG, len(lengths))) or 1.0
+        return float(np.median(lengths[:: 1 + len(lengths) // _SAMPLE])) or 1.0
+
     def _scaled(self, rows: Float32s, lengths: Float64s) -> Float32s:
-        """Return rows as the graph has them: of length 1 for cosine, else of 1 on average."""
-        divisors = lengths[:, np.newaxis] if self._options.metric == "cosine" else self._average
+        """Return rows as the graph has them: of length 1 for cosine."""
+        divisors = lengths[:, np.newaxis] if self._options.metric == "cosine" else self._scale
         return (rows / divisors).astype(np.float32)
 
     def _scaled_query(self, query: Query) -> "Float32s | None":
         """Return what the graph is asked for, `None` where float16 cannot say it."""
         if self._options.metric != "euclidean":
             return query.direction()
-        fits = query.length <= _LONGEST * self._average
-        return (query.vector / self._average).astype(np.float32) if fits else None
+        fits = 1 / _LONGEST["euclidean"] <= query.length / self._scale <= _LONGEST["euclidean"]
+        return (query.vector / self._scale).astype(np.float32) if fits else None
 
     def can_find(self, count: int, limit: int) -> bool:
         """Say whether the `limit` nearest of `count` rows are looked for in the graph."""

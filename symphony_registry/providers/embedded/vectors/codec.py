@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterable
 from itertools import groupby
+from typing import BinaryIO
 
 import numpy as np
 from typing_extensions import override
@@ -11,7 +12,14 @@ from typing_extensions import override
 from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import StorageError
-from symphony_registry.providers.embedded.journal import Journal, Record, Snapshot, read_snapshot, write_snapshot
+from symphony_registry.providers.embedded.journal import (
+    Directory,
+    Journal,
+    Record,
+    Snapshot,
+    read_snapshot,
+    write_snapshot,
+)
 from symphony_registry.providers.embedded.journal.lines import decode_vector, encode_vector
 from symphony_registry.providers.embedded.journal.names import SNAPSHOT_NAME
 from symphony_registry.providers.embedded.log import Codec
@@ -75,12 +83,11 @@ class VectorSnapshot:
         self._covered = 0  # lines that the snapshot holds
         self._file: os.stat_result | None = None  # that is mapped
 
-    def read(self, journal: Journal) -> tuple[VectorIndex, int, int] | None:
+    def read(self, directory: Directory, journal: BinaryIO) -> tuple[VectorIndex, int, int] | None:
         """Return the index, and the bytes and lines of the journal that it covers."""
         self._covered = 0
-        self._file = journal.directory.stat(SNAPSHOT_NAME)
-        with journal.reading() as file:
-            snapshot = read_snapshot(journal.directory, file)
+        self._file = directory.stat(SNAPSHOT_NAME)
+        snapshot = read_snapshot(directory, journal)
         if snapshot is None or snapshot.about != self._about():
             return None
         if self._options.dimension not in (None, snapshot.arrays["matrix"].shape[1]):

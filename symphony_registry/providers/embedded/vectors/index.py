@@ -13,7 +13,7 @@ import orjson
 from symphony_registry.backends.cost import NUMBERS
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.selection import Range
-from symphony_registry.backends.values import JSONObject
+from symphony_registry.backends.values import JSONObject, copied
 from symphony_registry.backends.vector_store.base import Float32s, Metric
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
@@ -195,7 +195,7 @@ class VectorIndex:
                 "zero. Choose dot or euclidean.",
                 options=("metric",),
             )
-        self._extreme = self._extreme or not are_safe(lengths)
+        self._extreme = self._extreme or not are_safe(lengths.tolist())
 
     def _put_metadata(self, id: str, metadata: JSONObject) -> int:
         row = self.rows.get(id)
@@ -256,6 +256,12 @@ class VectorIndex:
         document = self._metadata[row]
         return orjson.loads(self._stored(document)) if isinstance(document, int) else document
 
+    def document(self, id: str) -> JSONObject:
+        """Return a copy of the metadata of an id that is there."""
+        document = self._metadata[self.rows[id]]
+        copy: JSONObject = orjson.loads(self._stored(document)) if isinstance(document, int) else copied(document)
+        return copy
+
     def _stored(self, place: int) -> memoryview:
         return self._text[self._ends[place - 1] if place else 0 : self._ends[place]]
 
@@ -303,10 +309,12 @@ class VectorIndex:
 
     def _best(self, query: Query, rows: Rows, limit: int) -> list[tuple[float, str]]:
         parts = (rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK))
-        similarities = [
-            value for part in parts for value in query.similarities(self._matrix[part], self._lengths[part]).tolist()
+        negative = [  # so that the best come first, equals by id
+            value
+            for part in parts
+            for value in (-query.similarities(self._matrix.take(part, 0), self._lengths.take(part))).tolist()
         ]
-        return sorted(zip(similarities, self.ids_of(rows), strict=True), key=_best_first)[:limit]
+        return [(-value, id) for value, id in sorted(zip(negative, self.ids_of(rows), strict=True))[:limit]]
 
     @property
     def approximate(self) -> ApproximateRows:
@@ -344,7 +352,3 @@ def merged(changes: Sequence[Change]) -> Iterator[Change]:
             "vectors": np.concatenate([put["vectors"] for put in group]),
             "metadata": list(chain.from_iterable(put["metadata"] for put in group)),
         }
-
-
-def _best_first(result: tuple[float, str]) -> tuple[float, str]:
-    return -result[0], result[1]

@@ -16,7 +16,7 @@ from symphony_registry.backends.filters import ANYTHING, Condition
 from symphony_registry.backends.options import BackendOptions
 from symphony_registry.backends.parts import Parts
 from symphony_registry.backends.selection import Page, Selection
-from symphony_registry.backends.values import JSONObject, copied
+from symphony_registry.backends.values import JSONObject
 from symphony_registry.backends.vector_store.base import Float32s, FoundVector, SearchResult
 from symphony_registry.backends.vector_store.block import Block
 from symphony_registry.backends.vector_store.engine import VectorStoreEngine
@@ -99,17 +99,13 @@ class EmbeddedVectorStore(VectorStoreEngine):
         return await self._data.read(lambda: in_parts(get, ids), cost)
 
     def _item(self, id: str, *, include_vectors: bool) -> FoundVector:
+        state = self._data.state
         if include_vectors:
-            return {"id": id, "vector": self._data.state.vector(id), "metadata": self._document(id)}
-        return {"id": id, "metadata": self._document(id)}
+            return {"id": id, "vector": state.vector(id), "metadata": state.document(id)}
+        return {"id": id, "metadata": state.document(id)}
 
     def _item_cost(self, *, include_vectors: bool) -> float:
         return SMALL + (self._data.state.dimension or 0) / FLOATS if include_vectors else SMALL
-
-    def _document(self, id: str) -> JSONObject:
-        state = self._data.state
-        document: JSONObject = copied(state.metadata(state.rows[id]))
-        return document
 
     @override
     async def _find(self, selection: Selection, page: Page, *, include_vectors: bool) -> list[FoundVector]:
@@ -175,7 +171,7 @@ class EmbeddedVectorStore(VectorStoreEngine):
         return found
 
     def _result(self, similarity: float, id: str, *, include_vectors: bool) -> SearchResult:
-        result: SearchResult = {"id": id, "similarity": similarity, "metadata": self._document(id)}
+        result: SearchResult = {"id": id, "similarity": similarity, "metadata": self._data.state.document(id)}
         if include_vectors:
             result["vector"] = self._data.state.vector(id)
         return result
