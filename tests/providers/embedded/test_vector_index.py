@@ -14,7 +14,8 @@ from symphony_registry.backends.vector_store.base import Metric
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.replica import CLEAR, Change
 from symphony_registry.providers.embedded.vectors import bounds, principal
-from symphony_registry.providers.embedded.vectors.index import VectorIndex, merged
+from symphony_registry.providers.embedded.vectors.codec import merged
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from symphony_registry.providers.embedded.vectors.quantized import QuantizedRows
 from tests.helpers.fakes import search
 

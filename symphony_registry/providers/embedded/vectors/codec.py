@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import BinaryIO
 
 import numpy as np
@@ -73,6 +74,21 @@ class VectorCodec(Codec):
                 "vectors": np.array([decode_vector(record["vector"]) for record in puts]),
                 "metadata": [record["metadata"] for record in puts],
             }
+
+
+def merged(changes: Sequence[Change]) -> Iterator[Change]:
+    """Yield changes that do the same: puts that stand together as one, which takes a fraction of the time."""
+    for op, alike in groupby(changes, itemgetter("op")):
+        group = list(alike)
+        if op != "put" or len(group) == 1:
+            yield from group
+            continue
+        yield {
+            "op": "put",
+            "ids": list(chain.from_iterable(put["ids"] for put in group)),
+            "vectors": np.concatenate([put["vectors"] for put in group]),
+            "metadata": list(chain.from_iterable(put["metadata"] for put in group)),
+        }
 
 
 class VectorSnapshot:

@@ -2,8 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -337,18 +335,3 @@ class VectorIndex:
 
     def __len__(self) -> int:
         return len(self._ids)
-
-
-def merged(changes: Sequence[Change]) -> Iterator[Change]:
-    """Yield changes that do the same: puts that stand together as one, which takes a fraction of the time."""
-    for op, alike in groupby(changes, itemgetter("op")):
-        group = list(alike)
-        if op != "put" or len(group) == 1:
-            yield from group
-            continue
-        yield {
-            "op": "put",
-            "ids": list(chain.from_iterable(put["ids"] for put in group)),
-            "vectors": np.concatenate([put["vectors"] for put in group]),
-            "metadata": list(chain.from_iterable(put["metadata"] for put in group)),
-        }

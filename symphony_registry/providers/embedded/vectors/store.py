@@ -27,9 +27,9 @@ from symphony_registry.providers.embedded.committed import file_log
 from symphony_registry.providers.embedded.log import ON_DISK, DirectoryBackend, FileOptions, promises
 from symphony_registry.providers.embedded.replica import CLEAR, IN_MEMORY, Decision, Log, Replica, deletion
 from symphony_registry.providers.embedded.vectors import finding
-from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot
+from symphony_registry.providers.embedded.vectors.codec import VectorCodec, VectorSnapshot, merged
 from symphony_registry.providers.embedded.vectors.following import IndexedReplica
-from symphony_registry.providers.embedded.vectors.index import VectorIndex, merged
+from symphony_registry.providers.embedded.vectors.index import VectorIndex
 from symphony_registry.providers.embedded.vectors.neighbours import ensure_installed
 
 _Results: TypeAlias = Callable[[list[tuple[float, str]]], list[SearchResult]]  # of the best, with their similarities
