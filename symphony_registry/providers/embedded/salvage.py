@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from symphony_registry.backends.storage import BackendType
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import RegistryError, StorageFormatError
 from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence
 from symphony_registry.providers.embedded.checkpoints.store import CheckpointCodec
@@ -29,7 +30,7 @@ class Salvaged(NamedTuple):
 
 
 _FORMATS: Mapping[BackendType, tuple[Callable[[], State], Codec]] = {
-    BackendType.VECTOR_STORE: (lambda: VectorIndex(None, "dot"), VectorCodec()),  # whose metric takes any vector
+    BackendType.VECTOR_STORE: (lambda: VectorIndex(HNSWOptions(metric="dot")), VectorCodec()),  # which takes any vector
     BackendType.KNOWLEDGE_GRAPH: (PropertyGraph, GraphCodec()),
     BackendType.CHECKPOINT_STORE: (CheckpointSequence, CheckpointCodec()),
 }

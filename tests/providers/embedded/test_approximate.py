@@ -49,7 +49,7 @@ def catch_up(index: VectorIndex) -> None:
 
 
 def of(count: int, metric: Metric = "cosine", **options: Any) -> VectorIndex:
-    index = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric, **options))
+    index = VectorIndex(HNSWOptions(index="hnsw", metric=metric, **options))
     put(index, [f"{number}" for number in range(count)], clustered(count))
     catch_up(index)
     return index
@@ -57,7 +57,7 @@ def of(count: int, metric: Metric = "cosine", **options: Any) -> VectorIndex:
 
 def exact(index: VectorIndex, metric: Metric) -> VectorIndex:
     """Return an index of the same vectors without a graph."""
-    other = VectorIndex(None, metric)
+    other = VectorIndex(HNSWOptions(metric=metric))
     for change in index.changes():
         other.apply(change)
     return other
@@ -183,7 +183,7 @@ def recall(index: VectorIndex, metric: Metric, queries: Float32s) -> float:
 
 @pytest.mark.parametrize(("metric", "count", "factor"), [("dot", 10, 10), ("euclidean", 10, 1e6)])
 def test_a_few_long_vectors_hide_nothing(metric: Metric, count: int, factor: float) -> None:
-    index, vectors = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric)), clustered(2000)
+    index, vectors = VectorIndex(HNSWOptions(index="hnsw", metric=metric)), clustered(2000)
     vectors[1000 : 1000 + count] *= factor
     put(index, [f"{number}" for number in range(2000)], vectors)
     catch_up(index)
@@ -195,7 +195,7 @@ def test_a_few_long_vectors_hide_nothing(metric: Metric, count: int, factor: flo
 
 
 def test_many_vectors_of_zeros_hide_no_others() -> None:
-    index, vectors = VectorIndex(None, "euclidean", HNSWOptions(index="hnsw", metric="euclidean")), clustered(2000)
+    index, vectors = VectorIndex(HNSWOptions(index="hnsw", metric="euclidean")), clustered(2000)
     vectors[::5] = 0
     put(index, [f"{number}" for number in range(2000)], vectors)
     catch_up(index)
@@ -204,7 +204,7 @@ def test_many_vectors_of_zeros_hide_no_others() -> None:
 
 
 def test_a_query_too_short_for_float16_is_answered_exactly() -> None:
-    index, vectors = VectorIndex(None, "euclidean", HNSWOptions(index="hnsw", metric="euclidean")), clustered(2000)
+    index, vectors = VectorIndex(HNSWOptions(index="hnsw", metric="euclidean")), clustered(2000)
     vectors[::3] *= 1e-12
     put(index, [f"{number}" for number in range(2000)], vectors)
     catch_up(index)
@@ -214,7 +214,7 @@ def test_a_query_too_short_for_float16_is_answered_exactly() -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_many_copies_of_a_vector_hide_neither_themselves_nor_others(metric: Metric) -> None:
-    index = VectorIndex(None, metric, HNSWOptions(index="hnsw", metric=metric))
+    index = VectorIndex(HNSWOptions(index="hnsw", metric=metric))
     random = np.random.default_rng(0)
     vectors = random.permutation(np.repeat(random.normal(size=(60, 16)).astype(np.float32), 100, axis=0))
     put(index, [f"{number}" for number in range(6000)], vectors)
@@ -226,7 +226,7 @@ def test_many_copies_of_a_vector_hide_neither_themselves_nor_others(metric: Metr
 
 
 def restored(arrays: dict[str, Any], **options: Any) -> VectorIndex:
-    return VectorIndex.restored(None, "cosine", arrays, HNSWOptions(index="hnsw", **options))
+    return VectorIndex.restored(HNSWOptions(index="hnsw", **options), arrays)
 
 
 def test_a_graph_is_restored_and_goes_on() -> None:

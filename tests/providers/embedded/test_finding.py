@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from symphony_registry.backends.selection import Page, check_selection
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.providers.embedded.vectors import finding
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
 
@@ -17,7 +18,7 @@ def test_a_filter_finds_the_same_by_sorting_as_by_looking_through_all(
     monkeypatch.setattr(finding, "_SORTED", most)
     ids = [f"{number:03}" for number in range(500)]
     random.Random(2).shuffle(ids)
-    index = VectorIndex(None, "dot")
+    index = VectorIndex(HNSWOptions(metric="dot"))
     metadata = [{"n": int(id)} for id in ids]
     index.apply({"op": "put", "ids": ids, "vectors": np.ones((500, 2), np.float32), "metadata": metadata})
     for prefix in ("", "1"):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of
 from symphony_registry.providers.embedded.vectors import bounds, candidates, principal
 from symphony_registry.providers.embedded.vectors.columns import Mask
@@ -82,7 +83,7 @@ def test_nothing_is_missed_whatever_was_written(
     metric: Metric, kind: str, seed: int, limit: int, part: float, changes: list[str]
 ) -> None:
     random = np.random.default_rng(seed)
-    index = VectorIndex(None, metric)
+    index = VectorIndex(HNSWOptions(metric=metric))
     for change in ["put", "search", *changes, "search"]:
         count = int(random.integers(1, 120))
         if change == "put":
@@ -167,7 +168,7 @@ def test_a_head_that_would_not_pay_is_not_made(monkeypatch: pytest.MonkeyPatch) 
 def test_lengths_that_float32_does_not_serve_are_searched_without_a_head(bad: float) -> None:
     random = np.random.default_rng(3)
     for metric in METRICS:
-        index = VectorIndex(None, metric)
+        index = VectorIndex(HNSWOptions(metric=metric))
         rows = rows_of("low rank", 200, random)
         put(index, [f"{row:03}" for row in range(200)], rows, metric)
         check(index, [rows[0] * np.float32(bad)], 3, np.ones(200, np.bool_))
@@ -189,13 +190,13 @@ def test_directions_are_chosen_only_after_some_searches(monkeypatch: pytest.Monk
 def test_what_is_restored_has_no_heads_that_were_not_kept_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A matrix that became small is searched without them, and so they grow old."""
     rows = rows_of("low rank", 400, np.random.default_rng(3))
-    index = VectorIndex(None, "dot")
+    index = VectorIndex(HNSWOptions(metric="dot"))
     rows[0], rows[399] = rows[0] / 1000, rows[399] * 10
     put(index, [f"{row}" for row in range(400)], rows, "dot")
     search(index, rows[0], 1)
     monkeypatch.setattr(bounds, "_SMALL", 400 * DIMENSION)
     index.apply({"op": "delete", "id": "0"})
-    restored = VectorIndex.restored(None, "dot", index.arrays())
+    restored = VectorIndex.restored(HNSWOptions(metric="dot"), index.arrays())
     put(restored, ["a", "b"], rows[:2], "dot")
     moved = rows[399]  # took the place of the row that was deleted
     assert "399" in {id for _, id in search(restored, moved, 3)}

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symphony_registry.backends.vector_store.base import Metric
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Query, lengths_of
 from symphony_registry.providers.embedded.vectors import bounds, candidates, principal
 from symphony_registry.providers.embedded.vectors.index import VectorIndex
@@ -37,7 +38,7 @@ def small_matrices_have_codes_and_no_heads() -> Iterator[None]:
 @given(st.sampled_from(METRICS), st.sampled_from(KINDS), st.integers(0, 2**32), st.integers(1, 8))
 def test_what_is_found_is_what_is_there_whatever_was_written(metric: Metric, kind: str, seed: int, limit: int) -> None:
     random = np.random.default_rng(seed)
-    index = VectorIndex(None, metric)
+    index = VectorIndex(HNSWOptions(metric=metric))
     names = [f"{name:03}" for name in range(150)]
     for change in range(3):
         count = int(random.integers(80, 150))
@@ -93,10 +94,10 @@ def test_rows_are_coded_when_a_search_needs_it_and_only_those_that_changed() -> 
 
 def test_an_index_that_was_restored_makes_its_codes_again() -> None:
     rows = rows_of("noise", 200, np.random.default_rng(3))
-    index = VectorIndex(None, "dot")
+    index = VectorIndex(HNSWOptions(metric="dot"))
     put(index, [f"{row:03}" for row in range(200)], rows, "dot")
     found = search(index, rows[5], 3)
-    restored = VectorIndex.restored(None, "dot", index.arrays())
+    restored = VectorIndex.restored(HNSWOptions(metric="dot"), index.arrays())
     assert search(restored, rows[5], 3) == found
     check(restored, [rows[7]], 5, np.ones(200, np.bool_))
 

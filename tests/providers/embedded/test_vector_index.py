@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from symphony_registry.backends.filters import parse_filter
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.vector_store.base import Metric
+from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.replica import CLEAR, Change
 from symphony_registry.providers.embedded.vectors import bounds, principal
@@ -24,7 +25,7 @@ numbers = st.floats(-4, 4, width=32) | st.sampled_from([0.0, 1e-20, -1e-30, 1e-4
 
 
 def index_of(vectors: "list[list[float]]", metric: Metric) -> VectorIndex:
-    index = VectorIndex(None, metric)
+    index = VectorIndex(HNSWOptions(metric=metric))
     for number, vector in enumerate(vectors):
         stored = np.array(vector, np.float32)
         if metric != "cosine" or stored.any():
@@ -73,7 +74,10 @@ def test_vectors_of_one_direction_are_equals_whatever_their_lengths() -> None:
 def test_merged_changes_do_the_same(puts: "list[list[str] | None]") -> None:
     """Puts, and deletions of everything."""
     random = np.random.default_rng(1)
-    one_by_one, at_once = VectorIndex(3, "dot"), VectorIndex(3, "dot")
+    one_by_one, at_once = (
+        VectorIndex(HNSWOptions(dimension=3, metric="dot")),
+        VectorIndex(HNSWOptions(dimension=3, metric="dot")),
+    )
     changes: list[Change] = []
     for ids in puts:
         change: Change = {"op": "delete_many", "ids": list(one_by_one.rows)}
@@ -117,7 +121,7 @@ def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.Mo
     expected = search(index, rows[5], 10)
     for number, id in enumerate(ids):
         index.apply({"op": "update", "id": id, "metadata": {"n": number}})
-    restored = VectorIndex.restored(None, "cosine", index.arrays())
+    restored = VectorIndex.restored(HNSWOptions(metric="cosine"), index.arrays())
     assert restored.numbers(3000, 1, 10) == index.numbers(3000, 1, 10)
     assert search(restored, rows[5], 10) == expected
     assert len(restored.matching(parse_filter({"n": {"$lt": 3}}))) == 3
@@ -127,22 +131,22 @@ def test_an_index_is_restored_from_its_arrays(pays: bool, monkeypatch: pytest.Mo
 
 
 def test_a_restored_index_has_its_ids_in_order() -> None:
-    index = VectorIndex(None, "dot")
+    index = VectorIndex(HNSWOptions(metric="dot"))
     ids = ["b/2", "a", "b/1", "c"]
     index.apply({"op": "put", "ids": ids, "vectors": np.ones((4, 2), np.float32), "metadata": [{}] * 4})
-    restored = VectorIndex.restored(None, "dot", index.arrays())
+    restored = VectorIndex.restored(HNSWOptions(metric="dot"), index.arrays())
     assert list(restored.in_order.within(Range())) == ["a", "b/1", "b/2", "c"]
     restored.apply({"op": "delete_many", "ids": ["b/2", "a"]})
     assert list(restored.in_order.within(Range("b"))) == ["b/1"]
 
 
 def test_metadata_stays_with_its_id_through_changes_and_another_snapshot() -> None:
-    index = VectorIndex(None, "dot")
+    index = VectorIndex(HNSWOptions(metric="dot"))
     expected: dict[str, dict[str, Any]] = {"a": {}, "b": {"n": 1}, "c": {"text": "ü\n"}, "d": {"n": [2]}}
     vectors = np.ones((4, 2), np.float32)
     index.apply({"op": "put", "ids": [*expected], "vectors": vectors, "metadata": [*expected.values()]})
     for id, more in ("a", {"new": True}), ("c", {"n": 3}):
-        index = VectorIndex.restored(None, "dot", index.arrays())
+        index = VectorIndex.restored(HNSWOptions(metric="dot"), index.arrays())
         assert {id: index.metadata(row) for id, row in index.rows.items()} == expected
         index.apply({"op": "delete", "id": id})  # the last row takes its place
         index.apply({"op": "update", "id": "b", "metadata": more})
@@ -158,6 +162,6 @@ def test_arrays_are_refused_as_changes_are() -> None:
         "ids": np.frombuffer(b"a", np.uint8),
     }
     with pytest.raises(InvalidValueError, match="'a' has length zero"):
-        VectorIndex.restored(None, "cosine", arrays)
+        VectorIndex.restored(HNSWOptions(metric="cosine"), arrays)
     with pytest.raises(InvalidValueError, match="dimension is 3"):
-        VectorIndex.restored(3, "dot", arrays)
+        VectorIndex.restored(HNSWOptions(dimension=3, metric="dot"), arrays)

@@ -20,9 +20,9 @@ _PART, _WAITING = 64, 64
 # Candidates for each result, the more the better they are; and the best of these that are scored exactly: the graph's
 # numbers are rounded, so that its order is not the last word.
 _CANDIDATES, _SCORED = 4, 2
-# Equal vectors would take all links of one another, so that nothing leads to them: numbers are changed by up to what
-# rounding may change, or twice that, those near zero as if they were that far from it.
-_NOISE, _LEAST = {"cosine": 2e-3, "dot": 4e-3, "euclidean": 1e-3}, 0.002
+# Equal vectors would take all links of one another, so that nothing leads to them: numbers are changed by as much as
+# rounding may change them, those near zero as if they were that far from it.
+_NOISE, _LEAST = {"cosine": 2e-3, "dot": 2e-3, "euclidean": 5e-4}, 0.004
 # A filter that keeps less than one in so many is searched exactly.
 _KEPT = 2
 # A vector may be so many times as long as the middle one of a sample, since float16 ends at 65,504; for dot products,

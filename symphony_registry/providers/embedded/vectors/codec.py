@@ -10,7 +10,6 @@ from typing import BinaryIO
 import numpy as np
 from typing_extensions import override
 
-from symphony_registry.backends.vector_store.base import VectorOptions
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.errors import StorageError
 from symphony_registry.providers.embedded.journal import (
@@ -94,8 +93,8 @@ def merged(changes: Sequence[Change]) -> Iterator[Change]:
 class VectorSnapshot:
     """The index as arrays that are mapped instead of read."""
 
-    def __init__(self, options: VectorOptions, hnsw: HNSWOptions | None) -> None:
-        self._options, self._hnsw = options, hnsw
+    def __init__(self, options: HNSWOptions) -> None:
+        self._options = options
         self._covered = 0  # lines that the snapshot holds
         self._file: os.stat_result | None = None  # that is mapped
 
@@ -108,7 +107,7 @@ class VectorSnapshot:
             return None
         if self._options.dimension not in (None, snapshot.arrays["matrix"].shape[1]):
             return None  # reading the journal says what is wrong
-        index = VectorIndex.restored(self._options.dimension, self._options.metric, snapshot.arrays, self._hnsw)
+        index = VectorIndex.restored(self._options, snapshot.arrays)
         self._covered = snapshot.lines
         return index, snapshot.end, snapshot.lines
 

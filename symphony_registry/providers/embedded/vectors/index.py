@@ -12,7 +12,7 @@ from symphony_registry.backends.cost import NUMBERS
 from symphony_registry.backends.filters import Condition
 from symphony_registry.backends.selection import Range
 from symphony_registry.backends.values import JSONObject, copied
-from symphony_registry.backends.vector_store.base import Float32s, Metric
+from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
 from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
 from symphony_registry.errors import InvalidValueError
@@ -39,26 +39,18 @@ class VectorIndex:
     of which it need not read.
     """
 
-    def __init__(self, dimension: int | None, metric: Metric, hnsw: HNSWOptions | None = None) -> None:
-        self._option_dimension = dimension
-        self._metric: Metric = metric
-        self._hnsw = hnsw
+    def __init__(self, options: HNSWOptions) -> None:
+        self._options = options
         self.clear()
 
     @classmethod
-    def restored(
-        cls,
-        dimension: int | None,
-        metric: Metric,
-        arrays: Mapping[str, npt.NDArray[Any]],
-        hnsw: HNSWOptions | None = None,
-    ) -> "VectorIndex":
+    def restored(cls, options: HNSWOptions, arrays: Mapping[str, npt.NDArray[Any]]) -> "VectorIndex":
         """Return an index that is as the one that gave `arrays`, which it takes for its own.
 
         They have to be writable; a memory-mapped copy (mode `c`) is. Metadata is
         read when it is asked for.
         """
-        index = cls(dimension, metric, hnsw)
+        index = cls(options)
         matrix, lengths = arrays["matrix"], arrays["lengths"]
         ids: list[str] = str(arrays["ids"].data, "utf-8").split("\0")
         index._take(ids, matrix, lengths)
@@ -92,11 +84,11 @@ class VectorIndex:
 
     def emptied(self) -> "VectorIndex":
         """Return a new one with the same options."""
-        return VectorIndex(self._option_dimension, self._metric, self._hnsw)
+        return VectorIndex(self._options)
 
     def clear(self) -> None:
         """Forget everything, the dimension too unless an option fixed it."""
-        self.dimension = self._option_dimension
+        self.dimension = self._options.dimension
         self.rows: dict[str, int] = {}
         self.in_order = SortedIds()
         self._ids: list[str] = []
@@ -105,11 +97,11 @@ class VectorIndex:
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
         self._extreme = False  # a length was not safe
-        codes = [QuantizedRows(self._metric)] if QuantizedRows.is_installed() else []
-        self._head = PrincipalHead(self._metric, CODES_COST if codes else math.inf)
+        codes = [QuantizedRows(self._options.metric)] if QuantizedRows.is_installed() else []
+        self._head = PrincipalHead(self._options.metric, CODES_COST if codes else math.inf)
         self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
         self._columns = Columns()
-        self._approximate = None if self._hnsw is None else ApproximateRows(self._hnsw)
+        self._approximate = ApproximateRows(self._options) if self._options.index == "hnsw" else None
 
     def apply(self, change: Change) -> None:
         """Make one change: put, update, delete_many, dimension or clear; delete is what was written once."""
@@ -187,7 +179,7 @@ class VectorIndex:
         self._fix_dimension(vectors.shape[1])
         if are_ordinary(lengths):
             return
-        if self._metric == "cosine" and not lengths.all():  # another metric than when it was stored
+        if self._options.metric == "cosine" and not lengths.all():  # another metric than when it was stored
             raise InvalidValueError(
                 f"The option metric is cosine, but the vector stored under {ids[int(lengths.argmin())]!r} has length "
                 "zero. Choose dot or euclidean.",
@@ -291,7 +283,7 @@ class VectorIndex:
         in the matrix, nor on how the candidates were found. Of near-equal vectors
         these are many: where they are more than `most`, the answer is `None`.
         """
-        queries = [Query(vector, self._metric) for vector in vectors]
+        queries = [Query(vector, self._options.metric) for vector in vectors]
         results: list[list[tuple[float, str]]] = []
         found: Iterable[Rows] | None = None
         if self._approximate is not None:

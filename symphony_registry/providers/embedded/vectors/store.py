@@ -53,17 +53,17 @@ class EmbeddedVectorStore(VectorStoreEngine):
 
     def _configure(self) -> None:
         super()._configure()
-        self._hnsw = None if self._options.index == "none" else self._options
-        if self._hnsw is not None:
+        replica: type[Replica[VectorIndex]] = Replica
+        log = self._log()
+        if self._options.index == "hnsw":
             ensure_installed()
-        replica = Replica if self._hnsw is None else IndexedReplica
-        self._data = self._hold(replica(self, self._empty, self._log(), merged))
-        if self._hnsw is not None:
+            replica = IndexedReplica
             self.guarantees = replace(self.guarantees, exact_search=False)
+        self._data = self._hold(replica(self, self._empty, log, merged))
         self._steps: float = 0  # of searching since the event loop had its turn
 
     def _empty(self) -> VectorIndex:
-        return VectorIndex(self._options.dimension, self._options.metric, self._hnsw)
+        return VectorIndex(self._options)
 
     def _log(self) -> Log[VectorIndex] | None:
         """Return where changes are kept."""
@@ -244,6 +244,5 @@ class FileVectorStore(DirectoryBackend, EmbeddedVectorStore):
     @override
     def _log(self) -> Log[VectorIndex]:
         self.guarantees = promises(self._options)
-        return file_log(
-            self.backend_type, self._options, self._empty, VectorCodec(), VectorSnapshot(self._options, self._hnsw)
-        )
+        snapshot = VectorSnapshot(self._options)
+        return file_log(self.backend_type, self._options, self._empty, VectorCodec(), snapshot)
