@@ -77,6 +77,13 @@ def test_no_score_is_above_its_bound(metric: Metric, kind: str, scale: float) ->
                 assert (most - exact <= 0.05 * reach + 1).all()
 
 
+def test_rows_of_any_length_have_codes_whose_products_add_up() -> None:
+    matrix = np.ones((2, 140_000), np.float32)  # 127² x 140,000 is more than an int32 holds
+    codes = QuantizedRows("dot")
+    codes.refresh(matrix, lengths_of(matrix), 1)
+    assert (codes.bounds([Query(matrix[0], "dot")], 2) >= 140_000).all()
+
+
 def test_rows_are_coded_when_a_search_needs_it_and_only_those_that_changed() -> None:
     random = np.random.default_rng(3)
     matrix = rows_of("noise", 500, random)

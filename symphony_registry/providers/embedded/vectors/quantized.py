@@ -9,6 +9,7 @@ where c_q . c is exact in int32. See docs/design/quantized-rows.md.
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -24,8 +25,9 @@ from symphony_registry.providers.embedded.vectors.bounds import RowBounds
 
 # How long reading the codes takes, of what reading the matrix takes: more than their share of its size.
 CODES_COST = 0.4
-# The largest code, and how many of it are multiplied on trial.
-_MOST, _TRIED = 127, 512
+# The largest code, how many of it are multiplied on trial, and the largest sum of products: of long rows, codes are
+# smaller.
+_MOST, _TRIED, _LARGEST_SUM = 127, 512, 2**31 - 1
 # Dot products that are computed at a time: they stay in the cache.
 _PRODUCTS = 2**18
 # Numbers of a matrix that are read in the time that one takes to get its code.
@@ -118,10 +120,11 @@ class QuantizedRows(RowBounds):
 
 def _quantized(rows: Float64s, lengths: Float64s) -> tuple[Codes, Float32s, Float32s]:
     """Return codes, scales, and the lengths |s c|, |e|, |x| and |x|^2 of rows whose lengths are given."""
-    scales = (np.abs(rows).max(axis=1) / _MOST).astype(np.float32)
+    most = min(_MOST, math.isqrt(_LARGEST_SUM // rows.shape[1]))
+    scales = (np.abs(rows).max(axis=1) / most).astype(np.float32)
     scales[scales == 0] = 1
     wide = scales.astype(np.float64)[:, np.newaxis]
-    codes = np.rint(rows / wide).clip(-_MOST, _MOST)
+    codes = np.rint(rows / wide).clip(-most, most)
     coded = codes * wide
     parts = [np.sqrt(np.square(part).sum(axis=1)) for part in (coded, rows - coded)]
     return codes.astype(np.int8), scales, np.column_stack([*parts, lengths, lengths**2]).astype(np.float32)
