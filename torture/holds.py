@@ -106,12 +106,7 @@ def _all(size: int, base: Path) -> Iterator[tuple[str, AsyncIterator[tuple[str, 
         ("memory", InMemoryVectorStore, InMemoryKnowledgeGraph, InMemoryCheckpointStore),
         ("file", FileVectorStore, FileKnowledgeGraph, FileCheckpointStore),
     ):
-        for kind, dimension, index in (
-            ("8", 8, "none"),
-            ("384", 384, "none"),
-            (_EQUAL, 32, "none"),
-            ("32", 32, "hnsw"),
-        ):
+        for kind, dimension, index in _VECTORS:
             place = {"path": base / f"vectors {kind}"} if provider == "file" else {}
             steps = _vector_steps(vectors({"index": index, **place}), size, dimension, equal=kind == _EQUAL)
             yield f"{provider} vector_store of {kind}{' with an index' * (index == 'hnsw')}", steps

@@ -14,6 +14,7 @@ from symphony_registry.providers.embedded.log import (
     FileOptions,
     JournalLog,
     StateSnapshot,
+    beginning,
     is_there,
     make_changes,
 )
@@ -64,8 +65,7 @@ class CommittedLog(Generic[StateT]):
             )
         path = self._directory / JOURNAL_NAME
         with failing("read", path), Directory(self._directory) as directory, directory.reading(path.name) as file:
-            found = None if self._snapshot is None else self._snapshot.read(directory, file)
-            state, end, lines = (self._empty(), 0, 0) if found is None else found
+            state, end, lines = beginning(self._snapshot, self._empty, directory, file)
             journal = Replay(file, path, self._backend_type, end, lines, shared=True)
             make_changes(state, journal.groups(), self._codec, path, journal)
         return state

@@ -142,7 +142,7 @@ class JournalLog(Generic[StateT]):
         self._codec = codec
         self._snapshot = snapshot
         self._journal: Journal | None = None
-        self._covered = 0, 0  # bytes and lines of the journal that the state has already
+        self._covered = [0, 0]  # bytes and lines of the journal that the state has already
         self._failed_at = 0  # lines when compaction failed last
 
     @property
@@ -160,13 +160,11 @@ class JournalLog(Generic[StateT]):
         journal = Journal(self._directory, self._backend_type, self._durability)
         try:
             with journal.reading() as file:
-                found = None if self._snapshot is None else self._snapshot.read(journal.directory, file)
+                state, *covered = beginning(self._snapshot, self._empty, journal.directory, file)
         except BaseException:
             journal.close()
             raise
-        self._journal = journal
-        state, end, lines = (self._empty(), 0, 0) if found is None else found
-        self._covered = end, lines
+        self._journal, self._covered = journal, covered
         return state
 
     def replay(self, state: StateT) -> None:
@@ -225,6 +223,14 @@ class JournalLog(Generic[StateT]):
         finally:
             self._journal = None
             journal.close()
+
+
+def beginning(
+    snapshot: StateSnapshot[StateT] | None, empty: Callable[[], StateT], directory: Directory, journal: BinaryIO
+) -> tuple[StateT, int, int]:
+    """Return the state of the snapshot, where one fits, else an empty one, and the bytes and lines that it has."""
+    found = None if snapshot is None else snapshot.read(directory, journal)
+    return (empty(), 0, 0) if found is None else found
 
 
 def promises(options: FileOptions) -> Guarantees:
