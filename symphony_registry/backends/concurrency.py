@@ -107,8 +107,11 @@ def empty(items: list[Any] | set[Any] | dict[Any, Any]) -> None:
         take()
 
 
-def in_thread(work: Callable[[], T]) -> Promise[T]:
-    """Begin `work()` on a thread. Await the promise by one of the two functions below."""
+def in_thread(work: Callable[[], T], *, at_exit: bool = True) -> Promise[T]:
+    """Begin `work()` on a thread. Await the promise by one of the two functions below.
+
+    While the interpreter is ending, it is done here; unless it need not be `at_exit`: `CancelledError` says so.
+    """
     loop = asyncio.get_running_loop()
     promise: Promise[T] = Promise(loop=loop)
     pauses = _pauses.get(loop)
@@ -135,7 +138,9 @@ def in_thread(work: Callable[[], T]) -> Promise[T]:
 
     try:
         _threads.submit(run)
-    except RuntimeError:  # the interpreter is ending: what is called at its exit is done here
+    except RuntimeError:
+        if not at_exit:
+            raise asyncio.CancelledError from None
         run()
     pauses.begin(loop)
     return promise

@@ -1,11 +1,13 @@
 """An event loop on a thread of its own, and how other threads call what is async there."""
 
 import asyncio
+import atexit
 import sys
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import partial
-from threading import Event, Lock, RLock, Thread
+from threading import Event, Lock, RLock, Thread, current_thread
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from symphony_registry.backends.forking import abandon_in_children
@@ -16,6 +18,7 @@ T = TypeVar("T")
 
 HOW_TO_OPEN = "Open it with `with registry:` or `registry.open()`."
 _PAGE = 0.001  # seconds of reading ahead: some twenty times what a call costs, and little memory
+_PATIENCE = 1.0  # seconds
 
 
 class _Call(Generic[T]):
@@ -58,6 +61,7 @@ class BackgroundLoop:
         self._running: asyncio.AbstractEventLoop | None = None
         self._lock = RLock()  # nothing is called after the end was; a finalizer may call at any time
         abandon_in_children(self)
+        _loops.add(self)
 
     def abandon(self) -> None:
         """Forget, in a forked child, the thread that is only in the parent."""
@@ -90,11 +94,20 @@ class BackgroundLoop:
         """End the thread, and what it is called for; harmless when there is none."""
         self._ensure_may_wait()
         with self._lock:
-            if self._running is None:
+            if self._running is None or _ending.is_set():
                 return
             self._running.call_soon_threadsafe(self._stopped.set)
             self._running = None
         self._thread.join()
+
+    def park(self) -> None:
+        """Let the thread do nothing more: an interpreter that ends while it is inside a library may abort."""
+        with self._lock:
+            if self._running is None:
+                return
+            parked = Event()
+            self._running.call_soon_threadsafe(_wait_for_ever, parked)
+        parked.wait(_PATIENCE)
 
     def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
         """Return what `function(...)`, awaited on the loop, returns or raises; it has the caller's context variables.
@@ -102,7 +115,7 @@ class BackgroundLoop:
         Ctrl-C cancels it, and comes out when it has ended.
         """
         self._ensure_may_wait()
-        if sys.is_finalizing():  # the loop's thread does not run any more
+        if _ending.is_set() and not current_thread().daemon:  # one waits for ever
             raise BackendNotOpenError("The interpreter is ending. Close the registry before that: enter it by `with`.")
         call = _Call(partial(function, *args, **options))
         try:
@@ -171,6 +184,22 @@ class BackgroundLoop:
                 "This would block the event loop that runs in this thread. Await the operation of the async store, "
                 "`async with ServiceRegistry...`, or call it on a thread: `await asyncio.to_thread(store.count)`."
             )
+
+
+_loops: "weakref.WeakSet[BackgroundLoop]" = weakref.WeakSet()
+_ending = Event()
+
+
+@atexit.register  # before whatever an application registers, so that its calls at the exit come first
+def _park_all() -> None:
+    _ending.set()
+    for loop in list(_loops):
+        loop.park()
+
+
+def _wait_for_ever(parked: Event) -> None:
+    parked.set()
+    Event().wait()
 
 
 async def _page(items: AsyncIterator[T]) -> tuple[list[T], bool, Exception | None]:

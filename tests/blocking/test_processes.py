@@ -5,6 +5,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 BEFORE = """
 import asyncio, os, signal, sys, threading, warnings
 from symphony_registry import ServiceRegistry
@@ -38,12 +40,12 @@ def open_file_store():
 """
 
 
-def run(script: str, *arguments: object) -> str:
-    """Return what a script prints; it ends well, and says nothing else."""
+def run(script: str, *arguments: object, status: int = 0) -> str:
+    """Return what a script prints; it ends as it is to, and says nothing else."""
     command = [sys.executable, "-c", BEFORE + textwrap.dedent(script), *map(str, arguments)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert not done.stderr
-    assert done.returncode == 0
+    assert done.returncode == status
     return done.stdout
 
 
@@ -108,6 +110,63 @@ def test_a_process_that_ends_without_closing_ends_well_and_keeps_what_was_writte
     """
     assert run(script, tmp_path, "a") == "1\n"
     assert run(script, tmp_path, "b") == "2\n"
+
+
+INDEXED = """
+import logging
+import numpy as np
+from symphony_registry.providers.embedded.vectors import approximate
+approximate._FEWEST, approximate._SHARE = 1, 2
+async_registry.container.vector_store.override(InMemoryVectorStore({"index": "hnsw"}))
+registry = async_registry.in_thread()
+registry.open()
+store = registry.vector_store()
+
+def fill(count):
+    vectors = np.random.default_rng(0).normal(size=(count, 64))
+    store.add_many((str(number), vector, None) for number, vector in enumerate(vectors))
+    return vectors[0]
+"""
+
+
+@pytest.mark.parametrize(("ending", "status"), [("", 0), ("sys.exit(3)", 3)])
+def test_a_process_that_ends_while_an_index_is_made_ends_well(ending: str, status: int) -> None:
+    script = f"""
+    fill(50_000)
+    print(store.count())
+    {ending}
+    """
+    assert run(INDEXED + textwrap.dedent(script), status=status) == "50000\n"
+
+
+def test_a_process_that_ends_while_daemons_search_ends_well() -> None:
+    script = """
+    ready = threading.Event()
+
+    class Listener(logging.Handler):
+        def emit(self, record):
+            if "is ready" in record.msg:
+                ready.set()
+
+    logging.getLogger("symphony_registry").setLevel("INFO")
+    logging.getLogger("symphony_registry").addHandler(Listener())
+    query = fill(2000)
+    ready.wait()
+    searched = threading.Barrier(3)
+
+    def search():
+        searched.wait()
+        while True:
+            store.search(query)
+
+    for _ in range(2):
+        threading.Thread(target=search, daemon=True).start()
+    searched.wait()
+    for _ in range(1000):
+        store.search(query)
+    print("ended")
+    """
+    assert run(INDEXED + textwrap.dedent(script)) == "ended\n"
 
 
 def test_an_iterator_that_is_left_open_ends_with_the_process(tmp_path: Path) -> None:

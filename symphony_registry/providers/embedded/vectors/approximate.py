@@ -45,8 +45,9 @@ class ApproximateRows:
         self._options = options
         self._begin(0)
 
-    def _begin(self, rows: int) -> None:
+    def _begin(self, rows: int, reason: str = "") -> None:
         """Give so many rows new keys, for a new graph; what a thread adds to the old one is in vain."""
+        self.reason = reason  # why there is a new one
         numbers = np.arange(rows).tobytes()  # a fifth of the time of a range
         self._keys = array("q", numbers)  # by row
         self._rows = array("q", numbers)  # by key; -1 where it has none any more
@@ -57,7 +58,8 @@ class ApproximateRows:
         """Take over the arrays of so many rows, where they were made with the same options."""
         recipe = arrays["recipe"].tolist() if "recipe" in arrays else []
         if recipe[:2] != self._recipe():
-            self._begin(rows)
+            other = " anew, since the stored one has m: {:.0f} and ef_construction: {:.0f}"
+            self._begin(rows, other.format(*recipe) if recipe else "")
             return
         self._scale = recipe[2]
         added, keys, checksum = map(int, recipe[3:])
@@ -107,12 +109,22 @@ class ApproximateRows:
 
     def _drop_spent(self) -> None:
         if 2 * len(self._rows) > 3 * len(self._keys):
-            self._begin(len(self._keys))
+            self._begin(len(self._keys), " anew, since a third of its vectors were replaced or deleted")
 
     def recover(self) -> None:
         """Begin anew where a thread was using the graph that is gone, or whose end nobody hears of."""
         if self._graph.is_used:
             self._begin(len(self._keys))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the graph has no vectors yet, not even stored ones."""
+        return not self._graph.added
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the graph was begun, or loaded."""
+        return self._graph.is_open
 
     def is_behind(self) -> bool:
         """Say whether searches are exact until the graph has what waits."""

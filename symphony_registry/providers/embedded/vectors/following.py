@@ -68,18 +68,24 @@ class IndexedReplica(Replica[VectorIndex]):
             self._following = asyncio.get_running_loop().create_task(self._add_all(), name=f"index {self._owner.name}")
 
     async def _add_all(self) -> None:
-        started = time.perf_counter()
+        started, name = time.perf_counter(), self._owner.name
+        was_ready = self.state.approximate.is_open
         try:
-            while (add := await self.read(self.state.next_part)) is not None:
-                if (refusal := await in_thread(add)) is not None:
+            add = await self.read(self.state.next_part)
+            if add is not None and self.state.approximate.is_new:
+                reason = self.state.approximate.reason
+                logger.info("The index of %r is being made%s; until it is ready, searches are exact", name, reason)
+            while add is not None:
+                if (refusal := await in_thread(add, at_exit=False)) is not None:
                     logger.warning(
                         "The stored index of %r is of no use: %s. It is made anew; until then searches are exact",
-                        self._owner.name,
+                        name,
                         refusal,
                     )
-            if self.state.approximate.can_find(len(self.state), 1):
-                logger.debug("The index of %r is ready after %.3f s", self._owner.name, time.perf_counter() - started)
+                add = await self.read(self.state.next_part)
+            if not was_ready and self.state.approximate.can_find(len(self.state), 1):
+                logger.info("The index of %r is ready after %.3f s", name, time.perf_counter() - started)
         except Exception as error:
-            logger.warning("The index of %r cannot be made; searches are exact: %r", self._owner.name, error)
+            logger.warning("The index of %r cannot be made; searches are exact: %r", name, error)
         finally:
             self._following = None
