@@ -14,9 +14,9 @@ from symphony_registry.backends.concurrency import (
     background,
     delaying_cancellation,
     discard,
-    empty,
     ignoring_cancellation,
     in_thread,
+    take_apart,
 )
 from symphony_registry.backends.cost import LONG, SMALL
 from symphony_registry.backends.guarantees import Guarantees
@@ -187,6 +187,7 @@ class Replica(Generic[StateT]):
     async def survive_loop(self) -> bool:
         """Forget an event loop that has ended, and the writes that ended with it; say whether it is still open."""
         interrupted = self._writing is not None
+        await self.gate.at_rest()
         self._renew()
         if interrupted and self._log is not None:  # to be opened again, from what the log has
             await self._close_log(None)
@@ -284,8 +285,10 @@ class Replica(Generic[StateT]):
         decided: list[tuple[_Write, Sequence[Change], Any]] = []
         for write in group:
             try:
-                long = write.cost > LONG
-                changes, result = await ignoring_cancellation(in_thread(write.decide)) if long else write.decide()
+                if write.cost > LONG:
+                    changes, result = await ignoring_cancellation(self.gate.on_thread(write.decide))
+                else:
+                    changes, result = write.decide()
                 decided.append((write, changes, result))
             except Exception as error:
                 write.done.set_exception(error)
@@ -331,16 +334,7 @@ def _load(log: Log[StateT]) -> StateT:
 def _discard(state: State | None) -> None:
     """Let go of a state that nobody uses any more."""
     if state is not None and len(state) * SMALL > LONG:
-        background(partial(_take_apart, state))
-
-
-def _take_apart(structure: object) -> None:
-    """Free what nobody uses any more, a piece at a time."""
-    for part in vars(structure).values():
-        if isinstance(part, dict | set | list):
-            empty(part)
-        elif hasattr(part, "__dict__"):
-            _take_apart(part)
+        background(partial(take_apart, state))
 
 
 def _close_abandoned(log: Log[Any], opening: "asyncio.Future[Any]") -> None:
