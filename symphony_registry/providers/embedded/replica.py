@@ -137,6 +137,7 @@ class Replica(Generic[StateT]):
         self._merge = merge
         self.state = empty()
         self._applying = False
+        self._inherited = False  # from a parent process, whose threads may have been refreshing it, behind locks
         self._renew()
 
     def _renew(self) -> None:
@@ -150,8 +151,11 @@ class Replica(Generic[StateT]):
         return self._log is None or await in_thread(self._log.exists)
 
     async def open(self) -> None:
-        """Load what the log keeps."""
+        """Load what the log keeps, or make anew what a parent process left."""
         if self._log is None:
+            if self._inherited:
+                await self.gate.change(lambda: self._apply([CLEAR, *self.state.changes()]), on_thread=True)
+                self._inherited = False
             return
         opening = in_thread(partial(_load, self._log))
         try:
@@ -195,7 +199,7 @@ class Replica(Generic[StateT]):
         return True
 
     def abandon(self) -> None:
-        """Forget the parent's log and what came from it; without a log, a child goes on with its copy of the state."""
+        """Forget the parent's log and what came from it; without a log, `open` makes a copy of the parent's state."""
         if self._log is not None:
             self._log.abandon()
             self._forget()
@@ -207,6 +211,8 @@ class Replica(Generic[StateT]):
             )
             self._forget()
             self._applying = False
+        else:
+            self._inherited = True
         self._renew()
 
     async def ensure_healthy(self) -> None:
