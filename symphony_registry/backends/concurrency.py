@@ -5,7 +5,7 @@ import os
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -79,6 +79,8 @@ _pauses: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pauses]" = weakr
 class Promise(asyncio.Future[T]):
     """A future that cancelling does not reach: who waits for it hears of it afterwards."""
 
+    thread: "Future[None] | None" = None  # what keeps it, where a thread does; that may outlive the event loop
+
     def cancel(self, msg: Any = None) -> bool:  # noqa: ARG002
         """Refuse: what was begun is not undone."""
         return False
@@ -105,6 +107,15 @@ def empty(items: list[Any] | set[Any] | dict[Any, Any]) -> None:
     take = items.popitem if isinstance(items, dict) else items.pop
     while items:
         take()
+
+
+def take_apart(structure: object) -> None:
+    """Free what a structure is made of, a piece at a time."""
+    for part in vars(structure).values():
+        if isinstance(part, dict | set | list):
+            empty(part)
+        elif hasattr(part, "__dict__"):
+            take_apart(part)
 
 
 def in_thread(work: Callable[[], T], *, at_exit: bool = True) -> Promise[T]:
@@ -137,7 +148,7 @@ def in_thread(work: Callable[[], T], *, at_exit: bool = True) -> Promise[T]:
             deliver(partial(promise.set_result, result))
 
     try:
-        _threads.submit(run)
+        promise.thread = _threads.submit(run)
     except RuntimeError:
         if not at_exit:
             raise asyncio.CancelledError from None
@@ -211,12 +222,14 @@ class Gate:
     Any number of threads read at once; a change, of which there is one at a time,
     is alone. It goes before reads that come later, so that neither side starves.
     The event loop itself may read unless a thread is `changing` the structure, and
-    change it unless the gate is `busy`.
+    change it unless the gate is `busy`. The gate belongs to one event loop; threads
+    that the loop leaves behind when it ends are waited for by `at_rest`.
     """
 
     def __init__(self) -> None:
         self.changing = False
         self._readers = 0
+        self._threads: set[Future[None]] = set()
         self._idle: Promise[None] | None = None  # a change waits for the readers to leave
         self._changed: asyncio.Future[None] | None = None  # readers wait for the change to be made
 
@@ -225,13 +238,25 @@ class Gate:
         """Whether a change would have to wait."""
         return self._readers > 0 or self._changed is not None
 
+    def on_thread(self, work: Callable[[], T]) -> Promise[T]:
+        """Begin `work()`, which uses the structure, on a thread."""
+        promise = in_thread(work)
+        if promise.thread is not None:
+            self._threads.add(promise.thread)
+            promise.thread.add_done_callback(self._threads.discard)
+        return promise
+
+    async def at_rest(self) -> None:
+        """Wait until no thread uses the structure, whichever event loop began it."""
+        await asyncio.shield(in_thread(partial(wait, self._threads.copy())))
+
     async def read(self, work: Callable[[], T]) -> T:
         """Return `work()`, run on a thread."""
         while self._changed is not None:
             await asyncio.wait([self._changed])
         self._readers += 1
         try:
-            return await delaying_cancellation(in_thread(work))
+            return await delaying_cancellation(self.on_thread(work))
         finally:
             self._readers -= 1
             if not self._readers and self._idle is not None:
@@ -248,7 +273,7 @@ class Gate:
                 self._idle = None
             if on_thread:
                 self.changing = True
-                await ignoring_cancellation(in_thread(work))
+                await ignoring_cancellation(self.on_thread(work))
             else:
                 work()
         finally:

@@ -14,9 +14,9 @@ from symphony_registry.backends.concurrency import (
     background,
     delaying_cancellation,
     discard,
-    empty,
     ignoring_cancellation,
     in_thread,
+    take_apart,
 )
 from symphony_registry.backends.cost import LONG, SMALL
 from symphony_registry.backends.guarantees import Guarantees
@@ -137,6 +137,7 @@ class Replica(Generic[StateT]):
         self._merge = merge
         self.state = empty()
         self._applying = False
+        self._inherited = False  # from a parent process, whose threads may have been refreshing it, behind locks
         self._renew()
 
     def _renew(self) -> None:
@@ -150,8 +151,11 @@ class Replica(Generic[StateT]):
         return self._log is None or await in_thread(self._log.exists)
 
     async def open(self) -> None:
-        """Load what the log keeps."""
+        """Load what the log keeps, or make anew what a parent process left."""
         if self._log is None:
+            if self._inherited:
+                await self.gate.change(lambda: self._apply([CLEAR, *self.state.changes()]), on_thread=True)
+                self._inherited = False
             return
         opening = in_thread(partial(_load, self._log))
         try:
@@ -187,6 +191,7 @@ class Replica(Generic[StateT]):
     async def survive_loop(self) -> bool:
         """Forget an event loop that has ended, and the writes that ended with it; say whether it is still open."""
         interrupted = self._writing is not None
+        await self.gate.at_rest()
         self._renew()
         if interrupted and self._log is not None:  # to be opened again, from what the log has
             await self._close_log(None)
@@ -194,7 +199,7 @@ class Replica(Generic[StateT]):
         return True
 
     def abandon(self) -> None:
-        """Forget the parent's log and what came from it; without a log, a child goes on with its copy of the state."""
+        """Forget the parent's log and what came from it; without a log, `open` makes a copy of the parent's state."""
         if self._log is not None:
             self._log.abandon()
             self._forget()
@@ -206,6 +211,8 @@ class Replica(Generic[StateT]):
             )
             self._forget()
             self._applying = False
+        else:
+            self._inherited = True
         self._renew()
 
     async def ensure_healthy(self) -> None:
@@ -284,8 +291,10 @@ class Replica(Generic[StateT]):
         decided: list[tuple[_Write, Sequence[Change], Any]] = []
         for write in group:
             try:
-                long = write.cost > LONG
-                changes, result = await ignoring_cancellation(in_thread(write.decide)) if long else write.decide()
+                if write.cost > LONG:
+                    changes, result = await ignoring_cancellation(self.gate.on_thread(write.decide))
+                else:
+                    changes, result = write.decide()
                 decided.append((write, changes, result))
             except Exception as error:
                 write.done.set_exception(error)
@@ -331,16 +340,7 @@ def _load(log: Log[StateT]) -> StateT:
 def _discard(state: State | None) -> None:
     """Let go of a state that nobody uses any more."""
     if state is not None and len(state) * SMALL > LONG:
-        background(partial(_take_apart, state))
-
-
-def _take_apart(structure: object) -> None:
-    """Free what nobody uses any more, a piece at a time."""
-    for part in vars(structure).values():
-        if isinstance(part, dict | set | list):
-            empty(part)
-        elif hasattr(part, "__dict__"):
-            _take_apart(part)
+        background(partial(take_apart, state))
 
 
 def _close_abandoned(log: Log[Any], opening: "asyncio.Future[Any]") -> None:

@@ -409,6 +409,7 @@ async def test_a_forked_child_does_not_wait_for_a_thread_that_only_its_parent_ha
     store.abandon()
     await store.connect()
     await store._data.at_rest()
+    state = store._data.state
     assert state.approximate.can_find(len(state), 5)
 
 

@@ -134,6 +134,69 @@ def test_a_child_of_memory_goes_on_with_a_copy_of_its_own() -> None:
     assert run(script, "memory") == [["parent", "child"], ["parent"]]
 
 
+@pytest.mark.parametrize(
+    ("module", "owner", "method"),
+    [
+        ("vectors.principal", "PrincipalHead", "_refresh"),
+        ("vectors.columns", "_Column", "renumber"),
+        ("vectors.columns", "_Order", "_order"),
+    ],
+)
+def test_a_child_of_memory_does_not_wait_for_a_search_of_its_parents(module: str, owner: str, method: str) -> None:
+    script = f"""
+    import signal
+    import numpy as np
+    from symphony_registry.backends.vector_store import InMemoryVectorStore
+    from symphony_registry.providers.embedded.vectors import bounds
+    from symphony_registry.providers.embedded.{module} import {owner}
+
+    bounds._PATIENCE = 0
+    vectors = np.random.default_rng(3).normal(size=(2, 64)).repeat(20_000, 0).astype(np.float32)
+    real, begun, may_end = {owner}.{method}, threading.Event(), threading.Event()
+    def pausing(*given):
+        begun.set()
+        may_end.wait(30)
+        return real(*given)
+    {owner}.{method} = pausing
+    store = InMemoryVectorStore()
+    async def search():
+        await store.connect()
+        found = await store.search(vectors[0], 2, {{"n": {{"$gte": 1}}}})
+        return [result["id"] for result in found]
+    def work():
+        signal.alarm(30)
+        may_end.set()
+        return asyncio.run(search())
+    async def main():
+        await store.connect()
+        await store.add_many([(f"{{row:05}}", vector, {{"n": row}}) for row, vector in enumerate(vectors)])
+        searching = asyncio.create_task(search())
+        await asyncio.to_thread(begun.wait)
+        said = in_child(work)
+        may_end.set()
+        return [said, await searching]
+    print(json.dumps(asyncio.run(main())))
+    """
+    assert run(script, "memory") == [["00001", "00002"]] * 2
+
+
+def test_a_child_of_memory_does_not_wait_for_a_count_of_its_parents() -> None:
+    script = """
+    import signal
+    async def count():
+        await registry.open()
+        return await store.count(after="a")
+    def work():
+        signal.alarm(30)
+        return asyncio.run(count())
+    asyncio.run(save("a", "b"))
+    with store._data.state._ids._counting:
+        said = in_child(work)
+    print(json.dumps(said))
+    """
+    assert run(script, "memory") == 1
+
+
 def test_a_child_that_is_forked_in_the_middle_of_a_change_to_memory_begins_empty_and_says_so() -> None:
     script = """
     from symphony_registry.providers.embedded.checkpoints.sequence import CheckpointSequence
@@ -141,6 +204,7 @@ def test_a_child_that_is_forked_in_the_middle_of_a_change_to_memory_begins_empty
     asyncio.run(save("parent"))
     apply, said = CheckpointSequence.apply, []
     def forking(state, change):
+        CheckpointSequence.apply = apply
         apply(state, change)
         worker = threading.Thread(target=lambda: said.append(in_child(lambda: asyncio.run(ids()))))
         worker.start()

@@ -176,6 +176,24 @@ def test_lengths_that_float32_does_not_serve_are_searched_without_a_head(bad: fl
         check(index, [rows[0]], 3, np.ones(201, np.bool_))
 
 
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([0, 1e-20, 1, 1e20])), max_size=4)))
+def test_an_index_has_a_head_whenever_no_length_is_extreme(blocks: "list[list[tuple[str, float]]]") -> None:
+    """Blocks are put, with equal ids too; an empty one deletes the largest id."""
+    index = VectorIndex(HNSWOptions(metric="dot"))
+    put(index, [" "], np.ones((1, 2), np.float32), "dot")
+    lengths = {" ": 1.0}
+    for block in blocks:
+        if block:
+            put(index, [id for id, _ in block], np.array([[length, 0] for _, length in block], np.float32), "dot")
+            lengths.update(block)
+        elif len(lengths) > 1:
+            index.apply({"op": "delete_many", "ids": [max(lengths)]})
+            del lengths[max(lengths)]
+        restored = VectorIndex.restored(HNSWOptions(metric="dot"), index.arrays())
+        has_head = [bool(each._finder().bounds) for each in (index, restored)]
+        assert has_head == [set(lengths.values()).isdisjoint({1e-20, 1e20})] * 2
+
+
 def test_directions_are_chosen_only_after_some_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "_PATIENCE", 10)
     matrix = rows_of("low rank", 500, np.random.default_rng(3))

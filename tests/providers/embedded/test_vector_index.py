@@ -74,10 +74,7 @@ def test_vectors_of_one_direction_are_equals_whatever_their_lengths() -> None:
 def test_merged_changes_do_the_same(puts: "list[list[str] | None]") -> None:
     """Puts, and deletions of everything."""
     random = np.random.default_rng(1)
-    one_by_one, at_once = (
-        VectorIndex(HNSWOptions(dimension=3, metric="dot")),
-        VectorIndex(HNSWOptions(dimension=3, metric="dot")),
-    )
+    one_by_one, at_once, copy = (VectorIndex(HNSWOptions(dimension=3, metric="dot")) for _ in range(3))
     changes: list[Change] = []
     for ids in puts:
         change: Change = {"op": "delete_many", "ids": list(one_by_one.rows)}
@@ -89,9 +86,12 @@ def test_merged_changes_do_the_same(puts: "list[list[str] | None]") -> None:
         one_by_one.apply(change)
     for change in merged(changes):
         at_once.apply(change)
-    assert {name: array.tobytes() for name, array in at_once.arrays().items()} == {
-        name: array.tobytes() for name, array in one_by_one.arrays().items()
-    }
+    for change in merged([CLEAR, *one_by_one.changes()]):
+        copy.apply(change)
+    first, *others = (
+        {name: array.tobytes() for name, array in index.arrays().items()} for index in (one_by_one, at_once, copy)
+    )
+    assert others == [first, first]
 
 
 def test_puts_that_stand_together_become_one() -> None:

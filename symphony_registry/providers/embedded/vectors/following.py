@@ -42,18 +42,15 @@ class IndexedReplica(Replica[VectorIndex]):
     @override
     async def survive_loop(self) -> bool:
         is_open = await super().survive_loop()
-        self._begin_anew()
+        self._following = None
+        self.state.approximate.recover()
         self._follow()
         return is_open
 
     @override
     def abandon(self) -> None:
         super().abandon()
-        self._begin_anew()
-
-    def _begin_anew(self) -> None:
         self._following = None
-        self.state.approximate.recover()
 
     @override
     async def write(self, decide: Callable[[], Decision[T]], cost: float = 0, touches: Touches = None) -> T:

@@ -14,7 +14,7 @@ from symphony_registry.backends.selection import Range
 from symphony_registry.backends.values import JSONObject, copied
 from symphony_registry.backends.vector_store.base import Float32s
 from symphony_registry.backends.vector_store.hnsw import HNSWOptions
-from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, are_safe, lengths_of
+from symphony_registry.backends.vector_store.scoring import Float64s, Query, Rows, are_ordinary, lengths_of, outliers
 from symphony_registry.errors import InvalidValueError
 from symphony_registry.providers.embedded.ids import SortedIds
 from symphony_registry.providers.embedded.replica import Change
@@ -96,7 +96,7 @@ class VectorIndex:
         self._ends = self._text = memoryview(b"")
         self._matrix: Float32s = np.empty((0, self.dimension or 0), np.float32)
         self._lengths: Float64s = np.empty(0)
-        self._extreme = False  # a length was not safe
+        self._extreme: set[str] = set()  # ids of vectors whose lengths are not safe
         codes = [QuantizedRows(self._options.metric)] if QuantizedRows.is_installed() else []
         self._head = PrincipalHead(self._options.metric, CODES_COST if codes else math.inf)
         self._bounds: tuple[RowBounds, ...] = (self._head, *codes)
@@ -177,7 +177,7 @@ class VectorIndex:
     def _take(self, ids: Sequence[str], vectors: Float32s, lengths: Float64s) -> None:
         """Adapt to vectors that come in, or refuse them."""
         self._fix_dimension(vectors.shape[1])
-        if are_ordinary(lengths):
+        if are_ordinary(lengths) and not self._extreme:
             return
         if self._options.metric == "cosine" and not lengths.all():  # another metric than when it was stored
             raise InvalidValueError(
@@ -185,7 +185,9 @@ class VectorIndex:
                 "zero. Choose dot or euclidean.",
                 options=("metric",),
             )
-        self._extreme = self._extreme or not are_safe(lengths.tolist())
+        extreme = dict(zip(ids, outliers(lengths).tolist(), strict=True))  # of equal ids, the last counts
+        self._extreme.difference_update(ids)
+        self._extreme.update(filter(extreme.get, extreme))
 
     def _put_metadata(self, id: str, metadata: JSONObject) -> int:
         row = self.rows.get(id)
@@ -215,6 +217,7 @@ class VectorIndex:
 
     def _delete(self, id: str) -> None:
         row = self.rows.pop(id)
+        self._extreme.discard(id)
         self.in_order.remove(id)
         last_id, last_metadata = self._ids.pop(), self._metadata.pop()
         last = len(self._ids)
