@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
@@ -445,11 +446,12 @@ def calls_of(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
     """Return a list to which the name of each call to the system, of those given, is added from now on."""
     calls: list[str] = []
 
-    def noted(name: str, call: Any) -> Any:
-        return lambda *arguments: (calls.append(name), call(*arguments))[1]
+    def noted(name: str, call: Any, *arguments: Any) -> Any:
+        calls.append(name)
+        return call(*arguments)
 
     for name in names:
-        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
+        monkeypatch.setattr(os, name, partial(noted, name, getattr(os, name)))
     return calls
 
 
