@@ -13,6 +13,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
@@ -330,6 +331,33 @@ class TestDamage:
         assert journal.path.stat().st_size < journal.end + 200
         assert read(directory) == [*records, small]
 
+    def test_room_for_the_next_large_write_takes_no_sync_of_its_own(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(segment, "_MOST_PADDING", 1000)
+        journal = opened(directory)
+        journal.append([{"n": 0, "text": "x" * 2000}])
+        calls = calls_of(monkeypatch, "pwritev", "ftruncate", "fsync", "fdatasync")
+        for number in range(8):
+            journal.append([{"n": number, "text": "x" * 2000}])
+        in_place, longer = ["pwritev", "fdatasync"], ["pwritev", "ftruncate", "fsync"]
+        assert calls == (3 * in_place + longer) * 2
+        journal.close()
+
+    def test_what_a_killed_process_left_is_synced_before_a_large_write(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(segment, "_MOST_PADDING", 1000)
+        killed = opened(directory)
+        killed.append([{"n": 0, "text": "x" * 2000}])
+        killed.abandon()
+        journal = opened(directory)
+        assert journal.path.stat().st_size > journal.end + 4000
+        calls = calls_of(monkeypatch, "pwritev", "fsync", "fdatasync")
+        journal.append([{"n": 1, "text": "x" * 2000}])
+        journal.close()
+        assert calls[:3] == ["fsync", "pwritev", "fdatasync"]
+
     def test_a_file_that_was_cut_is_an_error_wherever_it_was_cut(self, directory: Path) -> None:
         path, content, ends = self.written(directory)
         closed = path.read_bytes()
@@ -414,6 +442,19 @@ class TestDamage:
             await FileVectorStore({"path": directory}).connect()
 
 
+def calls_of(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    """Return a list to which the name of each call to the system, of those given, is added from now on."""
+    calls: list[str] = []
+
+    def noted(name: str, call: Any, *arguments: Any) -> Any:
+        calls.append(name)
+        return call(*arguments)
+
+    for name in names:
+        monkeypatch.setattr(os, name, partial(noted, name, getattr(os, name)))
+    return calls
+
+
 def full(*_: Any, **__: Any) -> int:
     """Fail as a disk does that has no space left."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -445,6 +486,24 @@ class TestFailingDisk:
             await store.add("a", [1.0])
         async with store:
             assert await store.count() == 1
+
+    def test_a_large_write_counts_where_the_file_cannot_be_made_longer_for_the_next(
+        self, directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(segment, "_MOST_PADDING", 1000)
+        journal = opened(directory)
+        records = [{"n": number, "text": "x" * 2000} for number in range(8)]
+        journal.append(records[:1])
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "ftruncate", full)
+            for record in records[1:5]:
+                journal.append([record])
+            with pytest.raises(StorageError, match="No space left"):
+                journal.append([{"n": 9, "text": "x" * 2000}])
+        for record in records[5:]:
+            journal.append([record])
+        journal.close()
+        assert read(directory) == records
 
     async def test_a_disk_that_is_nearly_full_takes_what_fits(
         self, directory: Path, monkeypatch: pytest.MonkeyPatch

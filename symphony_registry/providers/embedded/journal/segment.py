@@ -22,7 +22,7 @@ SECTOR = 512  # bytes that a disk writes whole or not at all
 
 # Padding is added in the file's own length, but within these bounds.
 _LEAST_PADDING, _MOST_PADDING = 1 << 16, 1 << 20
-# A write of more than the most padding makes room for some like it, which is left unwritten, up to this.
+# A large write makes room for some like it, which is left unwritten, up to this.
 _MOST_ROOM = 1 << 24
 _CHUNK = 1 << 20
 # The size of a file that could not be made longer or shorter: the next write tries again.
@@ -39,6 +39,11 @@ def was_closed(size: int) -> bool:
     return size % SECTOR != 0
 
 
+def _is_large(length: int) -> bool:
+    """Say whether padding for such writes would cost more than it saves."""
+    return 4 * length > _MOST_PADDING
+
+
 def _whole(size: int) -> int:
     return size + -size % SECTOR
 
@@ -48,8 +53,8 @@ class Segment:
 
     Overwriting padding changes neither the size of the file nor where it lies on
     the disk, so that a sync costs one write instead of two. For large writes the
-    file is only made longer. At least one blank byte always follows the data: a
-    file without it was truncated.
+    file is only made longer, by the sync of the one before. At least one blank
+    byte always follows the data: a file without it was truncated.
     """
 
     def __init__(self, descriptor: int, path: Path, *, full: bool) -> None:
@@ -59,7 +64,8 @@ class Segment:
         self._encoded_path = os.fsencode(path)
         self._id, self._size = id_and_size(descriptor)
         self._full = full
-        self.end = self._dirty = self._padded = 0
+        self.end = self._dirty = 0
+        self._padded = self._room = 0  # up to where there is padding, or at least room, on the disk
         self._tail = b""  # what stands before the end
 
     def lock(self, directory: Directory) -> None:
@@ -69,7 +75,8 @@ class Segment:
     def resume(self, end: int, dirty: int) -> None:
         """Take the data for what stands up to `end`, and nothing up to `dirty` for data."""
         self.end = end
-        self._dirty = self._padded = max(end, dirty)
+        # what a killed process left may not be on the disk: the first write has to sync it
+        self._dirty = self._padded = self._room = max(end, dirty)
         self._tail = os.pread(self._descriptor, min(end, _TAIL), max(end - _TAIL, 0))
 
     def reading(self) -> BinaryIO:
@@ -90,8 +97,7 @@ class Segment:
         self._dirty = self.end + length
         try:
             self._write(parts, self.end)
-            if self._full:
-                _sync_data(self._descriptor)
+            self._sync_write(length)
             if not self._is_at_its_path():
                 raise self._lost()
         except OSError:
@@ -164,15 +170,13 @@ class Segment:
 
     def _extend(self, length: int) -> None:
         """Make the file longer if so many bytes do not fit, and pad it for a small write."""
-        needed = max(self._dirty, self.end + length) + 1
-        if length > _MOST_PADDING:
-            padded, size = needed, needed + min(4 * length, _MOST_ROOM)
-        else:
-            padded = size = _whole(needed + min(max(needed, _LEAST_PADDING), _MOST_PADDING))
-        if needed <= (self._size if padded == needed else self._padded):
+        needed = padded = max(self._dirty, self.end + length) + 1
+        if not _is_large(length):
+            padded = _whole(needed + min(max(needed, _LEAST_PADDING), _MOST_PADDING))
+        if needed <= min(self._size, self._room if _is_large(length) else self._padded):
             return
         try:
-            self._resize(needed, padded, max(size, self._size))
+            self._resize(needed, padded, max(padded, self._size))
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -181,11 +185,26 @@ class Segment:
     def _resize(self, needed: int, padded: int, size: int) -> None:
         """Make the file `size` bytes long, in whole sectors, with padding from `needed`, where a write will end, on."""
         size = _whole(size)
-        self._size, self._padded = _UNCERTAIN, 0
+        self._size = _UNCERTAIN
         os.ftruncate(self._descriptor, size)
         self._pad(needed, padded)
         self._sync()
-        self._size, self._padded = size, padded
+        self._size, self._padded, self._room = size, padded, size
+
+    def _sync_write(self, length: int) -> None:
+        """Make what was written durable, and by the same sync, if it is large, room for the next."""
+        if not _is_large(length) or self._dirty + length < self._room:
+            if self._full:
+                _sync_data(self._descriptor)
+            return
+        size = max(_whole(self._dirty + min(4 * length, _MOST_ROOM) + 1), self._size)
+        self._size = _UNCERTAIN
+        try:
+            os.ftruncate(self._descriptor, size)
+        except OSError:  # what was written fits without it
+            size = _UNCERTAIN
+        self._sync()
+        self._size = self._room = size
 
     def _clean(self) -> None:
         """Overwrite what does not count with padding."""
