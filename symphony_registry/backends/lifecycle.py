@@ -121,7 +121,7 @@ class Lifecycle:
                 await backend.connect()
         except BaseException as error:
             named = attributed(error, f"{backend} could not be opened") if isinstance(error, Exception) else error
-            if second := await _disconnected(backend, timeout):
+            if second := await _disconnected(backend, timeout, "timeouts.open"):
                 named.add_note(f"Closing it again failed too: {public_text(second)}")
             raise named  # noqa: B904 - it has its cause
         backend._now_open()  # also one that did not call `super().connect()`
@@ -153,7 +153,7 @@ class Lifecycle:
             raise
         errors = [_as_error(result, backend) for backend, result in zip(wanted, results, strict=True) if result]
         if errors:
-            errors += await self._close(self._unshared(ours), timeout)
+            errors += await self._close(self._unshared(ours), timeout, "timeouts.open")
             raise BackendErrorGroup("Not all backends could be opened, so none is", errors)
 
     def _unshared(self, backends: list[StorageBackend]) -> list[StorageBackend]:
@@ -184,7 +184,9 @@ class Lifecycle:
             if late:
                 await asyncio.wait(late, timeout=timeout)
 
-    async def _close(self, backends: Iterable[StorageBackend], timeout: float | None) -> list[Exception]:
+    async def _close(
+        self, backends: Iterable[StorageBackend], timeout: float | None, setting: str = "timeouts.close"
+    ) -> list[Exception]:
         """Close those of `backends` that were opened here, and return what went wrong."""
         errors: list[Exception] = []
         chosen = set(map(id, backends))
@@ -192,7 +194,7 @@ class Lifecycle:
             if self._opened.pop(id(backend), None) is None:
                 continue  # another call closes it
             self._shared.discard(id(backend))
-            if error := await _disconnected(backend, timeout):
+            if error := await _disconnected(backend, timeout, setting):
                 error.add_note(f"While closing: {backend}")
                 errors.append(error)
                 if isinstance(error, WrongEventLoopError):
@@ -208,8 +210,8 @@ def _as_error(result: BaseException, backend: StorageBackend) -> Exception:
     return error
 
 
-async def _disconnected(backend: StorageBackend, timeout: float | None) -> Exception | None:
-    """Disconnect and return what went wrong; one that hangs is left to itself after `timeout` seconds."""
+async def _disconnected(backend: StorageBackend, timeout: float | None, setting: str) -> Exception | None:
+    """Disconnect and return what went wrong; one that hangs is left to itself after `timeout` seconds, by `setting`."""
 
     async def disconnect() -> None:
         try:
@@ -226,7 +228,8 @@ async def _disconnected(backend: StorageBackend, timeout: float | None) -> Excep
     if not task.done():
         task.cancel()
         backend._loop = None
-        return BackendTimeoutError(f"{backend} did not close within {timeout:g} s, and was abandoned.")
+        failure = f"{backend} did not close within {timeout:g} s, and was abandoned"
+        return BackendTimeoutError(f"{failure}. Allow more time in {setting}.")
     if task.cancelled():
         return BackendUnavailableError(f"{backend} did not close: its disconnect was cancelled.")
     error = task.exception()
