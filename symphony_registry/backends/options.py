@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
@@ -14,17 +14,20 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class StrictModel(BaseModel):
-    """A model that says what is wrong: no unknown field, no `yes` for a number, and no value in a message."""
+    """A model that says what is wrong: no unknown field, no `yes` for a number or a choice; no value in a message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _number(cls, value: object, field: ValidationInfo) -> object:
+    def _refuse_yes_and_no(cls, value: object, field: ValidationInfo) -> object:
         annotation = cls.model_fields[str(field.field_name)].annotation
         kinds = {annotation, *get_args(annotation)}
         if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
             raise ValueError("a number is expected here, not true or false")  # which pydantic takes for 1 and 0
+        if isinstance(value, bool) and get_origin(annotation) is Literal:
+            choices = " or ".join(get_args(annotation))
+            raise ValueError(f"{choices} is expected here, not true or false (as YAML reads yes, no, on and off)")
         return value
 
 

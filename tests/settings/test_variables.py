@@ -146,3 +146,8 @@ class TestWhatIsWrong:
 def test_yes_is_no_number(base: str, write: Write) -> None:
     (found,) = problems(write(base=base))
     assert found.endswith("a number is expected here, not true or false.")
+
+
+def test_no_is_no_choice(write: Write) -> None:
+    (found,) = problems(write(base="vector_stores: {a: {provider: memory, options: {index: no}}}"))
+    assert found.endswith("none or hnsw is expected here, not true or false (as YAML reads yes, no, on and off).")
