@@ -163,6 +163,9 @@ def test_an_option_whose_extra_is_missing_is_wrong_offline_too(
     assert (status, rows["default"]["status"]) == (1, "invalid")
     assert problem["place"] == "config/base.yaml:6"
     assert "pip install 'symphony-registry[hnsw]'" in problem["message"]
+    assert "SYMPHONY_REGISTRY_VECTOR_STORES__<NAME>__OPTIONS__INDEX=none" in problem["message"]
+    monkeypatch.setenv("SYMPHONY_REGISTRY_VECTOR_STORES__DEFAULT__OPTIONS__INDEX", "none")
+    assert checked(capsys, *arguments)[0] == 0
 
 
 def test_a_row_has_the_engine_and_the_items(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:

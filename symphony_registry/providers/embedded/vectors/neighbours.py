@@ -18,6 +18,11 @@ from symphony_registry.providers.embedded.journal.snapshot import checksum
 _TURN = 1024
 # What usearch has the vectors as: bfloat16 is multiplied faster, float16 tells near ones that are far from zero apart.
 _KINDS = {"cosine": ("ip", "bf16"), "dot": ("ip", "bf16"), "euclidean": ("l2sq", "f16")}
+# How to do without usearch, also where the configuration is that of another machine.
+_WITHOUT = (
+    "Or search exactly, by index: none; for a single command, set "
+    "SYMPHONY_REGISTRY_VECTOR_STORES__<NAME>__OPTIONS__INDEX=none."
+)
 
 Adding: TypeAlias = Callable[[], Exception | None]
 """Adds vectors to a graph, for long; returns why a stored graph was of no use."""
@@ -30,14 +35,14 @@ def ensure_installed() -> None:
     except ModuleNotFoundError as error:
         raise ProviderImportError(
             "The option index: hnsw needs usearch, which is not installed: pip install 'symphony-registry[hnsw]'. "
-            "Or leave the option out.",
+            f"{_WITHOUT}",
             name=error.name,
             options=("index",),
         ) from error
     except ImportError as error:  # such as a numkong, which it is linked with, that was removed or is another
         raise ProviderImportError(
             f"The option index: hnsw needs usearch, which cannot be loaded: {error}. "
-            "Install it and numkong anew: pip install --force-reinstall usearch numkong. Or leave the option out.",
+            f"Install it and numkong anew: pip install --force-reinstall usearch numkong. {_WITHOUT}",
             name=error.name,
             options=("index",),
         ) from error
