@@ -11,8 +11,17 @@ class HNSWOptions(VectorOptions):
     """The options of a vector store that may have an HNSW graph of its vectors."""
 
     index: Literal["none", "hnsw"] = Field(
-        default="none", description="none searches exactly; hnsw approximately, where there are many vectors."
+        default="none",
+        description="none searches exactly; hnsw approximately, where there are many vectors "
+        "(memory and file need the extra hnsw).",
     )
-    m: int = Field(default=16, ge=2, le=100, description="hnsw: connections of each vector, when the index is made.")
-    ef_construction: int = Field(default=64, ge=4, le=1_000, description="hnsw: candidates when the index is made.")
-    ef_search: int = Field(default=40, ge=1, le=1_000, description="hnsw: candidates of a search, at least.")
+    m: int = Field(default=16, ge=2, le=100, description="hnsw: neighbours of each vector in the index.")
+    ef_construction: int = Field(
+        default=64, ge=4, le=1_000, description="hnsw: candidates for these neighbours, when the index is made."
+    )
+    ef_search: int = Field(
+        default=40,
+        ge=1,
+        le=1_000,
+        description="hnsw: candidates of a search, raised where its limit needs more; more miss less and take longer.",
+    )
