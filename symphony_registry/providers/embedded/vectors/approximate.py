@@ -58,8 +58,7 @@ class ApproximateRows:
         """Take over the arrays of so many rows, where they were made with the same options."""
         recipe = arrays["recipe"].tolist() if "recipe" in arrays else []
         if recipe[:2] != self._recipe():
-            other = " anew, since the stored one has m: {:.0f} and ef_construction: {:.0f}"
-            self._begin(rows, other.format(*recipe) if recipe else "")
+            self._begin(rows, " anew, since m or ef_construction is another" if recipe else "")
             return
         self._scale = recipe[2]
         added, keys, checksum = map(int, recipe[3:])
