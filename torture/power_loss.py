@@ -3,6 +3,7 @@
 A run is recorded call by call. What was synced is on the disk. Of what came
 since, any subset is: each 512-byte sector of a write, each change of a file's
 size (new bytes read as zero) and each new, renamed or removed name by itself.
+What a killed process did not sync is there for the next one, and still not synced.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import itertools
 import os
 import random
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,7 @@ from torture.subjects import (
 from torture.tally import Tally
 
 SECTOR = 512
+_NONE: Mapping[str, int] = {}
 
 
 class Sector(NamedTuple):
@@ -132,12 +134,12 @@ def _read_tree(root: Path) -> dict[str, tuple[int, bytes | None]]:
 class Recorder:
     """Records what changes under a root, by looking after each call: no way to write goes unseen."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, numbers: Mapping[str, int] = _NONE) -> None:
         self.root = root
         self.events: list[Event] = []
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(max(map(abs, numbers.values()), default=0) + 1)
         self._seen = _read_tree(root)
-        self._files = {inode: self._number(data) for inode, data in self._seen.values()}
+        self._files = {inode: numbers.get(name) or self._number(data) for name, (inode, data) in self._seen.items()}
         self.initial = Tree(
             {name: self._files[inode] for name, (inode, _) in self._seen.items()},
             {self._files[inode]: data for inode, data in self._seen.values() if data is not None},
@@ -199,7 +201,7 @@ class Recording:
 
     def moments(self) -> Iterator[tuple[int, set[int], Tree, list[Pending]]]:
         """Yield each moment: the step, what of it is acknowledged, what is on the disk, and what may be."""
-        tree, pending, step, acknowledged = self.initial, list[Pending](), 0, set[int]()
+        tree, pending, step, acknowledged = self.initial, list[Pending](), -1, set[int]()
         for event in self.events:
             match event:
                 case Mark(number, None):
@@ -219,9 +221,11 @@ def _mark(recorder: Recorder, step: int, operation: int) -> None:
     recorder.events.append(Mark(step, operation))
 
 
-async def record(subject: Subject, root: Path, script: Sequence[Step]) -> Recording:
-    """Run a script on the store under `root` and record it, the opening included."""
-    recorder = Recorder(root)
+async def record(
+    subject: Subject, root: Path, script: Sequence[Step], disk: Tree | None = None, pending: Sequence[Pending] = ()
+) -> Recording:
+    """Run a script on what is under `root`, on the `disk` but for what is `pending`; record it and the opening."""
+    recorder = Recorder(root, disk.with_changes(pending).names if disk else {})
     before: list[Content] = []
     done: list[list[Effect]] = []
     store = subject.make(root / "store")
@@ -241,7 +245,7 @@ async def record(subject: Subject, root: Path, script: Sequence[Step]) -> Record
         before.append(content)
         done.append([])
         await store.disconnect()
-    return Recording(recorder.initial, recorder.events, before, done)
+    return Recording(disk or recorder.initial, [*pending, *recorder.events], before, done)
 
 
 def subsets(pending: Sequence[Pending], most: int, rng: random.Random) -> Iterator[tuple[Pending, ...]]:
@@ -265,7 +269,7 @@ def subsets(pending: Sequence[Pending], most: int, rng: random.Random) -> Iterat
 
 
 def run(tally: Tally, each: int, again: int, seed: int, subjects: Sequence[Subject] = SUBJECTS) -> None:
-    """Open up to `each` states of every moment of a run, and of each `again`-th recovery's own run four a moment."""
+    """Open up to `each` states of every moment of a run, and some of each `again`-th recovery's and killed run's."""
     rng = random.Random(seed)
     for padding, subject in itertools.product((nullcontext, little_padding), subjects):
         with asyncio.Runner() as runner, scratch() as base, on_small_data(), padding(), logged():
@@ -289,6 +293,8 @@ def _lose(
             if again and number % again == 0:
                 _lose_again(runner, tally, subject, tree, place, rng, found)
         shutil.rmtree(place)
+    if again:
+        _lose_after_kills(runner, tally, subject, recording, base, again, rng)
 
 
 def _states(recording: Recording, each: int, rng: random.Random) -> Iterator[tuple[str, int, set[int], Tree]]:
@@ -319,3 +325,26 @@ def _lose_again(
             done = recording.effects[step] if step >= 0 else []
             explain(recording.before[max(step, 0)], done, acknowledged, found)
             tally.outcomes["states of a recovery"] += 1
+
+
+def _lose_after_kills(
+    runner: asyncio.Runner, tally: Tally, subject: Subject, first: Recording, base: Path, each: int, rng: random.Random
+) -> None:
+    """Kill the process at each `each`-th moment, and lose the power while another opens and first uses what it left."""
+    script, root = (one(lambda store: subject.write(store, "second", 600)),), base / "killed"
+    for number, (step, acknowledged, disk, pending) in enumerate(first.moments()):
+        if step < 0 or not pending or number % each:
+            continue
+        disk.with_changes(pending).write(root / "left")
+        later = runner.run(record(subject, root / "left", script, disk, pending))
+        for case, second, now, state in _states(later, 2, rng):
+            with tally.trying(f"{subject.name}, killed at event {number}, {case}"):
+                place = root / f"{tally.tried}"
+                state.write(place)
+                found = runner.run(read_and_write(subject, place / "store"))
+                if now:
+                    explain(later.before[second], later.effects[second], now, found)
+                else:
+                    explain(first.before[step], first.effects[step] + later.effects[0], acknowledged, found)
+                tally.outcomes["states after a kill"] += 1
+        shutil.rmtree(root)
