@@ -356,7 +356,7 @@ class TestDamage:
         calls = calls_of(monkeypatch, "pwritev", "fsync", "fdatasync")
         journal.append([{"n": 1, "text": "x" * 2000}])
         journal.close()
-        assert calls[:3] == ["fsync", "pwritev", "fdatasync"]
+        assert calls[:4] == ["fsync", "fsync", "pwritev", "fdatasync"]  # the names and the file, then the write
 
     def test_a_file_that_was_cut_is_an_error_wherever_it_was_cut(self, directory: Path) -> None:
         path, content, ends = self.written(directory)

@@ -64,7 +64,7 @@ class Journal:
         self._segment: Segment | None = None
         self._replayed = False
         self._closed = False  # the closing line stands at the end
-        self._renamed = False  # and the directory not synced yet
+        self._renamed = False  # and the directory not synced yet, as far as is known
         self._busy = threading.Lock()  # an event loop may end and leave a thread at work
         with failing("opened", self.path):
             self.directory = Directory.make(directory)
@@ -119,6 +119,7 @@ class Journal:
         else:
             with no_fork:
                 self._segment = self._hold(self._name)
+            self._renamed = True  # perhaps by a process that was killed then
 
     def reading(self) -> BinaryIO:
         """Return the journal's file, for reading."""
