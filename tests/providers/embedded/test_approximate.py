@@ -430,3 +430,15 @@ def test_a_usearch_that_cannot_be_loaded_is_told_from_one_that_is_missing(
     monkeypatch.delitem(sys.modules, "usearch.index", raising=False)
     with pytest.raises(ProviderImportError, match=r"cannot be loaded: undefined symbol.*--force-reinstall"):
         InMemoryVectorStore({"index": "hnsw"})
+
+
+async def test_a_task_that_was_cancelled_before_it_began_does_not_end_following() -> None:
+    store = InMemoryVectorStore({"index": "hnsw"})
+    async with store:
+        await store.add("0", [1.0, 2.0])
+        following = store._data._following
+        following.cancel()
+        await asyncio.wait([following])
+        await store.add("1", [2.0, 1.0])
+        await asyncio.wait([store._data._following])
+        assert store._data.state.approximate.is_open

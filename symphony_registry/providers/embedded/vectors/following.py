@@ -61,7 +61,8 @@ class IndexedReplica(Replica[VectorIndex]):
                 self._follow()
 
     def _follow(self) -> None:
-        if self._following is None and self.state.approximate.is_behind():
+        is_idle = self._following is None or self._following.done()  # cancelled before it began, perhaps
+        if is_idle and self.state.approximate.is_behind():
             self._following = asyncio.get_running_loop().create_task(self._add_all(), name=f"index {self._owner.name}")
 
     async def _add_all(self) -> None:
