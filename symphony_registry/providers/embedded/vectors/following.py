@@ -61,8 +61,7 @@ class IndexedReplica(Replica[VectorIndex]):
                 self._follow()
 
     def _follow(self) -> None:
-        is_idle = self._following is None or self._following.done()  # cancelled before it began, perhaps
-        if is_idle and self.state.approximate.is_behind():
+        if (self._following is None or self._following.done()) and self.state.approximate.is_behind():
             self._following = asyncio.get_running_loop().create_task(self._add_all(), name=f"index {self._owner.name}")
 
     async def _add_all(self) -> None:
@@ -85,5 +84,3 @@ class IndexedReplica(Replica[VectorIndex]):
                 logger.info("The index of %r is ready after %.3f s", name, time.perf_counter() - started)
         except Exception as error:
             logger.warning("The index of %r cannot be made; searches are exact: %r", name, error)
-        finally:
-            self._following = None
