@@ -324,6 +324,21 @@ async def test_the_log_says_when_searches_are_approximate(caplog: pytest.LogCapt
         assert not caplog.records
 
 
+@pytest.mark.parametrize("metric", ["dot", "euclidean"])
+async def test_a_store_that_grew_by_much_longer_vectors_has_a_graph_of_them_all(
+    metric: Metric, options: dict[str, Any]
+) -> None:
+    async with FileVectorStore({**options, "metric": metric}) as store:
+        await filled(store, 200)
+        await store._data.at_rest()
+    async with FileVectorStore({**options, "metric": metric}) as store:
+        longer = clustered(800, seed=1) * np.float32(1e6)
+        await store.add_many([(f"longer {number}", vector, None) for number, vector in enumerate(longer)])
+        await store._data.at_rest()
+        assert store._data.state.approximate.can_find(1000, 10)
+        assert store._data.state.approximate.unsaved == 1000
+
+
 async def test_the_log_says_which_store_makes_its_index_anew(
     options: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,12 +448,12 @@ def test_a_usearch_that_cannot_be_loaded_is_told_from_one_that_is_missing(
 
 
 async def test_a_task_that_was_cancelled_before_it_began_does_not_end_following() -> None:
-    store = InMemoryVectorStore({"index": "hnsw"})
-    async with store:
+    async with InMemoryVectorStore({"index": "hnsw"}) as store:
+        others = asyncio.all_tasks()
         await store.add("0", [1.0, 2.0])
-        following = store._data._following
+        (following,) = asyncio.all_tasks() - others
         following.cancel()
         await asyncio.wait([following])
         await store.add("1", [2.0, 1.0])
-        await asyncio.wait([store._data._following])
+        await store._data.at_rest()
         assert store._data.state.approximate.is_open

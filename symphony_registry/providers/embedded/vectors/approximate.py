@@ -53,6 +53,8 @@ class ApproximateRows:
         self._rows = array("q", numbers)  # by key; -1 where it has none any more
         self._graph = NeighbourGraph(self._options)
         self._scale = 0.0  # a length, which is 1 in the graph; none before it is begun
+        self._measured = 0  # so many rows had to do with it
+        self._is_exceeded = False  # by a vector that waits
 
     def restore(self, rows: int, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Take over the arrays of so many rows, where they were made with the same options."""
@@ -62,6 +64,7 @@ class ApproximateRows:
             return
         self._scale = recipe[2]
         added, keys, checksum = map(int, recipe[3:])
+        self._measured = added
         by_row, by_key = arrays["keys"], np.full(keys, -1)
         by_key[by_row] = np.arange(rows)
         self._keys, self._rows = array("q", by_row.tobytes()), array("q", by_key.tobytes())
@@ -110,6 +113,15 @@ class ApproximateRows:
         if 2 * len(self._rows) > 3 * len(self._keys):
             self._begin(len(self._keys), " anew, since a third of its vectors were replaced or deleted")
 
+    @property
+    def is_outgrown(self) -> bool:
+        """Whether vectors that are too long for the graph came to a store that has grown by half since it was begun."""
+        return self._is_exceeded and 2 * len(self._keys) > 3 * self._measured
+
+    def outgrow(self) -> None:
+        """Begin anew; like a change, while nothing else is called."""
+        self._begin(len(self._keys), " anew, since longer vectors have come")
+
     def recover(self) -> None:
         """Begin anew where a thread was using the graph that is gone, or whose end nobody hears of."""
         if self._graph.is_used:
@@ -141,13 +153,15 @@ class ApproximateRows:
         if not self._is_possible() or (graph.is_open and not self._waiting()):
             return None
         if not self._scale:
-            self._scale = self._typical(lengths[: len(self._keys)])
+            self._measured = len(self._keys)
+            self._scale = self._typical(lengths[: self._measured])
         first, end = graph.added, min(graph.added + _PART, len(self._rows))
         rows = np.array(self._rows[first:end])
         keys = np.flatnonzero(rows >= 0)
         rows = rows[keys]
         if lengths[rows].max(initial=0) > _LONGEST[self._options.metric] * self._scale:
-            return None  # they wait for ever, and searches are exact
+            self._is_exceeded = True
+            return None  # they wait, and searches are exact
         vectors = self._scaled(matrix[rows], lengths[rows])
         noise = np.random.default_rng(first).uniform(-1, 1, vectors.shape)
         vectors += noise * np.maximum(np.abs(vectors), _LEAST) * _NOISE[self._options.metric]

@@ -82,5 +82,8 @@ class IndexedReplica(Replica[VectorIndex]):
                 add = await self.read(self.state.next_part)
             if not was_ready and self.state.approximate.can_find(len(self.state), 1):
                 logger.info("The index of %r is ready after %.3f s", name, time.perf_counter() - started)
+            if self.state.approximate.is_outgrown and not self.gate.busy:
+                self.state.approximate.outgrow()
+                await self._add_all()
         except Exception as error:
             logger.warning("The index of %r cannot be made; searches are exact: %r", name, error)
